@@ -1,0 +1,46 @@
+# Nothing but Python 3.11+, git and make is assumed; uv and all else go into .venv.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+UV := .venv/bin/uv
+RUN := .venv/bin/python -m
+
+.PHONY: help setup run serve test check bench chromium
+
+help: ## print this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+.venv/.ready: pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Softfall needs Python 3.11 or newer: set PYTHON=...")'
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@test -x $(UV) || .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(UV) sync --locked --inexact --all-extras --group dev --python .venv/bin/python
+	@touch $@
+
+setup: .venv/.ready ## install everything into .venv
+
+run: .venv/.ready ## send real photographs past each option and write the report
+	.venv/bin/softfall compare --html softfall-out/report.html --json softfall-out/report.json
+
+serve: .venv/.ready ## start every party, play a conversation, leave the services up
+	.venv/bin/softfall demo --data softfall-data
+
+chromium:
+	@command -v chromium >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    (apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium) >/dev/null 2>&1 \
+	      || echo "chromium could not be installed: browser tests will be skipped"; \
+	  else echo "chromium is missing and may not be installed here: browser tests will be skipped"; fi; }
+
+test: .venv/.ready chromium ## run every test
+	$(RUN) pytest
+
+check: .venv/.ready ## format, lint, types, import contracts, docs
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy --strict
+	.venv/bin/lint-imports --no-cache
+	$(RUN) pytest tests/docs
+
+bench: .venv/.ready ## measure against named peers, interleaved
+	$(UV) sync --locked --inexact --all-extras --group dev --group bench --python .venv/bin/python
+	$(RUN) bench

@@ -1,0 +1,195 @@
+"""One commented TOML file for every service; what it does not say has the default written here.
+
+Guarantees: unknown keys are errors that name the nearest known key; `default_toml()` is generated
+from these very classes, so that the comments can't drift from the code.
+Each setting may be overridden by the environment: SOFTFALL__PROVIDER__PORT=8443.
+"""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from softfall.errors import OperatorError
+
+
+class BadConfig(OperatorError):
+    """The configuration file can't be used."""
+
+    remedy = "Compare with `softfall config show --default`; docs/configuration.md explains each."
+
+
+class Section(BaseModel):
+    """A table of the file; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MediaLimits(Section):
+    """[media]: what a picture may be before it is refused unopened."""
+
+    max_file_bytes: int = Field(
+        32 * 1024 * 1024, gt=0, description="A larger file is refused before it is read."
+    )
+    max_pixels: int = Field(
+        100_000_000, gt=0, description="Width times height; checked before a picture is expanded."
+    )
+
+
+class ProviderSettings(Section):
+    """[provider]: the messaging service."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8443, ge=0, le=65535, description="Port to listen on.")
+    data_dir: Path = Field(Path("softfall-data/provider"), description="Its own store and keys.")
+    tls_dir: Path = Field(
+        Path("softfall-data/tls"),
+        description="provider.crt/.key, ca.crt; made by `softfall keys init`.",
+    )
+    option: Literal["split", "none"] = Field(
+        "split", description="Which option matches media; `none` delivers all unmatched."
+    )
+    custodian_url: str = Field("https://127.0.0.1:8444", description="Where the custodian listens.")
+    custodian_timeout_seconds: float = Field(
+        3.0, gt=0, description="How long one relayed question may take."
+    )
+    custodian_outage_rule: Literal["hold", "deliver"] = Field(
+        "hold", description="Media sent while the custodian is down: hold it, or deliver unchecked."
+    )
+    hold_timeout_hours: float = Field(
+        72.0, gt=0, description="An unconfirmed or outage hold is released after this."
+    )
+    held_retention_days: float = Field(
+        90.0, gt=0, description="A hold's ciphertext is deleted after this, undelivered: expired."
+    )
+    delivery_jitter_ms: int = Field(
+        50, ge=0, description="All media wait a random 0 to this before delivery (timing oracle)."
+    )
+    max_envelope_bytes: int = Field(256 * 1024, gt=0, description="One envelope, without media.")
+    max_attachment_bytes: int = Field(33 * 1024 * 1024, gt=0, description="One encrypted file.")
+    clock_skew_seconds: float = Field(
+        300.0, gt=0, description="How far a device's clock may be from ours."
+    )
+    requests_per_minute: int = Field(1200, gt=0, description="One device's limit, all routes.")
+    media_per_minute: int = Field(
+        120, gt=0, description="One device's limit on media (the delivery-delay oracle)."
+    )
+    receipt_key_days: float = Field(7.0, gt=0, description="How long one receipt key stamps.")
+    report_window_days: float = Field(
+        90.0, gt=0, description="A receipt older than this can no longer be reported."
+    )
+    registration_token: str = Field(
+        "", description="Devices must show it to register; empty: anyone may register."
+    )
+    staff_token: str = Field(
+        "", description="Bearer token of staff routes; empty: staff routes are off."
+    )
+
+
+class CustodianSettings(Section):
+    """[custodian]: the keeper of the list."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8444, ge=0, le=65535, description="Port to listen on.")
+    data_dir: Path = Field(Path("softfall-data/custodian"), description="Its list and keys.")
+    tls_dir: Path = Field(
+        Path("softfall-data/tls"),
+        description="custodian.crt/.key, ca.crt; made by `softfall keys init`.",
+    )
+    evaluations_per_hour: int = Field(
+        5_000_000, gt=0, description="Global quota of OPRF evaluations, whoever asks."
+    )
+    max_request_bytes: int = Field(64 * 1024, gt=0, description="One relayed question.")
+    requests_per_minute: int = Field(6000, gt=0, description="All routes, all callers.")
+    epoch_days: float = Field(30.0, gt=0, description="A published epoch's key is destroyed after.")
+
+
+class DeviceSettings(Section):
+    """[device]: the app side."""
+
+    media_wait_seconds: float = Field(
+        10.0, gt=0, description="How long a photo waits for the custodian before the outage rule."
+    )
+    one_time_keys: int = Field(50, gt=0, le=100, description="Signed one-time keys kept published.")
+
+
+class Settings(BaseSettings):
+    """The whole file."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="SOFTFALL__", env_nested_delimiter="__"
+    )
+
+    media: MediaLimits = MediaLimits()
+    provider: ProviderSettings = ProviderSettings()
+    custodian: CustodianSettings = CustodianSettings()
+    device: DeviceSettings = DeviceSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment outranks the file; nothing else is read."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return (env_settings, init_settings)
+
+
+def load(path: Path | None) -> Settings:
+    """The settings of one TOML file (or the defaults). Raises BadConfig, naming the line's key."""
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise BadConfig(f"{path} can't be read: {error}") from None
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise BadConfig(f"{path or 'environment'}: {_first_problem(error)}") from None
+
+
+def default_toml() -> str:
+    """The commented file with every setting at its default."""
+    lines = ["# Softfall's configuration. Every line is optional; these are the defaults."]
+    for name, section in Settings.model_fields.items():
+        model = section.annotation
+        assert isinstance(model, type) and issubclass(model, Section)
+        lines += ["", f"# {(model.__doc__ or '').splitlines()[0]}", f"[{name}]"]
+        for key, info in model.model_fields.items():
+            lines += [f"# {info.description}", f"{key} = {_toml(info.default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] != "extra_forbidden":
+        return f"{key}: {problem['msg']}"
+    known = [
+        f"{name}.{field}"
+        for name, section in Settings.model_fields.items()
+        for field in ("", *_fields(section.annotation))
+    ]
+    known = [name.removesuffix(".") for name in known]
+    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    return f"unknown key {key!r}; the nearest known key is {nearest[0]!r}"
+
+
+def _fields(model: object) -> list[str]:
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, Section) else []
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'

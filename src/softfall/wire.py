@@ -1,0 +1,211 @@
+"""Messages between parties, declared once: fields, sizes, and who receives them.
+
+A `Message` is the single truth about its bytes. It encodes, it decodes (strictly: canonical CBOR,
+every field present, every size within its bounds), it draws its own table for the docs, and
+`compare` checks every recorded byte against it.
+
+Guarantees: `decode(encode(v)) == v`, and `encode(decode(b)) == b`: one value has one encoding.
+Refuses: anything else, as `MalformedMessage`, without ever allocating more than `max_bytes`.
+Source: CBOR, RFC 8949, section 4.2 (deterministic encoding).
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+import cbor2
+
+from softfall.errors import InputError
+
+Value = int | bytes | str | bool | None | list["Value"] | Mapping[str, "Value"]
+
+
+class MalformedMessage(InputError):
+    """Bytes that are not the message they claim to be."""
+
+    remedy = "Send the message as docs/wire-formats.md lays it out."
+
+
+class Party(Enum):
+    """Who may receive a message. Each is a process of its own with its own store."""
+
+    DEVICE = "device"
+    PROVIDER = "provider"
+    CUSTODIAN = "custodian"
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """A byte string of `min_bytes` to `max_bytes`."""
+
+    min_bytes: int
+    max_bytes: int
+
+    def accept(self, value: object, where: str) -> Value:
+        """The value itself, or MalformedMessage."""
+        if not isinstance(value, bytes) or not self.min_bytes <= len(value) <= self.max_bytes:
+            raise MalformedMessage(f"{where} must be {self}")
+        return value
+
+    def __str__(self) -> str:
+        if self.min_bytes == self.max_bytes:
+            return f"{self.min_bytes} bytes"
+        return f"{self.min_bytes} to {self.max_bytes} bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """UTF-8 text of 1 to `max_bytes` bytes (0 where `may_be_empty`)."""
+
+    max_bytes: int
+    may_be_empty: bool = False
+
+    def accept(self, value: object, where: str) -> Value:
+        """The value itself, or MalformedMessage."""
+        try:
+            size = len(value.encode()) if isinstance(value, str) else -1
+        except UnicodeEncodeError:
+            size = -1
+        if not (0 if self.may_be_empty else 1) <= size <= self.max_bytes:
+            raise MalformedMessage(f"{where} must be {self}")
+        return value  # type: ignore[return-value]  # a str, by the size just computed
+
+    def __str__(self) -> str:
+        return f"text, {0 if self.may_be_empty else 1} to {self.max_bytes} bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Uint:
+    """A whole number of 0 to `maximum`."""
+
+    maximum: int = 2**63 - 1
+
+    def accept(self, value: object, where: str) -> Value:
+        """The value itself, or MalformedMessage."""
+        if type(value) is not int or not 0 <= value <= self.maximum:
+            raise MalformedMessage(f"{where} must be {self}")
+        return value
+
+    def __str__(self) -> str:
+        return f"whole number, 0 to {self.maximum}"
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """`min_items` to `max_items` values of one kind."""
+
+    item: "Kind"
+    min_items: int
+    max_items: int
+
+    def accept(self, value: object, where: str) -> Value:
+        """The value with each item accepted, or MalformedMessage."""
+        if not isinstance(value, list) or not self.min_items <= len(value) <= self.max_items:
+            raise MalformedMessage(f"{where} must be {self}")
+        return [self.item.accept(item, f"{where}[{i}]") for i, item in enumerate(value)]
+
+    def __str__(self) -> str:
+        return f"list of {self.min_items} to {self.max_items}: {self.item}"
+
+
+@dataclass(frozen=True, slots=True)
+class Optional:
+    """A value or nothing."""
+
+    item: "Kind"
+
+    def accept(self, value: object, where: str) -> Value:
+        """None, or the value accepted, or MalformedMessage."""
+        return None if value is None else self.item.accept(value, where)
+
+    def __str__(self) -> str:
+        return f"nothing, or {self.item}"
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """Another message's fields, in place."""
+
+    message: "Message"
+
+    def accept(self, value: object, where: str) -> Value:
+        """The inner message's named values, or MalformedMessage."""
+        return self.message.accept(value, where)
+
+    def __str__(self) -> str:
+        return f"`{self.message.name}`"
+
+
+Kind = Bytes | Text | Uint | ListOf | Optional | Nested
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One named value of a message, and what it means to its receiver."""
+
+    name: str
+    kind: Kind
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message: its name, who receives it, its fields in order, its largest size.
+
+    On the wire: a CBOR array, the fields' values in order (deterministic encoding).
+    """
+
+    name: str
+    receiver: Party
+    fields: tuple[Field, ...]
+    max_bytes: int
+
+    def encode(self, values: Mapping[str, Value]) -> bytes:
+        """The message's one encoding. Raises MalformedMessage if `values` do not fit."""
+        body = cbor2.dumps(self._positional(values), canonical=True)
+        if len(body) > self.max_bytes:
+            raise MalformedMessage(f"{self.name} is over {self.max_bytes} bytes")
+        return body
+
+    def decode(self, body: bytes) -> dict[str, Value]:
+        """The values by field name. Raises MalformedMessage for anything but the one encoding."""
+        if len(body) > self.max_bytes:
+            raise MalformedMessage(f"{self.name} is over {self.max_bytes} bytes")
+        stream = io.BytesIO(body)
+        try:
+            raw = cbor2.load(stream)
+        except (cbor2.CBORError, ValueError, TypeError, RecursionError, MemoryError, OverflowError):
+            raise MalformedMessage(f"{self.name} is not CBOR") from None
+        values = self.accept(raw, self.name)
+        if self.encode(values) != body:
+            raise MalformedMessage(f"{self.name} is not in its deterministic encoding")
+        return values
+
+    def accept(self, raw: object, where: str) -> dict[str, Value]:
+        """The values by field name from a decoded array (or from a mapping, when encoding)."""
+        if isinstance(raw, Mapping):
+            raw = [raw.get(field.name) for field in self.fields]
+        if not isinstance(raw, list) or len(raw) != len(self.fields):
+            raise MalformedMessage(f"{where} must have {len(self.fields)} fields")
+        return {
+            field.name: field.kind.accept(value, f"{where}.{field.name}")
+            for field, value in zip(self.fields, raw, strict=True)
+        }
+
+    def _positional(self, values: Mapping[str, Value]) -> list[object]:
+        unknown = set(values) - {field.name for field in self.fields}
+        if unknown:
+            raise MalformedMessage(f"{self.name} has no field {sorted(unknown)[0]!r}")
+        accepted = self.accept(values, self.name)
+        return [_positional(field.kind, accepted[field.name]) for field in self.fields]
+
+
+def _positional(kind: Kind, value: Value) -> object:
+    if isinstance(kind, Nested) and isinstance(value, Mapping):
+        return kind.message._positional(value)
+    if isinstance(kind, ListOf) and isinstance(value, list):
+        return [_positional(kind.item, item) for item in value]
+    if isinstance(kind, Optional) and value is not None:
+        return _positional(kind.item, value)
+    return value
