@@ -161,7 +161,8 @@ def default_toml() -> str:
     lines = ["# Softfall's configuration. Every line is optional; these are the defaults."]
     for name, section in Settings.model_fields.items():
         model = section.annotation
-        assert isinstance(model, type) and issubclass(model, Section)
+        assert isinstance(model, type)
+        assert issubclass(model, Section)
         lines += ["", f"# {(model.__doc__ or '').splitlines()[0]}", f"[{name}]"]
         for key, info in model.model_fields.items():
             lines += [f"# {info.description}", f"{key} = {_toml(info.default)}"]
@@ -184,7 +185,9 @@ def _first_problem(error: ValidationError) -> str:
 
 
 def _fields(model: object) -> list[str]:
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, Section) else []
+    return (
+        list(model.model_fields) if isinstance(model, type) and issubclass(model, Section) else []
+    )
 
 
 def _toml(value: object) -> str:

@@ -1,0 +1,35 @@
+"""The `softfall` command: thin verbs; each one's work is done in its own room.
+
+Exit codes: 0 all well; 1 some items failed (each said so); 2 usage or configuration;
+3 another party failed or cheated; 4 a rule refused. Each verb's module is loaded only when used.
+"""
+
+import sys
+
+import typer
+
+from softfall.errors import Blame, SoftfallError
+
+app = typer.Typer(
+    name="softfall",
+    help="The safety layer for end-to-end encrypted messaging.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+EXIT_CODES = {
+    Blame.CALLER: 2,
+    Blame.OPERATOR: 2,
+    Blame.PEER: 3,
+    Blame.NETWORK: 3,
+    Blame.RULE: 4,
+}
+
+
+def main() -> None:
+    """Run the command line; a SoftfallError becomes two lines and an exit code."""
+    try:
+        app()
+    except SoftfallError as error:
+        sys.stderr.write(f"softfall: {error.name}: {error.what}\n  what to do: {error.remedy}\n")
+        sys.exit(EXIT_CODES[error.blame])

@@ -1,0 +1,67 @@
+"""Opening a service's own database, brought up to date by its own migrations.
+
+Guarantees: a committed transaction survives kill -9 and power loss (SQLite: WAL, synchronous=FULL);
+a deleted value is overwritten (secure_delete); foreign keys are enforced.
+Each service keeps its tables and migrations in its own folder; nothing is shared but this.
+"""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from softfall.errors import OperatorError
+
+BUSY_TIMEOUT_MS = 10_000
+
+
+class StoreUnusable(OperatorError):
+    """The database can't be opened or brought up to date."""
+
+    remedy = (
+        "Check the data folder's path, owner and free space; a backup can be put back as it is."
+    )
+
+
+def open_store(url: str, migrations: Path) -> Engine:
+    """An engine on `url`, migrated to the newest version found in `migrations`.
+
+    url: an SQLAlchemy URL, as `sqlite:////var/lib/softfall/provider.db`.
+    migrations: a folder with `env.py` and `versions/`, as Alembic lays it out.
+    Raises StoreUnusable.
+    """
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _make_durable)
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except DBAPIError as error:
+        raise StoreUnusable(f"the database can't be opened: {error.orig}") from None
+    return engine
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of an SQLite file, its folder made if need be (owner only)."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return f"sqlite:///{path.resolve()}"
+
+
+def _make_durable(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
