@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := .venv/bin/python -m
 
-.PHONY: help setup run serve test check bench chromium
+.PHONY: help setup run serve test check docs bench chromium
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,9 @@ check: .venv/.ready ## format, lint, types, import contracts, docs
 	$(RUN) mypy --strict
 	.venv/bin/lint-imports --no-cache
 	$(RUN) pytest tests/docs
+
+docs: .venv/.ready ## redraw the reference pages from the code
+	.venv/bin/python docs/generate.py
 
 bench: .venv/.ready ## measure against named peers, interleaved
 	$(UV) sync --locked --inexact --all-extras --group dev --group bench --python .venv/bin/python

@@ -1,6 +1,6 @@
 """One commented TOML file for every service; what it does not say has the default written here.
 
-Guarantees: unknown keys are errors that name the nearest known key; `default_toml()` is generated
+Guarantees: unknown keys are errors that name the nearest known key; `to_toml()` draws the file
 from these very classes, so that the comments can't drift from the code.
 Each setting may be overridden by the environment: SOFTFALL__PROVIDER__PORT=8443.
 """
@@ -156,17 +156,22 @@ def load(path: Path | None) -> Settings:
         raise BadConfig(f"{path or 'environment'}: {_first_problem(error)}") from None
 
 
-def default_toml() -> str:
-    """The commented file with every setting at its default."""
-    lines = ["# Softfall's configuration. Every line is optional; these are the defaults."]
+def to_toml(settings: Settings) -> str:
+    """A commented file of every setting and its value; a secret that is set is not shown."""
+    lines = [
+        "# Softfall's configuration. Every line is optional; what is left out has its default."
+    ]
     for name, section in Settings.model_fields.items():
         model = section.annotation
-        assert isinstance(model, type)
-        assert issubclass(model, Section)
+        assert isinstance(model, type) and issubclass(model, Section)  # noqa: PT018 - one fact
+        values = getattr(settings, name)
         lines += ["", f"# {(model.__doc__ or '').splitlines()[0]}", f"[{name}]"]
         for key, info in model.model_fields.items():
-            lines += [f"# {info.description}", f"{key} = {_toml(info.default)}"]
-    return "\n".join(lines) + "\n"
+            value = getattr(values, key)
+            hidden = key.endswith("_token") and value != ""
+            lines += [f"# {info.description}"]
+            lines += [f"# {key} is set, and not shown" if hidden else f"{key} = {_toml(value)}"]
+    return "\n".join(lines)
 
 
 def _first_problem(error: ValidationError) -> str:

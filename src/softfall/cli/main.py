@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from softfall.cli import config, doctor
 from softfall.errors import Blame, SoftfallError
 
 app = typer.Typer(
@@ -16,6 +17,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(config.app, name="config")
+app.command("doctor")(doctor.doctor)
 
 EXIT_CODES = {
     Blame.CALLER: 2,

@@ -1,0 +1,210 @@
+"""Draws the reference pages of docs/ from the code, so that they can't drift from it.
+
+Run `python docs/generate.py` to write them; `tests/docs` fails while a page differs.
+"""
+
+import importlib
+import inspect
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import typer.main
+
+import softfall
+from softfall import config, errors, wire
+
+DOCS = Path(__file__).parent
+NOTICE = "<!-- Drawn from the code by docs/generate.py; edit the code instead. -->\n"
+
+
+def modules() -> Iterator[Any]:
+    """Every module of the package, loaded; entry points that run when loaded have none."""
+    for info in pkgutil.walk_packages(softfall.__path__, "softfall."):
+        if ".migrations" not in info.name:
+            yield importlib.import_module(info.name)
+
+
+def error_classes() -> list[type[errors.SoftfallError]]:
+    """Every concrete error of the product, by name."""
+    loaded = list(modules())
+    found = {
+        value
+        for module in loaded
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, errors.SoftfallError)
+        and value.__module__ != errors.__name__
+    }
+    return sorted(found, key=lambda cls: (cls.__name__, cls.__module__))
+
+
+def errors_page() -> str:
+    """A heading per error: whose fault, what happened, what to do, HTTP status, exit code."""
+    from softfall.edge.errors import status_of
+
+    from softfall.cli.main import EXIT_CODES
+
+    parts = [
+        "# Errors\n",
+        "Every error has a name, says whose fault it is, and what to do. Over HTTP it is JSON: "
+        "`error`, `blame`, `what`, `remedy`. On the command line it is two lines and an exit "
+        "code.\n",
+    ]
+    for cls in error_classes():
+        room = cls.__module__.removeprefix("softfall.")
+        parts += [
+            f"## {cls.__name__}\n",
+            f"{_first_paragraph(cls)}\n",
+            f"- **Blame:** {cls.blame.value}; **HTTP:** {status_of(cls)}; "
+            f"**exit code:** {EXIT_CODES[cls.blame]}; **raised by:** `{room}`",
+            f"- **What to do:** {cls.remedy}\n",
+        ]
+    return "\n".join(parts)
+
+
+def configuration_page() -> str:
+    """A heading per setting."""
+    parts = [
+        "# Configuration\n",
+        "One TOML file, for every service. `softfall config show --default > softfall.toml` "
+        "writes it with all comments; `softfall config check softfall.toml` checks it. An unknown "
+        "key is an error that names the nearest known one. The environment outranks the file: "
+        "`SOFTFALL__PROVIDER__PORT=9443`.\n",
+    ]
+    for name, section in config.Settings.model_fields.items():
+        model = section.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, config.Section)
+        about = (model.__doc__ or "").split(": ", 1)[-1]
+        parts += [f"## {name}\n", f"{about[0].upper()}{about[1:]}\n"]
+        for key, info in model.model_fields.items():
+            parts += [
+                f"### {name}.{key}\n",
+                f"{info.description} Default: `{info.default!s}`.\n"
+                if str(info.default)
+                else f"{info.description} Default: empty.\n",
+            ]
+    return "\n".join(parts)
+
+
+def cli_page() -> str:
+    """A heading per verb of the command line."""
+    from softfall.cli.main import app
+
+    parts = [
+        "# The command line\n",
+        "Exit codes: 0 all well; 1 some items failed (each said so); 2 usage or configuration; "
+        "3 another party failed or cheated; 4 a rule refused.\n",
+    ]
+    for path, command in _verbs(typer.main.get_command(app), ["softfall"]):
+        context = click.Context(command, info_name=" ".join(path))
+        parts += [f"## {' '.join(path)}\n", f"{(command.help or '').strip()}\n"]
+        rows = [
+            record for p in command.get_params(context) if (record := p.get_help_record(context))
+        ]
+        arguments = [p for p in command.params if isinstance(p, click.Argument)]
+        parts += [f"- `{a.human_readable_name}`: {getattr(a, 'help', '') or ''}" for a in arguments]
+        parts += [
+            f"- `{row[0]}`: {' '.join(row[1].split())}"
+            for row in rows
+            if row[0] not in {"--help", *(a.human_readable_name for a in arguments)}
+            and not any(row[0].startswith(a.human_readable_name) for a in arguments)
+        ]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _verbs(command: click.Command, path: list[str]) -> Iterator[tuple[list[str], click.Command]]:
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield path, command
+        return
+    for name, child in sorted(children.items()):
+        yield from _verbs(child, [*path, name])
+
+
+def wire_page() -> str:
+    """A heading per message between parties, with its fields."""
+    parts = [
+        "# Wire formats\n",
+        "Messages between parties. Each is a CBOR array of its fields' values in order, in the "
+        "deterministic encoding of RFC 8949 section 4.2; any other bytes are refused "
+        "(`MalformedMessage`). The receiver is who may see the fields.\n",
+    ]
+    seen: set[str] = set()
+    for module in modules():
+        own = [v for v in vars(module).values() if isinstance(v, wire.Message)]
+        for message in own:
+            if message.name in seen:
+                continue
+            seen.add(message.name)
+            room = module.__name__.removeprefix("softfall.")
+            parts += [
+                f"## {message.name}\n",
+                f"Received by: **{message.receiver.value}**. At most {message.max_bytes:,} bytes. "
+                f"Declared in `{room}`.\n",
+                "| field | value | meaning |",
+                "|---|---|---|",
+                *(f"| `{f.name}` | {f.kind} | {f.meaning} |" for f in message.fields),
+                "",
+            ]
+    return "\n".join(parts)
+
+
+def http_page() -> str:
+    """A heading per route of each service, from its OpenAPI description."""
+    parts = [
+        "# HTTP routes\n",
+        "Each running service serves its own OpenAPI description at `/openapi.json` and a page "
+        "to read it at `/docs`.\n",
+    ]
+    for service, description in openapi().items():
+        parts.append(f"## {service}\n")
+        for path, operations in sorted(description["paths"].items()):
+            for method, operation in sorted(operations.items()):
+                replies = ", ".join(
+                    f"{code} ({reply['description']})"
+                    for code, reply in sorted(operation["responses"].items())
+                )
+                text = operation.get("description") or operation.get("summary", "")
+                parts += [
+                    f"### {method.upper()} {path}\n",
+                    f"{text.strip()}\n",
+                    f"Replies: {replies}.\n",
+                ]
+    return "\n".join(parts)
+
+
+def openapi() -> dict[str, dict[str, Any]]:
+    """Each service's OpenAPI description; nothing is started."""
+    from softfall.testing.services import openapi_descriptions
+
+    return openapi_descriptions()
+
+
+def _first_paragraph(cls: type) -> str:
+    return " ".join((inspect.getdoc(cls) or "").split("\n\n", maxsplit=1)[0].split())
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "errors.md": errors_page,
+    "configuration.md": configuration_page,
+    "cli.md": cli_page,
+    "wire-formats.md": wire_page,
+    "http.md": http_page,
+}
+
+
+def main() -> None:
+    """Write every page."""
+    for name, draw in PAGES.items():
+        (DOCS / name).write_text(NOTICE + draw().rstrip() + "\n", "utf-8")
+        sys.stdout.write(f"docs/{name}\n")
+
+
+if __name__ == "__main__":
+    main()

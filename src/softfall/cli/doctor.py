@@ -1,0 +1,133 @@
+"""`softfall doctor`: is this installation fit to run, and what is the next command?
+
+Guarantees: changes nothing; every check prints what it found and, where it fails, what to do.
+"""
+
+import importlib
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from softfall import config
+
+MIN_FREE_BYTES = 1 << 30
+NATIVE_LIBRARIES = ("numba", "simplejpeg", "pillow_heif", "vodozemac", "rbcl", "granian")
+COMPARE_LIBRARIES = ("skimage", "sklearn", "matplotlib", "psutil")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check's answer. `remedy` is empty where all is well; `fatal` decides the exit code."""
+
+    what: str
+    remedy: str = ""
+    fatal: bool = True
+
+
+def check_python(_: config.Settings) -> list[Finding]:
+    """Python 3.11 or newer."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    return [Finding(f"Python {version}", "" if sys.version_info >= (3, 11) else "Install 3.11+.")]
+
+
+def check_libraries(_: config.Settings) -> list[Finding]:
+    """Libraries with native code load; those that only `compare` needs may be missing."""
+    return [
+        *(_loads(name, "Run `make setup`.", fatal=True) for name in NATIVE_LIBRARIES),
+        *(
+            _loads(name, "Install the extra: `pip install softfall[compare]`.", fatal=False)
+            for name in COMPARE_LIBRARIES
+        ),
+    ]
+
+
+def _loads(name: str, remedy: str, *, fatal: bool) -> Finding:
+    try:
+        importlib.import_module(name)
+    except (ImportError, OSError) as error:
+        return Finding(f"{name} does not load: {error}", remedy, fatal)
+    return Finding(f"{name} loads")
+
+
+def check_folders(settings: config.Settings) -> list[Finding]:
+    """Each service's folder (or the nearest that exists above it) can be written; disk is free."""
+    findings = []
+    for folder in {settings.provider.data_dir, settings.custodian.data_dir}:
+        nearest = _nearest_existing(folder)
+        if not os.access(nearest, os.W_OK):
+            findings.append(Finding(f"{folder} can't be written", f"Give yourself {nearest}."))
+            continue
+        free = shutil.disk_usage(nearest).free
+        remedy = "" if free >= MIN_FREE_BYTES else "Free at least 1 GiB."
+        findings.append(Finding(f"{folder}: {free >> 20} MiB free", remedy))
+    return findings
+
+
+def _nearest_existing(folder: Path) -> Path:
+    return next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+
+
+def check_ports(settings: config.Settings) -> list[Finding]:
+    """Whether each service's port is free (a running service takes its own: no fault)."""
+    findings = []
+    for name, section in (("provider", settings.provider), ("custodian", settings.custodian)):
+        with socket.socket() as probe:
+            taken = probe.connect_ex((section.host, section.port)) == 0
+        findings.append(
+            Finding(
+                f"{name} port {section.port} is {'in use' if taken else 'free'}",
+                f"Fine if the {name} is running; else set {name}.port." if taken else "",
+                fatal=False,
+            )
+        )
+    return findings
+
+
+def check_keys(settings: config.Settings) -> list[Finding]:
+    """Whether `softfall keys init` has been run."""
+    certificate = settings.provider.tls_dir / "provider.crt"
+    if certificate.exists():
+        return [Finding(f"keys are in {certificate.parent}")]
+    return [Finding(f"no keys in {certificate.parent} yet", NEXT_WITHOUT_KEYS, fatal=False)]
+
+
+NEXT_WITHOUT_KEYS = "`softfall keys init` makes them."
+CHECKS: tuple[Callable[[config.Settings], list[Finding]], ...] = (
+    check_python,
+    check_libraries,
+    check_folders,
+    check_ports,
+    check_keys,
+)
+
+
+def next_command(findings: list[Finding]) -> str:
+    """What to type now."""
+    if any(finding.remedy and finding.fatal for finding in findings):
+        return "mend what is marked above, then `softfall doctor` again"
+    if any(finding.remedy == NEXT_WITHOUT_KEYS for finding in findings):
+        return "`softfall compare` to measure, or `softfall keys init` to set up a service"
+    return "`softfall compare` to measure, or `softfall serve provider`"
+
+
+def doctor(
+    file: Annotated[
+        Path | None, typer.Option("--config", help="The TOML file to check.", show_default=False)
+    ] = None,
+) -> None:
+    """Check the installation; print the next command. Exit code 1 if something must be mended."""
+    settings = config.load(file)
+    findings = [finding for check in CHECKS for finding in check(settings)]
+    for finding in findings:
+        mark = "ok  " if not finding.remedy else ("MEND" if finding.fatal else "note")
+        typer.echo(f"{mark}  {finding.what}" + (f": {finding.remedy}" if finding.remedy else ""))
+    typer.echo(f"\nNext: {next_command(findings)}")
+    if any(finding.remedy and finding.fatal for finding in findings):
+        raise typer.Exit(1)
