@@ -1,9 +1,31 @@
-"""PDQ: the perceptual hash of a picture, its quality, and each bit's margin. (placeholder types)"""
+"""PDQ: the perceptual hash of a picture, its quality, and each bit's margin.
+
+Guarantees: hash and quality are bit-identical to python `pdqhash` on the same full-size pixels;
+a picture without a dependable hash is `Unhashable` with its reason, never an empty value.
+Refuses: arrays that are not uint8 RGB or grey, as NotPixels.
+Limits: PDQ survives everyday re-encoding and resizing; not rotation, mirroring or large crops.
+Most distances between hashes are even, because the median leaves 128 ones unless values tie.
+Source: see `pdq_oracle`. Nothing here imports numba or a picture parser until they are needed.
+"""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+from softfall.errors import InputError
+from softfall.media import pdq_oracle
+from softfall.media.pdq_oracle import PixelArray, Spectrum
+
+MIN_QUALITY: Final = 50
+MIN_SIDE_PIXELS: Final = 5  # below, the reference answers with zeros and quality 0
+
+
+class NotPixels(InputError):
+    """An array that is not a picture."""
+
+    remedy = "Hand over uint8 pixels of shape (height, width, 3) RGB, or (height, width) grey."
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +41,11 @@ class PdqHash:
     quality: int
     margins: npt.NDArray[np.float32] = field(repr=False, compare=False)
 
+    @property
+    def hex(self) -> str:
+        """The 64 lower-case hex digits that lists and other tools exchange."""
+        return self.bits.hex()
+
 
 @dataclass(frozen=True, slots=True)
 class Unhashable:
@@ -26,3 +53,44 @@ class Unhashable:
 
     reason: str
     quality: int
+
+
+def pdq(pixels: PixelArray) -> PdqHash | Unhashable:
+    """The PDQ hash of full-size pixels: (H, W, 3) uint8 RGB, or (H, W) uint8 grey.
+
+    "tiny": a side under 5 pixels. "flat": no gradient at all. "low quality": under 50 of 100.
+    Raises NotPixels for any other array. Source: `pdq_oracle`.
+    """
+    _check(pixels)
+    if min(pixels.shape[:2]) < MIN_SIDE_PIXELS:
+        return Unhashable("tiny", 0)
+    measured = spectrum(pixels)
+    if measured.quality < MIN_QUALITY:
+        return Unhashable("low quality" if measured.quality else "flat", measured.quality)
+    bits, margins = cut(measured)
+    return PdqHash(bits, measured.quality, margins)
+
+
+def spectrum(pixels: PixelArray) -> Spectrum:
+    """Coefficients and quality of any picture, dependable or not."""
+    return pdq_oracle.spectrum(pixels)
+
+
+def cut(measured: Spectrum) -> tuple[bytes, npt.NDArray[np.float32]]:
+    """The 32 bytes of bits, and the (256,) float32 margins in the same order.
+
+    A bit is one where its coefficient is above the lower median. The reference counts bits from
+    the last coefficient, hence the reversal.
+    """
+    rank = pdq_oracle.MEDIAN_RANK
+    median = np.partition(measured.coefficients, rank)[rank]
+    reversed_coefficients = measured.coefficients[::-1]
+    bits = np.packbits(reversed_coefficients > median).tobytes()
+    return bits, np.abs(reversed_coefficients - median)
+
+
+def _check(pixels: PixelArray) -> None:
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
+        raise NotPixels("the picture is not an array of uint8")
+    if pixels.ndim != 2 and not (pixels.ndim == 3 and pixels.shape[2] == 3):
+        raise NotPixels(f"an array of shape {pixels.shape} is neither RGB nor grey")
