@@ -1,0 +1,96 @@
+"""The custodian's tables: the list, its frozen epochs with their keys, and the global quota.
+
+Guarantees, by the schema itself:
+- an entry number means one hash for ever, and is never given out again;
+- an epoch's entries can be neither changed nor deleted once frozen (triggers, where SQLite runs it;
+  the digest in `epochs.entries_sha256` shows it everywhere);
+- there is one statement per (entry, source): what one source says about one hash.
+
+The truth about the columns is here; `migrations/` must yield exactly these (a test compares them).
+Times are milliseconds since 1970-01-01T00:00:00Z.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+# One row: the next free entry number, and how often the list has changed. Every change to the list
+# updates this row first, which takes the write lock before anything is read.
+catalogue_state = Table(
+    "catalogue_state",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="one_row"), primary_key=True),
+    Column("next_number", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("pdq", LargeBinary(32), nullable=False, unique=True),
+)
+
+# added_ms: the earliest date of listing. listed_ms: the latest date that the source itself gave
+# (NULL: it never gave one). withdrawn_ms: the latest withdrawal. Labels and certifiers are sorted
+# names joined by ";", which no name may hold.
+statements = Table(
+    "statements",
+    metadata,
+    Column("entry_number", Integer, ForeignKey("entries.number"), primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("labels", Text, nullable=False),
+    Column("certifiers", Text, nullable=False),
+    Column("added_ms", BigInteger, nullable=False),
+    Column("listed_ms", BigInteger),
+    Column("withdrawn_ms", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+# One published version of the list. The first five columns are set when the set is frozen; the rest
+# when its keys, artefact and manifest are made. A frozen epoch without a manifest was never
+# announced to anyone. secret_key is overwritten with NULL when the epoch ends.
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("option", Text, nullable=False),
+    Column("frozen_at_ms", BigInteger, nullable=False),
+    Column("entries_count", Integer, nullable=False),
+    Column("entries_sha256", LargeBinary(32), nullable=False),
+    Column("public_key", LargeBinary),
+    Column("secret_key", LargeBinary),
+    Column("artefact_sha256", LargeBinary(32)),
+    Column("manifest", LargeBinary),
+    Column("published_at_ms", BigInteger),
+    Column("expires_at_ms", BigInteger),
+    Index("epochs_by_option", "option", "number"),
+)
+
+epoch_entries = Table(
+    "epoch_entries",
+    metadata,
+    Column("epoch", Integer, ForeignKey("epochs.number"), primary_key=True),
+    Column("entry_number", Integer, ForeignKey("entries.number"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# The global OPRF quota: how many evaluations were used in the window that began then. It is counted
+# before an answer leaves, so that a restart can't hand the quota out twice.
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("window_start_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("used", BigInteger, nullable=False),
+)
