@@ -116,20 +116,36 @@ def verify(
     return manifest
 
 
+def read(body: bytes) -> Manifest:
+    """What the manifest says, whoever signed it: for relays, which pin no key.
+
+    Raises BadManifest if it is not in its form.
+    """
+    manifest, _, _ = _parts(body)
+    return manifest
+
+
 def _signed_by(body: bytes, custodian_key: bytes) -> Manifest:
+    manifest, signed, signature = _parts(body)
+    try:
+        Ed25519PublicKey.from_public_bytes(custodian_key).verify(signature, signed)
+    except (InvalidSignature, ValueError):
+        raise BadManifest("the pinned custodian did not sign this manifest") from None
+    return manifest
+
+
+def _parts(body: bytes) -> tuple[Manifest, bytes, bytes]:
+    """The manifest, the bytes that are signed, the signature."""
     try:
         values = EPOCH_MANIFEST.decode(body)
-        signature = values.pop("signature")
-        assert isinstance(signature, bytes)
-        signed = _CONTEXT + _SIGNED.encode(values)
-        Ed25519PublicKey.from_public_bytes(custodian_key).verify(signature, signed)
-    except (MalformedMessage, ValueError) as error:
-        raise BadManifest(f"the manifest is not in its form: {type(error).__name__}") from None
-    except InvalidSignature:
-        raise BadManifest("the pinned custodian did not sign this manifest") from None
+    except MalformedMessage as error:
+        raise BadManifest(f"the manifest is not in its form: {error.what}") from None
+    signature = values.pop("signature")
+    assert isinstance(signature, bytes)
+    signed = _CONTEXT + _SIGNED.encode(values)
     if values.pop("version") != VERSION:
         raise BadManifest(f"the manifest is not of version {VERSION}")
     manifest = Manifest(**values)  # type: ignore[arg-type]  # each field's kind is in the message
     if manifest.published_at_ms >= manifest.expires_at_ms:
         raise BadManifest("the manifest ends before it begins")
-    return manifest
+    return manifest, signed, signature
