@@ -1,0 +1,149 @@
+"""From a hash and its probes to the tags, and back: what sender and recipient compute alike.
+
+Guarantees: everything is a function of (hash, masks, scan key, the custodian's reply), so whoever
+holds an opening and its attachment key recomputes the submission without asking anyone.
+Refuses: openings that are not what an unpatched client makes, with the reason.
+Leaves to others: whether the opened hash is that of the picture (`device`, which has the picture).
+A report may therefore be verified here by a party that never opens a picture.
+"""
+
+import hmac
+from dataclasses import dataclass
+
+from softfall.crypto import oprf, ristretto
+from softfall.crypto.oprf import Mode
+from softfall.crypto.ristretto import Point, Scalar
+from softfall.options.contract import Mismatch, ScanSecret, Submission
+from softfall.options.split import pieces, wire
+from softfall.options.split.parameters import SplitParameters
+from softfall.wire import MalformedMessage
+
+NAME = "split"
+NO_HASH = bytes(32)
+MALFORMED = Mismatch("malformed opening")
+BAD_PROOF = Mismatch("bad proof")
+NOT_THIS_SUBMISSION = Mismatch("not this submission")
+
+_STAND_IN = b"softfall split stand-in v1"
+_BLIND = b"softfall split blind v1|"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A decoded opening. hash_bits is None for a picture without a hash."""
+
+    hash_bits: bytes | None
+    masks: list[list[int]]
+    points: list[Point]
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What the custodian is asked for one picture: inputs, their blinds, the blinded points."""
+
+    inputs: list[bytes]
+    blinds: list[Scalar]
+    blinded: list[Point]
+
+    @property
+    def points(self) -> bytes:
+        """The blinded points end to end, as a request carries them."""
+        return b"".join(self.blinded)
+
+
+def questions(
+    hash_bits: bytes | None,
+    masks: list[list[int]],
+    secret: ScanSecret,
+    parameters: SplitParameters,
+) -> Questions:
+    """The questions of one picture; hash_bits None makes those of its random stand-in."""
+    scan_key = secret.key(_STAND_IN if hash_bits is None else hash_bits)
+    asked = hmac.digest(scan_key, _STAND_IN, "sha256") if hash_bits is None else hash_bits
+    inputs = pieces.oprf_inputs(asked, masks, parameters)
+    blinds = [_blind(scan_key, i) for i in range(len(inputs))]
+    blinded = [
+        oprf.blind(message, blind, Mode.VOPRF)
+        for message, blind in zip(inputs, blinds, strict=True)
+    ]
+    return Questions(inputs, blinds, blinded)
+
+
+def submission(
+    asked: Questions,
+    points: list[Point],
+    proof: bytes,
+    epoch: int,
+    public_key: Point,
+    parameters: SplitParameters,
+) -> Submission:
+    """The tags that a verified reply yields. Raises BadProof, or MalformedPoint."""
+    oprf.verify_proof(public_key, asked.blinded, points, proof)
+    unblinded = oprf.unblind_all(asked.blinds, points)
+    tags = [
+        oprf.finalize(message, point)[: wire.TAG_BYTES]
+        for message, point in zip(asked.inputs, unblinded, strict=True)
+    ]
+    # In each table the tags go by value: the provider can't tell which probe was the unflipped one.
+    each = parameters.probes
+    rows = [sorted(tags[t * each : (t + 1) * each]) for t in range(parameters.tables)]
+    body = wire.TAGS.encode(
+        {"version": wire.VERSION, "tags": b"".join(tag for row in rows for tag in row)}
+    )
+    return Submission(NAME, epoch, body)
+
+
+def encode(opened: Opened, parameters: SplitParameters) -> bytes:
+    """The opening's bytes; their number depends on the parameters alone."""
+    return wire.OPENING.encode(
+        {
+            "version": wire.VERSION,
+            "unhashable": int(opened.hash_bits is None),
+            "hash": opened.hash_bits or NO_HASH,
+            "masks": pieces.pack_masks(opened.masks, parameters),
+            "points": b"".join(opened.points),
+            "proof": opened.proof,
+        }
+    )
+
+
+def decode(body: bytes, parameters: SplitParameters) -> Opened | Mismatch:
+    """The opening, or why it is not one that an unpatched client makes."""
+    try:
+        values = wire.decode(wire.OPENING, body)
+        mask_bytes = (parameters.questions - parameters.tables) * parameters.piece_bytes
+        packed = wire.octets(values, "masks", mask_bytes)
+        points = wire.octets(values, "points", ristretto.POINT_BYTES * parameters.questions)
+        decoded = ristretto.decode_points(points)
+    except (MalformedMessage, ristretto.MalformedPoint):
+        return MALFORMED
+    masks = pieces.unpack_masks(packed, parameters)
+    stand_in, hash_bits = values["unhashable"] == 1, wire.octets(values, "hash")
+    if masks is None or (stand_in and hash_bits != NO_HASH):
+        return MALFORMED
+    if stand_in and masks != pieces.stand_in_masks(parameters):
+        return MALFORMED
+    return Opened(None if stand_in else hash_bits, masks, decoded, wire.octets(values, "proof"))
+
+
+def verify(
+    opened: Opened,
+    secret: ScanSecret,
+    public_key: Point,
+    parameters: SplitParameters,
+    submission_digest: bytes,
+) -> Mismatch | None:
+    """Why the stamped submission is not the one that this opening yields; None if it is."""
+    asked = questions(opened.hash_bits, opened.masks, secret, parameters)
+    try:
+        made = submission(asked, opened.points, opened.proof, secret.epoch, public_key, parameters)
+    except (oprf.BadProof, ristretto.MalformedPoint):
+        return BAD_PROOF
+    return None if hmac.compare_digest(made.digest, submission_digest) else NOT_THIS_SUBMISSION
+
+
+def _blind(scan_key: bytes, index: int) -> Scalar:
+    """The blind of one question: HKDF-Expand (RFC 5869) to 64 bytes, reduced."""
+    info = _BLIND + index.to_bytes(2, "big")
+    return ristretto.scalar_from_wide(hmac.digest(scan_key, info + b"\x01", "sha512"))

@@ -1,0 +1,125 @@
+"""How `split` cuts a hash into pieces: how many tables, which bits, how many probes, how many hits.
+
+Guarantees: parameters are public, fixed for an epoch, and travel in its signed manifest; every
+party reads the same bytes. Position sets are explicit, so random, disjoint and learned ones differ
+only in how they were made.
+Refuses: sets that are not k increasing positions below 256, and sizes beyond what `wire` carries.
+Source: PROTOCOLS' margin-ordered multi-probe; the figures behind the default are in
+docs/experiments/multi_probe.md.
+"""
+
+import hashlib
+import itertools
+from dataclasses import dataclass
+from typing import Final
+
+from softfall.errors import InputError
+from softfall.options.split import wire
+from softfall.wire import MalformedMessage
+
+HASH_BITS: Final = 256
+
+Positions = tuple[tuple[int, ...], ...]
+
+
+class BadParameters(InputError):
+    """Parameters that no epoch of `split` can have."""
+
+    remedy = "Keep 8 to 64 bits a piece, at most 64 tables and 512 probes in all; see the docs."
+
+
+@dataclass(frozen=True, slots=True)
+class SplitParameters:
+    """One epoch's parameters.
+
+    k_bits: bits in a piece. probes: pieces asked for in each table, the unflipped one included.
+    hits: distinct tables in which one entry must be hit before the message is held.
+    positions: for each table its k_bits bit positions, increasing, bit 0 the hash's first.
+    Raises BadParameters.
+    """
+
+    k_bits: int
+    probes: int
+    hits: int
+    positions: Positions
+
+    def __post_init__(self) -> None:
+        limits = (
+            (8 <= self.k_bits <= wire.MAX_K_BITS, "a piece must have 8 to 64 bits"),
+            (1 <= self.tables <= wire.MAX_TABLES, "there must be 1 to 64 tables"),
+            (1 <= self.probes <= 2**self.k_bits, "a table must be asked at least one probe"),
+            (self.questions <= wire.MAX_POINTS, "a picture may ask at most 512 questions"),
+            (1 <= self.hits <= self.tables, "hits must be 1 to the number of tables"),
+            (all(map(self._is_set, self.positions)), "positions must be k increasing, below 256"),
+        )
+        for holds, rule in limits:
+            if not holds:
+                raise BadParameters(rule)
+
+    @property
+    def tables(self) -> int:
+        """How many tables."""
+        return len(self.positions)
+
+    @property
+    def questions(self) -> int:
+        """Points in a request and tags in a submission: tables times probes, for every picture."""
+        return self.tables * self.probes
+
+    @property
+    def piece_bytes(self) -> int:
+        """Bytes that hold one piece or one probe mask, big-endian."""
+        return -(-self.k_bits // 8)
+
+    def encode(self) -> bytes:
+        """The bytes that the manifest and the artefact carry."""
+        return wire.PARAMETERS.encode(
+            {
+                "version": wire.VERSION,
+                "k_bits": self.k_bits,
+                "probes": self.probes,
+                "hits": self.hits,
+                "positions": bytes(bit for table in self.positions for bit in table),
+            }
+        )
+
+    @classmethod
+    def decode(cls, body: bytes) -> "SplitParameters":
+        """The parameters that `encode` wrote. Raises MalformedMessage or BadParameters."""
+        values = wire.decode(wire.PARAMETERS, body)
+        k_bits, probes, hits = (wire.number(values, name) for name in ("k_bits", "probes", "hits"))
+        flat = wire.octets(values, "positions")
+        if k_bits == 0 or len(flat) % k_bits:
+            raise MalformedMessage("split_parameters must hold whole tables")
+        positions = tuple(tuple(flat[i : i + k_bits]) for i in range(0, len(flat), k_bits))
+        return cls(k_bits, probes, hits, positions)
+
+    def _is_set(self, table: tuple[int, ...]) -> bool:
+        increasing = all(a < b for a, b in itertools.pairwise(table))
+        return len(table) == self.k_bits and increasing and 0 <= table[0] <= table[-1] < HASH_BITS
+
+
+def random_positions(seed: str, tables: int, k_bits: int) -> Positions:
+    """Independent random sets, one a table, that anyone can derive again from the seed."""
+    return tuple(
+        tuple(sorted(_shuffled(f"{seed}|random|{table}")[:k_bits])) for table in range(tables)
+    )
+
+
+def disjoint_positions(seed: str, tables: int, k_bits: int) -> Positions:
+    """Random sets that share no bit. Raises BadParameters where 256 bits do not suffice."""
+    if tables * k_bits > HASH_BITS:
+        raise BadParameters(f"{tables} disjoint sets of {k_bits} bits need over 256 bits")
+    order = _shuffled(f"{seed}|disjoint")
+    return tuple(tuple(sorted(order[t * k_bits : (t + 1) * k_bits])) for t in range(tables))
+
+
+def _shuffled(label: str) -> list[int]:
+    """0 to 255 in an order drawn by SHAKE-256: sorted by 8 bytes each (no ties in practice)."""
+    stream = hashlib.shake_256(b"softfall split positions v1|" + label.encode()).digest(2048)
+    return sorted(range(HASH_BITS), key=lambda i: (stream[8 * i : 8 * i + 8], i))
+
+
+DEFAULT_PARAMETERS: Final = SplitParameters(
+    k_bits=24, probes=16, hits=2, positions=random_positions("softfall", tables=8, k_bits=24)
+)
