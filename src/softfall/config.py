@@ -105,6 +105,9 @@ class CustodianSettings(Section):
     max_request_bytes: int = Field(64 * 1024, gt=0, description="One relayed question.")
     requests_per_minute: int = Field(6000, gt=0, description="All routes, all callers.")
     epoch_days: float = Field(30.0, gt=0, description="A published epoch's key is destroyed after.")
+    overlap_minutes: float = Field(
+        60.0, ge=0, description="How long the epoch before still answers after a new one."
+    )
 
 
 class DeviceSettings(Section):

@@ -87,20 +87,24 @@ def init_tls(tls_dir: Path, now: datetime, hosts: Sequence[str] = LOCAL_HOSTS) -
         _issue(tls_dir, role, key, certificate, now, hosts)
 
 
-def renew_tls(tls_dir: Path, now: datetime, hosts: Sequence[str] = LOCAL_HOSTS) -> None:
+def renew_tls(tls_dir: Path, now: datetime) -> None:
     """Replace the services' keys and certificates; the authority stays, so devices notice nothing.
 
-    Each file is replaced whole. Raises TlsFilesUnusable if ca.key or ca.crt can't be used.
+    Each keeps its names. Each file is replaced whole. Raises TlsFilesUnusable where ca.key, ca.crt
+    or a certificate can't be read.
     """
     try:
         key = load_pem_private_key((tls_dir / "ca.key").read_bytes(), None)
         certificate = x509.load_pem_x509_certificate((tls_dir / "ca.crt").read_bytes())
-    except (OSError, ValueError, TypeError):
-        raise TlsFilesUnusable(f"the authority in {tls_dir} can't be read") from None
+        hosts = {role: _hosts_of(TlsFiles.of(tls_dir, role).certificate) for role in ROLES}
+    except (OSError, ValueError, TypeError, x509.ExtensionNotFound):
+        raise TlsFilesUnusable(
+            f"the authority or a certificate in {tls_dir} can't be read"
+        ) from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TlsFilesUnusable(f"ca.key in {tls_dir} is not one that Softfall made")
     for role in ROLES:
-        _issue(tls_dir, role, key, certificate, now, hosts)
+        _issue(tls_dir, role, key, certificate, now, hosts[role])
 
 
 def client_context(tls_dir: Path, role: str | None = None) -> ssl.SSLContext:
@@ -208,6 +212,13 @@ def _host(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
+
+
+def _hosts_of(certificate: Path) -> list[str]:
+    names = x509.load_pem_x509_certificate(certificate.read_bytes()).extensions
+    return [
+        str(name.value) for name in names.get_extension_for_class(x509.SubjectAlternativeName).value
+    ]
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -1,0 +1,96 @@
+"""`softfall keys`: make, renew and show the installation's keys."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from softfall import config
+
+app = typer.Typer(help="Make, renew and show the installation's keys.", no_args_is_help=True)
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="The TOML file to read.", show_default=False)
+]
+Hosts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--host",
+        help="A further name or address that the services are reached by; may be repeated.",
+        show_default=False,
+    ),
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--dir",
+        help="Use tls/ and custodian/ in this folder, whatever the configuration says.",
+        show_default=False,
+    ),
+]
+
+
+@app.command()
+def init(file: Config = None, folder: Folder = None, host: Hosts = None) -> None:
+    """Make the TLS authority, both services' certificates, and the custodian's identity key.
+
+    Nothing that exists is overwritten. The folders are provider.tls_dir, custodian.tls_dir (the
+    same one by default) and custodian.data_dir.
+    """
+    from softfall.custodian.keys import IDENTITY_FILE, IdentityExists, create_identity
+    from softfall.edge.tls import LOCAL_HOSTS, init_tls
+
+    settings = config.load(file)
+    tls_dir = folder / "tls" if folder else settings.custodian.tls_dir
+    data_dir = folder / "custodian" if folder else settings.custodian.data_dir
+    identity_path = data_dir / IDENTITY_FILE
+    if identity_path.exists():
+        raise IdentityExists(f"{identity_path} exists already")
+    init_tls(tls_dir, datetime.now(UTC), (*LOCAL_HOSTS, *(host or [])))
+    identity = create_identity(data_dir)
+    typer.echo(f"TLS authority and certificates: {tls_dir}")
+    typer.echo(f"custodian's identity key: {identity_path}")
+    _show_identity(identity.public_key)
+    if not folder and settings.provider.tls_dir != tls_dir:
+        typer.echo(
+            f"next: copy provider.crt, provider.key and ca.crt to provider.tls_dir "
+            f"({settings.provider.tls_dir}) over a safe channel"
+        )
+    typer.echo("then: keep ca.key and a copy of identity.key offline")
+
+
+@app.command()
+def renew(file: Config = None) -> None:
+    """Replace both services' certificates and TLS keys; the authority and the identity stay.
+
+    Needs ca.key in custodian.tls_dir. Restart the services afterwards.
+    """
+    from softfall.edge.tls import renew_tls
+
+    tls_dir = config.load(file).custodian.tls_dir
+    renew_tls(tls_dir, datetime.now(UTC))
+    typer.echo(f"renewed in {tls_dir}; restart the services")
+
+
+@app.command()
+def show(file: Config = None) -> None:
+    """Show the public parts: the custodian's key that devices pin, and when certificates end."""
+    from softfall.custodian.keys import load_identity
+    from softfall.edge.tls import ROLES, TlsFiles, check_tls
+
+    settings = config.load(file)
+    _show_identity(load_identity(settings.custodian.data_dir).public_key)
+    folders = {"provider": settings.provider.tls_dir, "custodian": settings.custodian.tls_dir}
+    for role in ROLES:
+        ends = check_tls(TlsFiles.of(folders[role], role), datetime.now(UTC))
+        typer.echo(f"{role} certificate ends: {ends:%Y-%m-%d}")
+
+
+def _show_identity(public_key: bytes) -> None:
+    from base64 import b64encode
+
+    from softfall.custodian.keys import fingerprint
+
+    typer.echo(f"custodian key (devices pin it): {b64encode(public_key).decode()}")
+    typer.echo(f"its fingerprint: {fingerprint(public_key)}")

@@ -1,0 +1,59 @@
+"""The options that this custodian can publish epochs for, as one table.
+
+Guarantees: an option's code is loaded only once it is asked for; the device's half never is.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from softfall.errors import InputError
+from softfall.options.contract import CustodianHalf
+from softfall.wire import Message
+
+
+class OptionUnknown(InputError):
+    """No option of this name is kept here."""
+
+    remedy = "Ask for one of the options that docs/options.md names; `split` is always kept."
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOption:
+    """One option as the custodian runs it.
+
+    derive_secret: from (32 fresh random bytes, epoch) to the epoch's secret key.
+    make_half: from (epoch, secret key) to the custodian's half. parameters: as the manifest says.
+    request: what devices ask, relayed; it has a field `epoch`.
+    """
+
+    name: str
+    derive_secret: Callable[[bytes, int], bytes]
+    make_half: Callable[[int, bytes], CustodianHalf]
+    parameters: bytes
+    request: Message
+
+    def epoch_of(self, body: bytes) -> int:
+        """Which epoch a request is for. Raises MalformedMessage."""
+        epoch = self.request.decode(body)["epoch"]
+        assert isinstance(epoch, int)
+        return epoch
+
+
+def _split() -> KeptOption:
+    from softfall.options.split.custodian import SplitCustodian, derive_secret
+    from softfall.options.split.parameters import DEFAULT_PARAMETERS
+    from softfall.options.split.wire import REQUEST
+
+    return KeptOption(
+        SplitCustodian.name, derive_secret, SplitCustodian, DEFAULT_PARAMETERS.encode(), REQUEST
+    )
+
+
+_KEPT: Mapping[str, Callable[[], KeptOption]] = {"split": _split}
+
+
+def kept(name: str) -> KeptOption:
+    """The option of this name. Raises OptionUnknown."""
+    if name not in _KEPT:
+        raise OptionUnknown("no such option is kept here")
+    return _KEPT[name]()

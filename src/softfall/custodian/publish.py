@@ -1,0 +1,149 @@
+"""Publishing an epoch: freeze the list, make its key, its artefact and its signed manifest.
+
+Guarantees: the last step is one transaction; until it, the old epoch is current, whatever happens
+(kill -9, a full disk), and no key of an unpublished epoch is ever stored. What a killed run left
+behind is cleared by the next one. One publisher at a time.
+The epoch's key comes from the operating system's randomness, given in as `random_bytes`.
+"""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Engine, select, update
+from sqlalchemy.exc import DBAPIError
+
+from softfall.custodian.epochs import EpochBook, artefact_path
+from softfall.custodian.keys import Identity
+from softfall.custodian.options import KeptOption, kept
+from softfall.custodian.tables import epochs
+from softfall.errors import OperatorError
+from softfall.lists.manifest import Manifest, sign
+from softfall.options.contract import Prepared, Progress
+
+PART = ".part"
+SEED_BYTES = 32
+DAY_MS = 86_400_000
+
+
+class PublishFailed(OperatorError):
+    """The new epoch could not be written; the old one is still current."""
+
+    remedy = "Free space on the custodian's disk, then run `softfall list publish` again."
+
+
+class FreezableList(Protocol):
+    """The list, as publishing needs it: `custodian.catalogue.Catalogue` is one."""
+
+    def freeze(self, option: str, now_ms: int) -> int:
+        """Freeze the active entries as a new epoch; its number."""
+
+    def epoch_entries(self, epoch: int) -> list[tuple[int, bytes]]:
+        """(entry number, 32-byte PDQ) of a frozen epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """What publishing works with. folder: where artefacts lie."""
+
+    engine: Engine
+    catalogue: FreezableList
+    book: EpochBook
+    identity: Identity
+    folder: Path
+    epoch_days: float
+    now_ms: Callable[[], int]
+    random_bytes: Callable[[int], bytes] = os.urandom
+
+    def publish(self, option: str, progress: Progress) -> Manifest:
+        """Publish the list as it is now; `progress(done, all)` counts evaluations.
+
+        The caller holds `only_one(data_dir, "publish")`. Raises PublishFailed.
+        """
+        with _named_failures():
+            self.book.end_due(option, self.now_ms())
+            self._clear_leftovers()
+            number = self.catalogue.freeze(option, self.now_ms())
+            entries = self.catalogue.epoch_entries(number)
+            plan = kept(option)
+            secret = plan.derive_secret(self.random_bytes(SEED_BYTES), number)
+            prepared = plan.make_half(number, secret).prepare(entries, progress)
+            _write_whole(artefact_path(self.folder, option, number), prepared.artefact)
+            manifest = self._manifest(plan, number, len(entries), prepared)
+            self._announce(manifest, secret)
+            return manifest
+
+    def _manifest(
+        self, plan: KeptOption, number: int, entries_count: int, prepared: Prepared
+    ) -> Manifest:
+        now_ms = self.now_ms()
+        return Manifest(
+            option=plan.name,
+            epoch=number,
+            public_key=prepared.public_key,
+            artefact_sha256=hashlib.sha256(prepared.artefact).digest(),
+            entries=entries_count,
+            published_at_ms=now_ms,
+            expires_at_ms=now_ms + round(self.epoch_days * DAY_MS),
+            parameters=plan.parameters,
+        )
+
+    def _announce(self, manifest: Manifest, secret: bytes) -> None:
+        """The one step that makes the epoch current."""
+        unannounced = epochs.c.number == manifest.epoch, epochs.c.manifest.is_(None)
+        with self.engine.begin() as connection:
+            connection.execute(
+                update(epochs)
+                .where(*unannounced)
+                .values(
+                    public_key=manifest.public_key,
+                    secret_key=secret,
+                    artefact_sha256=manifest.artefact_sha256,
+                    manifest=sign(manifest, self.identity.sign),
+                    published_at_ms=manifest.published_at_ms,
+                    expires_at_ms=manifest.expires_at_ms,
+                )
+            )
+
+    def _clear_leftovers(self) -> None:
+        """Remove what a killed run left: no other publisher runs, so nobody is writing these."""
+        query = select(epochs.c.option, epochs.c.number).where(epochs.c.secret_key.is_not(None))
+        with self.engine.connect() as connection:
+            live = {artefact_path(self.folder, *row) for row in connection.execute(query)}
+        for path in self.folder.glob("*.artefact*"):
+            if path not in live:
+                path.unlink()
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """The file appears under its name whole, and on the disk, or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(path.name + PART)
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def _named_failures() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise PublishFailed(f"the new epoch can't be written: {error.strerror}") from None
+    except DBAPIError as error:
+        raise PublishFailed(f"the new epoch can't be stored: {error.orig}") from None

@@ -1,0 +1,41 @@
+"""The custodian's data folder: its database, its artefacts, and who may use it at once.
+
+Guarantees: the folder is its owner's alone (0700 when made here); one service and one publisher at
+a time, by advisory locks that the system drops when a process dies, however it dies.
+"""
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from softfall.errors import OperatorError
+from softfall.store.database import open_store, sqlite_url
+
+DATABASE_FILE = "custodian.db"
+EPOCHS_FOLDER = "epochs"
+
+
+class DataInUse(OperatorError):
+    """Another process uses the custodian's data folder for the same work."""
+
+    remedy = "Let the other one finish or stop it; a second service needs a data_dir of its own."
+
+
+def open_database(data_dir: Path) -> Engine:
+    """The custodian's database, brought up to date. Raises StoreUnusable."""
+    return open_store(sqlite_url(data_dir / DATABASE_FILE), Path(__file__).parent / "migrations")
+
+
+@contextlib.contextmanager
+def only_one(data_dir: Path, work: str) -> Iterator[None]:
+    """Hold the folder for one kind of work, as `service` or `publish`. Raises DataInUse."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data_dir / f"{work}.lock").open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataInUse(f"{data_dir} is in use by another {work}") from None
+        yield
