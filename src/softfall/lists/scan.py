@@ -1,0 +1,41 @@
+"""The plain search: every query against every entry. The oracle of every other index.
+
+Guarantees: exact by construction, with a bounded block of memory whatever N and Q.
+For a few queries, or a few thousand entries, it is also the fastest: nothing has to be built.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from softfall.lists.entries import MATCH_RADIUS_BITS
+from softfall.lists.index import I64Array, Matches, U64Array, checked, numbered
+
+BLOCK_ROWS = 1 << 16
+
+
+class Scan:
+    """An index that has no structure at all."""
+
+    def __init__(self, hashes: U64Array, numbers: Iterable[int] | None = None) -> None:
+        """hashes: (N, 4) uint64. numbers: N entry numbers; None for 0 to N - 1."""
+        self._hashes, self._numbers = numbered(hashes, numbers)
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def search(self, queries: U64Array, radius_bits: int = MATCH_RADIUS_BITS) -> Matches:
+        """Every entry within the radius of each query; see `HammingIndex.search`."""
+        queries = checked(queries, radius_bits)
+        rows: list[I64Array] = [np.empty(0, np.int64)]
+        found: list[I64Array] = [np.empty(0, np.int64)]
+        bits: list[I64Array] = [np.empty(0, np.int64)]
+        for row, query in enumerate(queries):
+            for start in range(0, len(self._hashes), BLOCK_ROWS):
+                block = self._hashes[start : start + BLOCK_ROWS]
+                distances = np.bitwise_count(block ^ query).sum(axis=1, dtype=np.int64)
+                near = np.flatnonzero(distances <= radius_bits)
+                rows.append(np.full(len(near), row, np.int64))
+                found.append(self._numbers[start + near])
+                bits.append(distances[near])
+        return Matches.in_order(np.concatenate(rows), np.concatenate(found), np.concatenate(bits))
