@@ -21,6 +21,11 @@ from softfall.media.pdq_oracle import PixelArray, Spectrum
 MIN_QUALITY: Final = 50
 MIN_SIDE_PIXELS: Final = 5  # below, the reference answers with zeros and quality 0
 
+# Loading the kernels costs a second, and some seconds more where they must be compiled: about
+# what numpy takes for so many pixels. Both ways give the same bits.
+_PLAIN_PIXELS: Final = 48_000_000
+_PLAIN_SIDE_PIXELS: Final = 16_384  # numpy takes a step of Python for each pixel of a side
+
 
 class NotPixels(InputError):
     """An array that is not a picture."""
@@ -72,8 +77,30 @@ def pdq(pixels: PixelArray) -> PdqHash | Unhashable:
 
 
 def spectrum(pixels: PixelArray) -> Spectrum:
-    """Coefficients and quality of any picture, dependable or not."""
-    return pdq_oracle.spectrum(pixels)
+    """Coefficients and quality of any picture, dependable or not.
+
+    The first few pictures of a process take the numpy path, all later ones the kernels.
+    """
+    if _few.take(pixels):
+        return pdq_oracle.spectrum(pixels)
+    from softfall.media import pdq_kernels
+
+    return pdq_kernels.spectrum(pixels)
+
+
+class _Few:
+    """Whether this process has hashed so little that loading the kernels would not pay."""
+
+    def __init__(self, left_pixels: int) -> None:
+        self._left_pixels = left_pixels
+
+    def take(self, pixels: PixelArray) -> bool:
+        """True while the numpy path is the quicker one."""
+        self._left_pixels -= pixels.shape[0] * pixels.shape[1]
+        return self._left_pixels >= 0 and max(pixels.shape) <= _PLAIN_SIDE_PIXELS
+
+
+_few = _Few(_PLAIN_PIXELS)
 
 
 def cut(measured: Spectrum) -> tuple[bytes, npt.NDArray[np.float32]]:
