@@ -23,7 +23,10 @@ def test_a_line_has_the_route_and_the_sizes_and_nothing_that_was_sent() -> None:
 
     reply = ask(
         app, "POST", f"/things/{SECRET}?q={SECRET}", content=SECRET,
-        headers={"authorization": f"Bearer {SECRET}", "x-request-id": SECRET, "user-agent": SECRET, "cookie": f"c={SECRET}"},
+        headers={
+            "authorization": f"Bearer {SECRET}", "x-request-id": SECRET, "user-agent": SECRET,
+            "cookie": f"c={SECRET}",
+        },
     )  # fmt: skip
     assert SECRET in reply.text
     (line,) = lines.all()
