@@ -5,11 +5,12 @@ every field present, every size within its bounds), it draws its own table for t
 `compare` checks every recorded byte against it.
 
 Guarantees: `decode(encode(v)) == v`, and `encode(decode(b)) == b`: one value has one encoding.
-Refuses: anything else, as `MalformedMessage`, without ever allocating more than `max_bytes`.
+Refuses: anything else, as `MalformedMessage`. Foreign items (tags, floats, maps, indefinite
+lengths), deep nesting, and lengths beyond the bytes at hand are refused before the decoder sees
+them, so it never builds or makes room for anything that no message has.
 Source: CBOR, RFC 8949, section 4.2 (deterministic encoding).
 """
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +18,8 @@ from enum import Enum
 import cbor2
 
 from softfall.errors import InputError
+
+MAX_DEPTH = 16
 
 Value = int | bytes | str | bool | None | list["Value"] | Mapping[str, "Value"]
 
@@ -172,9 +175,10 @@ class Message:
         """The values by field name. Raises MalformedMessage for anything but the one encoding."""
         if len(body) > self.max_bytes:
             raise MalformedMessage(f"{self.name} is over {self.max_bytes} bytes")
-        stream = io.BytesIO(body)
+        if not _has_known_items_only(body):
+            raise MalformedMessage(f"{self.name} is not CBOR, or holds what no message has")
         try:
-            raw = cbor2.load(stream)
+            raw = cbor2.loads(body)
         except (cbor2.CBORError, ValueError, TypeError, RecursionError, MemoryError, OverflowError):
             raise MalformedMessage(f"{self.name} is not CBOR") from None
         values = self.accept(raw, self.name)
@@ -209,3 +213,51 @@ def _positional(kind: Kind, value: Value) -> object:
     if isinstance(kind, Optional) and value is not None:
         return _positional(kind.item, value)
     return value
+
+
+# RFC 8949, section 3: a head byte is a major type (3 bits) and a count, or how long the count is.
+_UINT, _BYTES, _TEXT, _ARRAY, _SIMPLE = 0, 2, 3, 4, 7
+_FALSE_TRUE_NULL = (20, 21, 22)
+_COUNT_BYTES = {24: 1, 25: 2, 26: 4, 27: 8}
+
+
+def _has_known_items_only(body: bytes) -> bool:
+    """Whether `body` is one item, all of it, of numbers, strings, arrays, booleans and null."""
+    at, missing = 0, [1]  # missing: for each open array, how many items are still to come
+    while missing:
+        if missing[-1] == 0:
+            missing.pop()
+            continue
+        missing[-1] -= 1
+        head = _known_head(body, at)
+        if head is None:
+            return False
+        major, count, at = head
+        if major == _ARRAY:
+            missing.append(count)
+        elif major in (_BYTES, _TEXT):
+            at += count
+        if len(missing) > MAX_DEPTH:
+            return False
+    return at == len(body)
+
+
+def _known_head(body: bytes, at: int) -> tuple[int, int, int] | None:
+    """An item's major type, its count, and where its content begins.
+
+    None for a foreign item, and where the items or bytes that it counts don't fit in what is left.
+    """
+    if at >= len(body):
+        return None
+    major, count = divmod(body[at], 32)
+    at += 1
+    if major == _SIMPLE:
+        return (major, 0, at) if count in _FALSE_TRUE_NULL else None
+    if major not in (_UINT, _BYTES, _TEXT, _ARRAY) or count > max(_COUNT_BYTES):
+        return None
+    if count in _COUNT_BYTES:
+        size = _COUNT_BYTES[count]
+        count = int.from_bytes(body[at : at + size])
+        at += size
+    fits = at <= len(body) and (major == _UINT or count <= len(body) - at)
+    return (major, count, at) if fits else None

@@ -68,10 +68,13 @@ class TlsFiles:
         return cls(tls_dir / f"{role}.crt", tls_dir / f"{role}.key", tls_dir / "ca.crt")
 
 
-def init_tls(tls_dir: Path, now: datetime, hosts: Sequence[str] = LOCAL_HOSTS) -> None:
+def init_tls(
+    tls_dir: Path, now: datetime | None = None, hosts: Sequence[str] = LOCAL_HOSTS
+) -> None:
     """Make the authority and the certificates of provider and custodian.
 
-    now: an aware datetime; hosts: names and addresses under which the services are reached.
+    now: an aware datetime, this moment unless given. hosts: names and addresses under which the
+    services are reached.
     Raises TlsFilesExist before anything is written.
     """
     names = ["ca.crt", "ca.key", *(f"{role}.{end}" for role in ROLES for end in ("crt", "key"))]
@@ -79,6 +82,7 @@ def init_tls(tls_dir: Path, now: datetime, hosts: Sequence[str] = LOCAL_HOSTS) -
     if present:
         raise TlsFilesExist(f"{tls_dir} holds {present[0]} already")
     tls_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    now = now or datetime.now(UTC)
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _authority(key, now)
     _write_new(tls_dir / "ca.key", _pem(key))
