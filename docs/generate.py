@@ -44,8 +44,6 @@ def error_classes() -> list[type[errors.SoftfallError]]:
 
 def errors_page() -> str:
     """A heading per error: whose fault, what happened, what to do, HTTP status, exit code."""
-    from softfall.edge.errors import status_of
-
     from softfall.cli.main import EXIT_CODES
 
     parts = [
@@ -59,11 +57,27 @@ def errors_page() -> str:
         parts += [
             f"## {cls.__name__}\n",
             f"{_first_paragraph(cls)}\n",
-            f"- **Blame:** {cls.blame.value}; **HTTP:** {status_of(cls)}; "
+            f"- **Blame:** {cls.blame.value}; {_http(cls)}"
             f"**exit code:** {EXIT_CODES[cls.blame]}; **raised by:** `{room}`",
             f"- **What to do:** {cls.remedy}\n",
         ]
     return "\n".join(parts)
+
+
+def _http(cls: type[errors.SoftfallError]) -> str:
+    """The statuses that a service answers with; nothing for errors that stay on a device."""
+    from softfall.custodian import app as custodian
+    from softfall.edge.errors import EDGE_STATUSES, STATUS_OF_BLAME
+    from softfall.provider import statuses as provider
+
+    room = cls.__module__.split(".")[1]
+    if room in {"device", "compare", "cli", "media", "testing", "config"}:
+        return ""
+    tables = {**EDGE_STATUSES, **custodian.STATUSES, **provider.STATUSES}
+    kinds = (kind for kind in cls.__mro__ if kind in tables)
+    return (
+        f"**HTTP:** {tables[kind] if (kind := next(kinds, None)) else STATUS_OF_BLAME[cls.blame]}; "
+    )
 
 
 def configuration_page() -> str:
