@@ -42,9 +42,9 @@ entries = Table(
     Column("pdq", LargeBinary(32), nullable=False, unique=True),
 )
 
-# added_ms: the earliest date of listing. listed_ms: the latest date that the source itself gave
-# (NULL: it never gave one). withdrawn_ms: the latest withdrawal. Labels and certifiers are sorted
-# names joined by ";", which no name may hold.
+# added_ms: the earliest date of listing (NULL: only ever withdrawn). listed_ms: the latest date that
+# the source itself gave (NULL: none). withdrawn_ms: the latest withdrawal. Labels and certifiers are
+# sorted names joined by ";", which no name may hold.
 statements = Table(
     "statements",
     metadata,
@@ -52,7 +52,7 @@ statements = Table(
     Column("source", Text, primary_key=True),
     Column("labels", Text, nullable=False),
     Column("certifiers", Text, nullable=False),
-    Column("added_ms", BigInteger, nullable=False),
+    Column("added_ms", BigInteger),
     Column("listed_ms", BigInteger),
     Column("withdrawn_ms", BigInteger),
     sqlite_with_rowid=False,

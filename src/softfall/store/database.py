@@ -34,7 +34,7 @@ def open_store(url: str, migrations: Path) -> Engine:
     migrations: a folder with `env.py` and `versions/`, as Alembic lays it out.
     Raises StoreUnusable.
     """
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)  # an error must not print a row's values
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _make_durable)
     config = Config()

@@ -65,8 +65,8 @@ class RawLine:
 
     pdq: str
     source: str | None = None
-    labels: Iterable[str] | None = None
-    certifiers: Iterable[str] | None = None
+    labels: tuple[str, ...] = ()
+    certifiers: tuple[str, ...] = ()
     added: str | None = None
     listed: str | None = None
     withdrawn: str | None = None
@@ -81,16 +81,22 @@ def statement(raw: RawLine, importer: Importer) -> Statement:
     return Statement(
         pdq=parse_hash(raw.pdq),
         source=source,
-        labels=frozenset(map(clean_name, raw.labels)) if raw.labels else importer.labels,
-        certifiers=(
-            frozenset(map(clean_organisation, raw.certifiers))
-            if raw.certifiers
-            else importer.certifiers
-        ),
+        labels=_labels(raw.labels) if raw.labels else importer.labels,
+        certifiers=_organisations(raw.certifiers) if raw.certifiers else importer.certifiers,
         added_ms=added_ms,
         listed_ms=added_ms if raw.listed is None else instant(raw.listed, importer.latest_ms),
         withdrawn_ms=instant(raw.withdrawn, importer.latest_ms),
     )
+
+
+@lru_cache(maxsize=1024)
+def _labels(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(clean_name, names))
+
+
+@lru_cache(maxsize=1024)
+def _organisations(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(clean_organisation, names))
 
 
 def instant(text: str | None, latest_ms: int) -> int | None:
@@ -124,9 +130,10 @@ def instant_text(at_ms: int | None) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at_ms % 1000:03d}Z"
 
 
-def split_names(cell: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def split_names(cell: str) -> tuple[str, ...]:
     """The names in one cell; none for an empty cell."""
-    return [name for name in cell.split(NAME_SEPARATOR) if name.strip()]
+    return tuple(name for name in cell.split(NAME_SEPARATOR) if name.strip())
 
 
 def join_names(names: Iterable[str]) -> str:

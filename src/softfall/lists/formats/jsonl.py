@@ -72,7 +72,7 @@ def _raw_line(fields: object) -> RawLine:
         if key not in KEYS:
             raise BadEntry(unknown_field(key, KEYS))
     label = _text(fields, "label")
-    labels = _names(fields, "labels") + ([label] if label else [])
+    labels = _names(fields, "labels") + ((label,) if label else ())
     return RawLine(
         pdq=_text(fields, "hash") or "",
         source=_text(fields, "source"),
@@ -91,10 +91,10 @@ def _text(fields: dict[str, object], key: str) -> str | None:
     raise BadEntry(f"`{key}` must be text")
 
 
-def _names(fields: dict[str, object], key: str) -> list[str]:
+def _names(fields: dict[str, object], key: str) -> tuple[str, ...]:
     value = fields.get(key)
     if value is None:
-        return []
+        return ()
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return value
+        return tuple(value)
     raise BadEntry(f"`{key}` must be a list of names")

@@ -57,7 +57,7 @@ def _make_list() -> None:
         sa.Column("source", sa.Text, primary_key=True),
         sa.Column("labels", sa.Text, nullable=False),
         sa.Column("certifiers", sa.Text, nullable=False),
-        sa.Column("added_ms", sa.BigInteger, nullable=False),
+        sa.Column("added_ms", sa.BigInteger),
         sa.Column("listed_ms", sa.BigInteger),
         sa.Column("withdrawn_ms", sa.BigInteger),
         sqlite_with_rowid=False,
