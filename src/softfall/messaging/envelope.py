@@ -9,6 +9,7 @@ from softfall.wire import Bytes, Field, ListOf, Message, Nested, Optional, Party
 ENVELOPE_ID_BYTES = 16
 COMMITMENT_BYTES = 32
 MAX_MEMBERS = 64
+REPORT_REASONS = ("unwanted", "harassment", "threat", "child-safety", "spam", "other")
 
 ADDRESS = Text(64)  # an account's name; one device an account
 CONVERSATION = Text(64)
@@ -21,7 +22,7 @@ PAYLOAD = Message(
     (
         Field("recipient", ADDRESS, "whose mailbox"),
         Field("kind", Uint(2), "Olm message type: 0 pre-key, 1 normal; 2: nothing for this one"),
-        Field("body", Bytes(0, 65536), "Olm ciphertext (two members: the message; group: its key)"),
+        Field("body", Bytes(0, 65536), "Olm ciphertext (two: `inner`; group: `group key`)"),
     ),
     max_bytes=70_000,
 )
@@ -45,7 +46,7 @@ ENVELOPE = Message(
         Field("envelope_id", Bytes(16, 16), "chosen by the sender; makes a retry harmless"),
         Field("conversation", CONVERSATION, "which conversation"),
         Field("payloads", ListOf(Nested(PAYLOAD), 1, MAX_MEMBERS), "one per recipient"),
-        Field("group_body", Bytes(0, 65536), "Megolm ciphertext; empty between two"),
+        Field("group_body", Bytes(0, 65536), "`group body`; empty between two"),
         Field("commitment", DIGEST, "franking: binds the sender to the plaintext"),
         Field("submission", Optional(Nested(SUBMISSION)), "media only"),
         Field("attachment", Optional(DIGEST), "SHA-256 of the encrypted file; media only"),
@@ -88,8 +89,30 @@ INNER = Message(
         Field("content", Bytes(1, 20_000), "`content`, exactly the bytes that are committed to"),
         Field("franking_key", Bytes(32, 32), "opens the commitment"),
         Field("opening", Bytes(0, 32_768), "the option's opening; empty for text"),
+        Field("manifest", Bytes(0, 10_240), "the epoch's signed manifest; empty for text"),
     ),
-    max_bytes=60_000,
+    max_bytes=63_500,
+)
+
+GROUP_KEY = Message(
+    "group key",
+    Party.DEVICE,
+    (
+        Field("conversation", CONVERSATION, "the only conversation that this key opens"),
+        Field("session_id", Text(64), "the Megolm session, by its signing key"),
+        Field("session_key", Text(512), "opens the session from its present index on"),
+    ),
+    max_bytes=1024,
+)
+
+GROUP_BODY = Message(
+    "group body",
+    Party.PROVIDER,
+    (
+        Field("session_id", Text(64), "which Megolm session"),
+        Field("ciphertext", Bytes(1, 65_000), "the Megolm message: `inner`, encrypted"),
+    ),
+    max_bytes=65_536,
 )
 
 RECEIPT = Message(
@@ -148,7 +171,7 @@ REPORT = Message(
     "report",
     Party.PROVIDER,
     (
-        Field("reason", Text(64), "why, from a short fixed list"),
+        Field("reason", Text(64), f"why: one of {', '.join(REPORT_REASONS)}"),
         Field("messages", ListOf(Nested(OPENED), 1, 20), "chosen messages only, in order"),
     ),
     max_bytes=68_000_000,
