@@ -35,8 +35,8 @@ class Answers:
     def answer(self, option: str, body: bytes) -> Answered:
         """The reply to one request.
 
-        Raises OptionUnknown, EpochUnknown, EpochEnded, QuotaSpent, MalformedMessage, and what the
-        option's half raises for malformed points.
+        Raises OptionUnknown, EpochNotPublished, EpochEnded, QuotaSpent, MalformedMessage, and what
+        the option's half raises for malformed points.
         """
         epoch = kept(option).epoch_of(body)
         self._book.answering(epoch, option, self._now_ms())

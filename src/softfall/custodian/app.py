@@ -10,7 +10,6 @@ never used again, and destroyed within `REAP_SECONDS`.
 import asyncio
 import contextlib
 import os
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Annotated
 
@@ -20,7 +19,8 @@ from fastapi import Path as InPath
 
 from softfall.config import CustodianSettings
 from softfall.custodian.answers import Answers
-from softfall.custodian.epochs import EpochBook, EpochEnded, EpochUnknown, NoEpoch
+from softfall.custodian.clock import steady_ms, wall_ms
+from softfall.custodian.epochs import EpochBook, EpochEnded, EpochNotPublished, NoEpoch
 from softfall.custodian.figures import Figures
 from softfall.custodian.options import OptionUnknown, kept
 from softfall.custodian.quota import Quota, QuotaSpent
@@ -36,7 +36,7 @@ OPTIONS_KEPT = ("split",)
 
 STATUSES: Statuses = {
     EpochEnded: 410,
-    EpochUnknown: 404,
+    EpochNotPublished: 404,
     NoEpoch: 404,
     OptionUnknown: 404,
     QuotaSpent: 429,
@@ -46,21 +46,11 @@ OptionName = Annotated[str, InPath(max_length=32, description="Which option, as 
 EpochNumber = Annotated[int, InPath(ge=1, le=2**32, description="A published epoch's number.")]
 
 
-def wall_ms() -> int:
-    """Milliseconds since 1970 by this machine's clock."""
-    return time.time_ns() // 1_000_000
-
-
-def monotonic_ms() -> int:
-    """Milliseconds since no particular time; never runs back."""
-    return time.monotonic_ns() // 1_000_000
-
-
 def make(
     settings: CustodianSettings,
     *,
     now_ms: Callable[[], int] = wall_ms,
-    steady_ms: Callable[[], int] = monotonic_ms,
+    steady_ms: Callable[[], int] = steady_ms,
     reap_seconds: float = REAP_SECONDS,
     log: Logger | None = None,
 ) -> FastAPI:

@@ -3,7 +3,7 @@
 Guarantees: an epoch that has ended never answers again, whatever the clock says later: its key is
 overwritten with zeros, then NULL; the write-ahead log is emptied; its artefact is removed. An epoch
 ends when it expires, or `overlap_ms` after the next one was published, whichever is first.
-Refuses by name: epochs never published (EpochUnknown), and ended ones (EpochEnded).
+Refuses by name: epochs never published (EpochNotPublished), and ended ones (EpochEnded).
 Limits: a disk may keep old blocks, and a backup keeps what it copied: back the list up, never the
 epochs' keys. Python can't wipe a key from memory. A clock that runs ahead ends keys too early.
 """
@@ -29,7 +29,7 @@ class NoEpoch(UnavailableError):
     remedy = "The keeper of the list must run `softfall list publish`."
 
 
-class EpochUnknown(InputError):
+class EpochNotPublished(InputError):
     """No epoch of this number was ever published for this option."""
 
     remedy = "Fetch the current epoch's manifest and begin again."
@@ -127,13 +127,13 @@ class EpochBook:
         return newest
 
     def answering(self, number: int, option: str, now_ms: int) -> PublishedEpoch:
-        """The epoch of this number, if it still answers. Raises EpochUnknown, EpochEnded."""
+        """The epoch of this number, if it still answers. Raises EpochNotPublished, EpochEnded."""
         for epoch in self.published(option):
             if epoch.number == number:
                 if not epoch.alive(now_ms):
                     raise EpochEnded(f"epoch {number} has ended")
                 return epoch
-        raise EpochUnknown(f"epoch {number} was never published")
+        raise EpochNotPublished(f"epoch {number} was never published")
 
     def secret(self, number: int) -> bytes:
         """The epoch's secret key. Raises EpochEnded."""

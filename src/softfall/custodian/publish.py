@@ -12,14 +12,17 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from sqlalchemy import Engine, select, update
 from sqlalchemy.exc import DBAPIError
 
+from softfall.config import CustodianSettings
+from softfall.custodian.catalogue import Catalogue
+from softfall.custodian.clock import wall_ms
 from softfall.custodian.epochs import EpochBook, artefact_path
-from softfall.custodian.keys import Identity
+from softfall.custodian.keys import Identity, load_identity
 from softfall.custodian.options import KeptOption, kept
+from softfall.custodian.store import EPOCHS_FOLDER, only_one, open_database
 from softfall.custodian.tables import epochs
 from softfall.errors import OperatorError
 from softfall.lists.manifest import Manifest, sign
@@ -36,22 +39,12 @@ class PublishFailed(OperatorError):
     remedy = "Free space on the custodian's disk, then run `softfall list publish` again."
 
 
-class FreezableList(Protocol):
-    """The list, as publishing needs it: `custodian.catalogue.Catalogue` is one."""
-
-    def freeze(self, option: str, now_ms: int) -> int:
-        """Freeze the active entries as a new epoch; its number."""
-
-    def epoch_entries(self, epoch: int) -> list[tuple[int, bytes]]:
-        """(entry number, 32-byte PDQ) of a frozen epoch."""
-
-
 @dataclass(frozen=True, slots=True)
 class Publisher:
     """What publishing works with. folder: where artefacts lie."""
 
     engine: Engine
-    catalogue: FreezableList
+    catalogue: Catalogue
     book: EpochBook
     identity: Identity
     folder: Path
@@ -117,6 +110,34 @@ class Publisher:
         for path in self.folder.glob("*.artefact*"):
             if path not in live:
                 path.unlink()
+
+
+def publish_epoch(
+    settings: CustodianSettings,
+    option: str,
+    progress: Progress,
+    now_ms: Callable[[], int] = wall_ms,
+) -> Manifest:
+    """Publish the list in `settings.data_dir` as it is now; a running service notices by itself.
+
+    progress(done, all) counts evaluations. Raises DataInUse while another publishes,
+    IdentityUnusable, StoreUnusable, ListUnwritable, PublishFailed.
+    """
+    with only_one(settings.data_dir, "publish"):
+        identity = load_identity(settings.data_dir)
+        engine = open_database(settings.data_dir)
+        try:
+            return Publisher(
+                engine,
+                Catalogue(engine, settings.data_dir),
+                EpochBook.of(settings, engine),
+                identity,
+                settings.data_dir / EPOCHS_FOLDER,
+                settings.epoch_days,
+                now_ms,
+            ).publish(option, progress)
+        finally:
+            engine.dispose()
 
 
 def _write_whole(path: Path, content: bytes) -> None:
