@@ -1,0 +1,164 @@
+"""What a run found, as values: everything that the table, the report and the JSON file say.
+
+Guarantees: nothing here is a conclusion; counts and medians are drawn from these by `table.py`.
+Holds no hash of any picture and no entry of the list: distances only.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+
+from pydantic import BaseModel, ConfigDict
+
+from softfall.compare.plan import Cheat, Kind
+
+SCHEMA = "softfall compare v1"
+
+
+class Outcome(Enum):
+    """What became of one message."""
+
+    SHOWN = "shown to the recipient"
+    HELD = "held by the provider"
+    QUARANTINED = "not shown by the recipient's app"
+    REFUSED = "refused by the provider"
+    LOST = "neither shown nor stopped"
+
+
+class Value(BaseModel):
+    """A frozen value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Machine(Value):
+    """Where the run took place."""
+
+    processor: str
+    cores: int
+    memory_bytes: int
+    system: str
+    python: str
+    versions: Mapping[str, str]
+
+
+class PictureFacts(Value):
+    """One file that was sent. distance_bits: to the nearest entry by plain PDQ, None beyond 31."""
+
+    photograph: str
+    edit: str
+    format: str
+    size_bytes: int
+    hashable: bool
+    distance_bits: int | None
+
+
+class TurnFacts(Value):
+    """One message of the conversation."""
+
+    kind: Kind
+    picture: int | None
+    cheat: Cheat | None
+
+
+class Sent(Value):
+    """One message, as it went through one option.
+
+    sender_ms: until the sender's app had its answer. verdict_ms: from then until the provider had
+    decided. recipient_ms: the recipient's app, from asking to showing. cpu_ms: processor time by
+    role. up_bytes, down_bytes: bodies and heads by role, as that role's device sent and received.
+    """
+
+    turn: int
+    outcome: Outcome
+    reason: str
+    sender_ms: float
+    verdict_ms: float
+    recipient_ms: float
+    cpu_ms: Mapping[str, float]
+    up_bytes: Mapping[str, int]
+    down_bytes: Mapping[str, int]
+
+
+class FieldSeen(Value):
+    """One field of a message as a party received it. Nested fields have dotted names."""
+
+    name: str
+    meaning: str
+    nature: str
+    size_bytes: int
+
+
+class View(Value):
+    """All that one role received on one route, of one declared form."""
+
+    role: str
+    peer: str
+    route: str
+    way: str
+    form: str
+    meaning: str
+    count: int
+    body_bytes: int
+    head_bytes: int
+    fields: tuple[FieldSeen, ...]
+
+
+class Undeclared(Value):
+    """Bytes that a role received and that nothing declares."""
+
+    role: str
+    route: str
+    why: str
+    count: int
+
+
+class Readable(Value):
+    """What could be read in the bytes that one role received, by looking for it."""
+
+    role: str
+    searched_bytes: int
+    pictures: int
+    texts: int
+    list_entries: int
+
+
+class Setup(Value):
+    """What was needed before the first message. Bytes and seconds by role."""
+
+    role: str
+    received_bytes: int
+    seconds: float
+    what: str
+
+
+class OptionRun(Value):
+    """One option's run."""
+
+    name: str
+    summary: str
+    limits: tuple[str, ...]
+    parameters: Mapping[str, int | str | float]
+    setup: tuple[Setup, ...]
+    sent: tuple[Sent, ...]
+    views: tuple[View, ...]
+    undeclared: tuple[Undeclared, ...]
+    readable: tuple[Readable, ...]
+    memory_bytes: Mapping[str, int]
+
+
+class Comparison(Value):
+    """The whole run."""
+
+    schema_name: str = SCHEMA
+    softfall: str
+    started_at: str
+    seconds: float
+    seed: int
+    list_size: int
+    list_origin: str
+    match_radius_bits: int
+    machine: Machine
+    left_out: Mapping[str, str]
+    pictures: tuple[PictureFacts, ...]
+    turns: tuple[TurnFacts, ...]
+    options: tuple[OptionRun, ...]
