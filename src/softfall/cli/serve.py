@@ -1,0 +1,37 @@
+"""`softfall serve`: run one service in this terminal until it is stopped."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from softfall import config
+
+app = typer.Typer(help="Run one service until SIGTERM or Ctrl-C.", no_args_is_help=True)
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="The TOML file to read.", show_default=False)
+]
+
+
+@app.command()
+def provider(file: Config = None) -> None:
+    """Run the messaging service; prints `listening on ...` once it answers.
+
+    Logs go to standard error, one JSON line each, without content. Stopping it at any instant
+    loses no message.
+    """
+    from softfall.provider.main import main
+
+    main(config.load(file).provider)
+
+
+@app.command()
+def custodian(file: Config = None) -> None:
+    """Run the keeper of the list; prints `listening on ...` once it answers.
+
+    Only a caller that shows the provider's certificate is answered.
+    """
+    from softfall.custodian.main import main
+
+    main(config.load(file).custodian)

@@ -1,0 +1,99 @@
+"""The provider as an application: routes, limits, errors, and its life from start to stop.
+
+Guarantees: nothing is opened before the application starts, so that making one (for its OpenAPI
+document, say) touches neither disk nor network.
+Refuses to start on a data folder, TLS files or settings that can't be used.
+"""
+
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import httpx
+from fastapi import FastAPI
+
+from softfall.config import ProviderSettings
+from softfall.edge.app import make_app
+from softfall.edge.logs import Logger, make_logger
+from softfall.edge.metrics import Metrics
+from softfall.messaging.envelope import REPORT
+from softfall.provider.clock import Clock, system_clock
+from softfall.provider.database import alive
+from softfall.provider.options import OfferedOption, offered
+from softfall.provider.relay import custodian_client
+from softfall.provider.routes import accounts, attachments, messages, reports, service, staff
+from softfall.provider.service import Service, Surroundings, Tokens
+from softfall.provider.statuses import STATUSES
+
+JSON_BODY_BYTES = 64 * 1024
+
+DESCRIPTION = """
+The messaging service's side of Softfall. It sees ciphertext, who writes to whom, and what the
+option in use hands over; never words, pictures, or hashes of pictures.
+
+Devices show `Authorization: Bearer TOKEN`. Bodies marked `application/cbor` are the messages that
+docs/wire-formats.md draws. Every error is JSON with its name, whose fault it is, what happened and
+what to do.
+"""
+
+
+def make(
+    settings: ProviderSettings,
+    *,
+    clock: Clock = system_clock,
+    randomness: random.Random | None = None,
+    custodian: httpx.AsyncClient | None = None,
+    option: OfferedOption | None = None,
+    log: Logger | None = None,
+) -> FastAPI:
+    """The application. Once it has started, `app.state.service` is its `Service`.
+
+    clock: Unix milliseconds. randomness: for the wait of media alone; never for keys.
+    custodian: the client for everything that goes to the custodian; made from the settings unless
+    given. option: what `settings.option` names, unless given.
+    """
+    logger = log or make_logger("provider")
+    metrics = Metrics()
+    tokens = Tokens()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        chosen = option or offered(settings.option)
+        client = custodian or (custodian_client(settings) if chosen else None)
+        around = Surroundings(
+            clock, randomness or random.SystemRandom(), client, chosen, logger, metrics
+        )
+        try:
+            app.state.service = Service(settings, around, tokens)
+            async with app.state.service.running():
+                yield
+        finally:
+            if client is not None:
+                await client.aclose()
+
+    def health() -> Mapping[str, str | int | bool]:
+        running: Service = app.state.service
+        alive(running.db)
+        current = running.epochs.current if running.epochs else None
+        return {"option": settings.option, "epoch": current.epoch if current else 0}
+
+    app = make_app(
+        "provider",
+        DESCRIPTION,
+        max_body_bytes=JSON_BODY_BYTES,
+        requests_per_minute=settings.requests_per_minute,
+        route_body_bytes={
+            "POST /v1/envelopes": settings.max_envelope_bytes,
+            "PUT /v1/attachments/{sha256}": settings.max_attachment_bytes,
+            "POST /v1/reports": REPORT.max_bytes,
+        },
+        key_of_request=tokens.key_of_request,
+        statuses=STATUSES,
+        health=health,
+        metrics=metrics,
+        log=logger,
+        lifespan=lifespan,
+    )
+    for room in (service, accounts, messages, attachments, reports, staff):
+        app.include_router(room.router)
+    return app

@@ -1,0 +1,62 @@
+"""Waking those who wait for their mailbox, from whatever thread filled it.
+
+Guarantees: who starts to wait before a ring is woken by it. A missed ring only costs time: waiting
+is bounded, and the mailbox is read again after it.
+"""
+
+import asyncio
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+# Another process may fill a mailbox without ringing here, so nobody sleeps longer at once.
+LOOK_AGAIN_SECONDS = 2.0
+
+
+class Bell:
+    """One bell per account."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[int, set[_Waiter]] = {}
+
+    @contextmanager
+    def listen(self, account: int) -> Iterator["_Waiter"]:
+        """Hear this account's rings from now on; for a coroutine."""
+        waiter = _Waiter()
+        with self._lock:
+            self._waiting.setdefault(account, set()).add(waiter)
+        try:
+            yield waiter
+        finally:
+            with self._lock:
+                others = self._waiting[account]
+                others.discard(waiter)
+                if not others:
+                    del self._waiting[account]
+
+    def ring(self, accounts: Iterable[int]) -> None:
+        """Wake everybody who listens for these accounts; from any thread."""
+        with self._lock:
+            woken = [waiter for account in accounts for waiter in self._waiting.get(account, ())]
+        for waiter in woken:
+            waiter.wake()
+
+
+class _Waiter:
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+
+    def wake(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self, seconds: float) -> None:
+        """Until the next ring, or `seconds`, or long enough to look again."""
+        try:
+            async with asyncio.timeout(min(seconds, LOOK_AGAIN_SECONDS)):
+                await self._event.wait()
+        except TimeoutError:
+            return
+        self._event.clear()

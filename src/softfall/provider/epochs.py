@@ -1,0 +1,174 @@
+"""The list epochs that this provider can judge by: fetched, checked, kept, switched in one step.
+
+Guarantees: an artefact is used only if its SHA-256 is the manifest's and the manifest names our
+option; a kept epoch survives restarts, so judging goes on while the custodian is away. The epoch
+before the current one is still accepted for `GRACE_MS`, for devices that have not noticed.
+Refuses: going back to an older epoch, or another manifest for the epoch in use (`EpochRejected`);
+submissions for any other epoch (`WrongEpoch`).
+Leaves to the devices: whose signature the manifest carries. They pin the custodian's key; the
+provider is not the one they trust for it.
+"""
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import delete, insert, select, update
+
+from softfall.errors import PeerError, RefusedError
+from softfall.lists.manifest import Manifest, read
+from softfall.options.contract import ProviderHalf
+from softfall.provider.clock import Clock
+from softfall.provider.database import Database
+from softfall.provider.files import Files
+from softfall.provider.options import OfferedOption
+from softfall.provider.tables import epochs
+
+GRACE_MS = 60 * 60 * 1000
+
+
+class WrongEpoch(RefusedError):
+    """The request is for a list epoch that is not in use."""
+
+    remedy = "Fetch GET /v1/service again and repeat with the current epoch."
+
+
+class EpochRejected(PeerError):
+    """What the custodian published can't be used."""
+
+    remedy = "Ask the custodian's operator; the epoch in use stays in use meanwhile."
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One epoch, ready to judge by."""
+
+    epoch: int
+    manifest: bytes
+    half: ProviderHalf
+    expires_at_ms: int
+    replaced_at_ms: int | None
+
+
+class Epochs:
+    """The epochs of one option."""
+
+    def __init__(self, db: Database, folder: Path, option: OfferedOption, clock: Clock) -> None:
+        self._db = db
+        self._files = Files(folder)
+        self._option = option
+        self._clock = clock
+        self._step = threading.Lock()
+        self._loaded: tuple[Loaded, ...] = ()  # newest first; replaced whole, never changed
+        self._load_kept()
+
+    @property
+    def current(self) -> Loaded | None:
+        """The epoch that devices should use; None before the first, or once it has expired."""
+        newest = self._loaded[0] if self._loaded else None
+        return newest if newest and newest.expires_at_ms > self._clock() else None
+
+    def accepted(self, epoch: int) -> Loaded:
+        """An epoch that a submission may be for. Raises WrongEpoch."""
+        now_ms = self._clock()
+        for loaded in self._loaded:
+            fresh = loaded.replaced_at_ms is None or now_ms - loaded.replaced_at_ms <= GRACE_MS
+            if loaded.epoch == epoch and fresh and loaded.expires_at_ms > now_ms:
+                return loaded
+        now = self.current
+        told = f"the current one is {now.epoch}" if now else "none is current"
+        raise WrongEpoch(f"epoch {epoch} is not in use; {told}")
+
+    def half(self, epoch: int) -> ProviderHalf | None:
+        """What judges a submission that was accepted: whatever has happened since."""
+        return next((loaded.half for loaded in self._loaded if loaded.epoch == epoch), None)
+
+    def wants(self, manifest: bytes) -> Manifest | None:
+        """The manifest read, if its artefact is to be fetched; None if it is the one in use.
+
+        Raises EpochRejected, MalformedMessage.
+        """
+        told = read(manifest)
+        newest = self._loaded[0] if self._loaded else None
+        if told.option != self._option.name:
+            raise EpochRejected(f"the manifest is for option {told.option!r}")
+        if newest is not None and newest.manifest == manifest:
+            return None
+        if newest is not None and told.epoch <= newest.epoch:
+            raise EpochRejected(f"epoch {told.epoch} can't follow epoch {newest.epoch}")
+        return told
+
+    def install(self, manifest: bytes, artefact: bytes) -> None:
+        """Check, keep and switch to a newer epoch. Raises EpochRejected, StorageFull."""
+        with self._step:
+            told = self.wants(manifest)
+            if told is None:
+                return
+            if hashlib.sha256(artefact).digest() != told.artefact_sha256:
+                raise EpochRejected("the artefact is not the one that the manifest names")
+            half = self._option.make_half(told.epoch, artefact)
+            self._files.put(artefact)
+            now_ms = self._clock()
+            self._keep(told, manifest, now_ms)
+            newest = Loaded(told.epoch, manifest, half, told.expires_at_ms, None)
+            self._loaded = (newest, *(_replaced(loaded, now_ms) for loaded in self._loaded[:1]))
+            self._forget_old()
+
+    def _keep(self, told: Manifest, manifest: bytes, now_ms: int) -> None:
+        ours = epochs.c.option == self._option.name
+        with self._db.write() as tx:
+            tx.execute(
+                update(epochs)
+                .where(ours, epochs.c.replaced_at_ms.is_(None))
+                .values(replaced_at_ms=now_ms)
+            )
+            tx.execute(
+                insert(epochs).values(
+                    option=self._option.name,
+                    epoch=told.epoch,
+                    manifest=manifest,
+                    artefact_sha256=told.artefact_sha256,
+                    expires_at_ms=told.expires_at_ms,
+                    loaded_at_ms=now_ms,
+                )
+            )
+
+    def _load_kept(self) -> None:
+        """Take up where the last process left off; what is damaged is fetched again."""
+        with self._db.read() as tx:
+            rows = tx.execute(
+                select(epochs)
+                .where(epochs.c.option == self._option.name)
+                .order_by(epochs.c.epoch.desc())
+                .limit(2)
+            ).all()
+        loaded = []
+        for row in rows:
+            if not self._files.has(row.artefact_sha256):
+                continue
+            artefact = self._files.read(row.artefact_sha256)
+            if hashlib.sha256(artefact).digest() == row.artefact_sha256:
+                half = self._option.make_half(row.epoch, artefact)
+                loaded.append(
+                    Loaded(row.epoch, row.manifest, half, row.expires_at_ms, row.replaced_at_ms)
+                )
+        self._loaded = tuple(loaded)
+
+    def _forget_old(self) -> None:
+        """Only the current epoch and the one before it are kept."""
+        kept = [loaded.epoch for loaded in self._loaded]
+        with self._db.write() as tx:
+            tx.execute(
+                delete(epochs).where(
+                    epochs.c.option == self._option.name, epochs.c.epoch.not_in(kept)
+                )
+            )
+            named = set(tx.execute(select(epochs.c.artefact_sha256)).scalars())
+        for digest in self._files.all():
+            if digest not in named:
+                self._files.delete(digest)
+
+
+def _replaced(loaded: Loaded, now_ms: int) -> Loaded:
+    return Loaded(loaded.epoch, loaded.manifest, loaded.half, loaded.expires_at_ms, now_ms)

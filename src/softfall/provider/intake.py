@@ -1,0 +1,117 @@
+"""From an envelope's bytes to "accepted": every check in order, then one transaction, then judging.
+
+Guarantees: the answer is given once the envelope is on disk, and is the same whatever the judge
+will say: what can be refused here depends on the bytes, the clock, who is named and what was
+uploaded. A repeat is answered before any limit or clock can refuse it.
+"""
+
+from dataclasses import dataclass
+
+from softfall.edge.limits import RateLimit
+from softfall.errors import InputError
+from softfall.options.contract import Malformed, Submission
+from softfall.provider import vouchers
+from softfall.provider.accounts import Account
+from softfall.provider.clock import Clock
+from softfall.provider.database import Database
+from softfall.provider.envelopes import (
+    Intake,
+    Outgoing,
+    check_clock,
+    is_repeat,
+    read_envelope,
+    take_in,
+)
+from softfall.provider.epochs import Epochs, WrongEpoch
+from softfall.provider.judge import Judge
+from softfall.provider.options import NONE, OUTAGE
+
+
+class OptionNotOffered(InputError):
+    """The submission is for an option that this service does not offer."""
+
+    remedy = "GET /v1/service says which option; submit for that one."
+
+
+class MalformedSubmission(InputError):
+    """The submission's bytes are not ones that an unpatched app makes."""
+
+    remedy = "Make the submission anew from the picture; docs/wire-formats.md has its form."
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the configuration says about taking in."""
+
+    option: str
+    clock_skew_ms: int
+    receipt_key_ms: int
+
+
+class FrontDesk:
+    """Takes envelopes in."""
+
+    def __init__(
+        self,
+        db: Database,
+        judge: Judge,
+        clock: Clock,
+        rules: Rules,
+        epochs: Epochs | None,
+        voucher_key: bytes,
+        media_rate: RateLimit,
+    ) -> None:
+        self._db = db
+        self._judge = judge
+        self._clock = clock
+        self._rules = rules
+        self._epochs = epochs
+        self._voucher_key = voucher_key
+        self._media_rate = media_rate
+
+    def accept(self, sender: Account, body: bytes) -> None:
+        """Take one envelope in; on disk when this returns.
+
+        Raises MalformedMessage, BadRecipients, PayloadMisplaced, MediaIncomplete, ClockSkew,
+        EnvelopeIdReused, UnknownRecipient, AttachmentMissing, RateLimited, OptionNotOffered,
+        WrongEpoch, MalformedSubmission, VoucherRefused, StorageFull, StoreBusy.
+        """
+        outgoing = read_envelope(sender, body)
+        with self._db.read() as tx:
+            if is_repeat(tx, outgoing):
+                return
+        now_ms = self._clock()
+        check_clock(outgoing, now_ms, self._rules.clock_skew_ms)
+        nonce = self._check_submission(outgoing, now_ms)
+        intake = Intake(now_ms, self._rules.receipt_key_ms, nonce)
+        with self._db.write() as tx:
+            envelope = take_in(tx, outgoing, intake)
+        if envelope is not None:
+            self._judge.submit(envelope, is_media=outgoing.submission is not None)
+
+    def _check_submission(self, outgoing: Outgoing, now_ms: int) -> bytes | None:
+        """The nonce of the outage voucher, where the submission is one."""
+        submission = outgoing.submission
+        if submission is None:
+            return None
+        self._media_rate.take(outgoing.sender.name)
+        if submission.option == OUTAGE:
+            key, sender = self._voucher_key, outgoing.sender.name
+            return vouchers.verify(key, sender, submission.body, now_ms)
+        if submission.option != self._rules.option:
+            raise OptionNotOffered(f"this service's option is {self._rules.option!r}")
+        if self._epochs is None:
+            _check_none(submission)
+            return None
+        fault = self._epochs.accepted(submission.epoch).half.form(submission)
+        if isinstance(fault, Malformed):
+            raise MalformedSubmission(f"the submission is malformed: {fault.reason}")
+        return None
+
+
+def _check_none(submission: Submission) -> None:
+    """Where nothing is matched, nothing is to be handed over."""
+    if submission.epoch != 0:
+        raise WrongEpoch(f"option {NONE!r} has no epochs: send epoch 0")
+    if submission.body:
+        raise MalformedSubmission(f"option {NONE!r} takes an empty submission")

@@ -1,0 +1,197 @@
+"""Judging what was received, after its sender was answered, and moving it on.
+
+Guarantees: nothing leaves `received` but by a decision; a judge that fails is tried again a few
+times, then the envelope is held as an outage, never delivered and never lost. While the disk is
+full, envelopes stay where they are. A restart judges again whatever is still `received`.
+All media wait a random time before they are judged, so that when a message arrives tells little of
+what the judge did.
+Refuses to be brought down again and again by one envelope: after `MAX_RECOVERIES` restarts that
+found it unjudged, it is held unjudged.
+"""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Row, select, update
+
+from softfall.edge.logs import Logger, failure
+from softfall.options.contract import (
+    Clear,
+    Held,
+    Malformed,
+    ProviderHalf,
+    ProviderPorts,
+    Submission,
+    Verdict,
+)
+from softfall.provider.bell import Bell
+from softfall.provider.clock import Clock
+from softfall.provider.database import Database
+from softfall.provider.figures import Figures
+from softfall.provider.lanes import Due, Lane
+from softfall.provider.life import Actor, HoldKind, State, UnknownTransition
+from softfall.provider.mail import Decision, move
+from softfall.provider.options import NONE, OUTAGE
+from softfall.provider.tables import envelopes
+
+MAX_ATTEMPTS = 4
+MAX_RECOVERIES = 20
+RETRY_SECONDS = (0.1, 0.5, 2.0)
+STORE_RETRY_SECONDS = 1.0
+
+OutageRule = Literal["hold", "deliver"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What judging needs: who judges an epoch, whom a judge may ask, the rule for outages."""
+
+    half: Callable[[int], ProviderHalf | None]
+    ports: ProviderPorts
+    outage_rule: OutageRule
+
+
+class CannotJudge(Exception):
+    """Internal: no verdict now; the reason goes into the hold if it stays that way."""
+
+
+def decide(bench: Bench, submission: Submission | None, who: Actor) -> Decision:
+    """Where an envelope goes. Raises CannotJudge, or whatever a broken judge raises."""
+    if submission is None:
+        return Decision(State.DELIVERED, who, "text")
+    if submission.option == NONE:
+        return Decision(State.DELIVERED, who, "this service matches nothing")
+    if submission.option == OUTAGE:
+        if bench.outage_rule == "deliver":
+            return Decision(State.DELIVERED, who, "unchecked: the custodian was out of reach")
+        return Decision(State.HELD, who, "the custodian was out of reach", HoldKind.OUTAGE)
+    half = bench.half(submission.epoch)
+    if half is None:
+        raise CannotJudge("its list epoch is no longer here")
+    return decision_of(half.judge(submission, bench.ports), who)
+
+
+def decision_of(verdict: Verdict, who: Actor) -> Decision:
+    """The move that a verdict asks for. Only evidence that says `confirmed` confirms a hold."""
+    if isinstance(verdict, Clear):
+        return Decision(State.DELIVERED, who, verdict.reason)
+    if isinstance(verdict, Malformed):
+        return Decision(State.HELD, who, verdict.reason, HoldKind.MALFORMED)
+    confirmed = isinstance(verdict, Held) and verdict.evidence.get("confirmed") is True
+    kind = HoldKind.CONFIRMED if confirmed else HoldKind.CANDIDATE
+    return Decision(State.HELD, who, verdict.reason, kind, verdict.evidence)
+
+
+class Judge:
+    """Two lanes, so that text never waits for media."""
+
+    def __init__(
+        self,
+        db: Database,
+        bench: Bench,
+        bell: Bell,
+        clock: Clock,
+        figures: Figures,
+        log: Logger,
+        jitter_ms: int,
+        randomness: random.Random,
+    ) -> None:
+        self._db = db
+        self._bench = bench
+        self._bell = bell
+        self._clock = clock
+        self._figures = figures
+        self._log = log
+        self._jitter_ms = jitter_ms
+        self._random = randomness
+        self._lanes: Mapping[bool, Lane] = {
+            False: Lane("judge-text", self._work),
+            True: Lane("judge-media", self._work),
+        }
+        figures.waiting.set_function(lambda: sum(lane.waiting() for lane in self._lanes.values()))
+
+    def start(self) -> None:
+        """Take up what an earlier process left `received`, and begin."""
+        for lane in self._lanes.values():
+            lane.start()
+        for envelope, is_media in self._left_over():
+            self.submit(envelope, is_media, Actor.RECOVERY)
+
+    def stop(self) -> None:
+        """Stop between two envelopes."""
+        for lane in self._lanes.values():
+            lane.stop()
+
+    def submit(self, envelope: int, is_media: bool, who: Actor = Actor.JUDGE) -> None:
+        """Judge this envelope: text at once, media after a random wait."""
+        wait_ms = self._random.uniform(0, self._jitter_ms) if is_media else 0.0
+        self._lanes[is_media].put(Due(time.monotonic() + wait_ms / 1000, envelope, 1, who))
+
+    def settle(self, timeout_seconds: float = 30.0) -> bool:
+        """Wait until nothing is left to judge: is it so? For tests and orderly ends."""
+        return all(lane.settle(timeout_seconds) for lane in self._lanes.values())
+
+    def _left_over(self) -> list[tuple[int, bool]]:
+        here = envelopes.c.state == State.RECEIVED
+        with self._db.write() as tx:
+            tx.execute(update(envelopes).where(here).values(recoveries=envelopes.c.recoveries + 1))
+            rows = tx.execute(
+                select(envelopes.c.row, envelopes.c.submission_option)
+                .where(here)
+                .order_by(envelopes.c.row)
+            ).all()
+        return [(row.row, row.submission_option is not None) for row in rows]
+
+    def _work(self, due: Due) -> Due | None:
+        """Judge one envelope and move it; what to do again, and when, if that failed."""
+        try:
+            with self._db.read() as tx:
+                row = tx.execute(select(envelopes).where(envelopes.c.row == due.envelope)).one()
+        except Exception as error:  # a fault of the store, not of the envelope: it stays
+            return self._store_failed(due, error)
+        if row.state != State.RECEIVED:
+            return None
+        try:
+            decision = self._decide(row, due.who)
+        except Exception as error:  # a judge may fail in any way; the envelope must not be lost
+            self._figures.judge_failures.inc()
+            self._log.error("judging failed", attempt=due.attempt, **failure(error))
+            if due.attempt < MAX_ATTEMPTS:
+                at = time.monotonic() + RETRY_SECONDS[due.attempt - 1]
+                return Due(at, due.envelope, due.attempt + 1, due.who)
+            why = str(error) if isinstance(error, CannotJudge) else "judging failed"
+            decision = _unjudged(due.who, f"{why}, {MAX_ATTEMPTS} times")
+        return self._move(due, decision)
+
+    def _decide(self, row: Row[Any], who: Actor) -> Decision:
+        if row.submission_option is None:
+            return decide(self._bench, None, who)
+        if row.recoveries > MAX_RECOVERIES:
+            return _unjudged(Actor.RECOVERY, f"unjudged after {MAX_RECOVERIES} restarts")
+        submission = Submission(row.submission_option, row.submission_epoch, row.submission_body)
+        with self._figures.judge_seconds.time():
+            return decide(self._bench, submission, who)
+
+    def _move(self, due: Due, decision: Decision) -> Due | None:
+        try:
+            with self._db.write() as tx:
+                grown = move(tx, due.envelope, decision, self._clock())
+        except UnknownTransition:
+            return None  # somebody else has moved it: nothing is left to do
+        except Exception as error:  # a fault of the store, not of the envelope: it stays
+            return self._store_failed(due, error)
+        self._figures.moves.labels(decision.end, decision.who).inc()
+        self._bell.ring(grown)
+        return None
+
+    def _store_failed(self, due: Due, error: Exception) -> Due:
+        self._figures.storage_faults.inc()
+        self._log.error("moving failed", **failure(error))
+        return Due(time.monotonic() + STORE_RETRY_SECONDS, due.envelope, due.attempt, due.who)
+
+
+def _unjudged(who: Actor, why: str) -> Decision:
+    return Decision(State.HELD, who, why, HoldKind.OUTAGE)

@@ -1,0 +1,216 @@
+"""Moving envelopes along their life, and the mailboxes that this fills.
+
+Guarantees: an envelope becomes visible in its recipients' mailboxes only in the very transaction
+that moves it to delivered or released, once, under the mailbox's next number; every move is a row
+that says who, when and why; a submission is gone with the move that ends its judging. Once every
+recipient has acknowledged, the ciphertext is emptied; who wrote to whom stays for the report
+window, since reports are checked against it.
+Refuses: any move that `life` does not know.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, and_, exists, insert, select, update
+
+from softfall.messaging.envelope import MAILBOX, RECEIPT
+from softfall.provider import life
+from softfall.provider.accounts import Account
+from softfall.provider.attachments import forget_unneeded
+from softfall.provider.database import Database
+from softfall.provider.tables import accounts, envelopes, mailboxes, payloads, transitions
+from softfall.wire import Value
+
+MAX_FETCHED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where one envelope goes, who says so, and why; for a hold, its kind and evidence."""
+
+    end: life.State
+    who: life.Actor
+    why: str
+    hold_kind: life.HoldKind | None = None
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+
+def move(tx: Connection, envelope: int, decision: Decision, now_ms: int) -> tuple[int, ...]:
+    """Move one envelope; the accounts (row numbers) whose mailboxes grew.
+
+    Raises UnknownTransition, with nothing changed.
+    """
+    start = life.State(
+        tx.execute(select(envelopes.c.state).where(envelopes.c.row == envelope)).scalar_one()
+    )
+    life.move(start, decision.end, decision.who)
+    changes: dict[str, object] = {
+        "state": decision.end,
+        "state_since_ms": now_ms,
+        "submission_body": None,
+    }
+    if decision.hold_kind is not None:
+        changes["hold_kind"] = decision.hold_kind
+        changes["hold_evidence"] = json.dumps(dict(decision.evidence), default=str)
+    tx.execute(update(envelopes).where(envelopes.c.row == envelope).values(changes))
+    record(tx, envelope, start, decision, now_ms)
+    if decision.end in life.IN_MAILBOX:
+        return _fill_mailboxes(tx, envelope, now_ms)
+    return ()
+
+
+def record(
+    tx: Connection, envelope: int, start: life.State | None, decision: Decision, now_ms: int
+) -> None:
+    """Write down one move."""
+    tx.execute(
+        insert(transitions).values(
+            envelope=envelope,
+            start=start,
+            end=decision.end,
+            who=decision.who,
+            at_ms=now_ms,
+            why=decision.why,
+        )
+    )
+
+
+def empty(tx: Connection, envelope: int, now_ms: int) -> bytes | None:
+    """Delete an envelope's ciphertext; the digest of a file that nobody needs any more.
+
+    The file itself goes once the transaction is through (`AttachmentStore.drop_files`).
+    """
+    row = tx.execute(
+        update(envelopes)
+        .where(envelopes.c.row == envelope)
+        .values(group_body=None, submission_body=None, emptied_at_ms=now_ms)
+        .returning(envelopes.c.sender, envelopes.c.attachment)
+    ).one()
+    tx.execute(update(payloads).where(payloads.c.envelope == envelope).values(body=None))
+    if row.attachment is not None and forget_unneeded(tx, row.attachment, row.sender):
+        return bytes(row.attachment)
+    return None
+
+
+def fetch(db: Database, owner: Account, after: int) -> tuple[bytes, int]:
+    """A `mailbox` message with what is not acknowledged, past a sequence; and how many it holds."""
+    with db.read() as tx:
+        rows = tx.execute(
+            select(
+                mailboxes.c.sequence,
+                envelopes.c.row,
+                envelopes.c.sender,
+                envelopes.c.group_body,
+                envelopes.c.receipt,
+                payloads.c.kind,
+                payloads.c.body,
+            )
+            .join(envelopes, envelopes.c.row == mailboxes.c.envelope)
+            .join(
+                payloads,
+                and_(
+                    payloads.c.envelope == mailboxes.c.envelope,
+                    payloads.c.account == mailboxes.c.account,
+                ),
+            )
+            .where(
+                mailboxes.c.account == owner.row,
+                mailboxes.c.sequence > after,
+                mailboxes.c.acked_at_ms.is_(None),
+            )
+            .order_by(mailboxes.c.sequence)
+            .limit(MAX_FETCHED)
+        ).all()
+        members = _members(tx, [row.row for row in rows])
+    deliveries: list[Value] = [
+        {
+            "sequence": row.sequence,
+            "payload": {"recipient": owner.name, "kind": row.kind, "body": row.body},
+            "group_body": row.group_body,
+            "receipt": RECEIPT.decode(row.receipt),
+            "members": list(members[row.row]),
+        }
+        for row in rows
+    ]
+    return MAILBOX.encode({"deliveries": deliveries}), len(deliveries)
+
+
+def acknowledge(db: Database, owner: Account, through: int, now_ms: int) -> list[bytes]:
+    """The owner has everything up to a sequence for good; what all have is emptied.
+
+    Returns the digests of files that nobody needs any more.
+    """
+    mine = and_(
+        mailboxes.c.account == owner.row,
+        mailboxes.c.sequence <= through,
+        mailboxes.c.acked_at_ms.is_(None),
+    )
+    dropped: list[bytes] = []
+    with db.write() as tx:
+        touched = tx.execute(
+            update(mailboxes).where(mine).values(acked_at_ms=now_ms).returning(mailboxes.c.envelope)
+        ).scalars()
+        for envelope in touched.all():
+            waiting = exists().where(
+                mailboxes.c.envelope == envelope, mailboxes.c.acked_at_ms.is_(None)
+            )
+            if not tx.execute(select(waiting)).scalar():
+                file = empty(tx, envelope, now_ms)
+                dropped += [file] if file is not None else []
+    return dropped
+
+
+def history(tx: Connection, envelope: int) -> Sequence[tuple[str | None, str, str, int, str]]:
+    """Every recorded move of one envelope, oldest first: start, end, who, when, why."""
+    rows = tx.execute(
+        select(transitions).where(transitions.c.envelope == envelope).order_by(transitions.c.row)
+    )
+    return [(row.start, row.end, row.who, row.at_ms, row.why) for row in rows]
+
+
+def _fill_mailboxes(tx: Connection, envelope: int, now_ms: int) -> tuple[int, ...]:
+    recipients = (
+        tx.execute(
+            select(payloads.c.account)
+            .where(payloads.c.envelope == envelope)
+            .order_by(payloads.c.position)
+        )
+        .scalars()
+        .all()
+    )
+    for account in recipients:
+        following = tx.execute(
+            update(accounts)
+            .where(accounts.c.row == account)
+            .values(next_sequence=accounts.c.next_sequence + 1)
+            .returning(accounts.c.next_sequence)
+        ).scalar_one()
+        tx.execute(
+            insert(mailboxes).values(
+                account=account,
+                sequence=following - 1,
+                envelope=envelope,
+                delivered_at_ms=now_ms,
+            )
+        )
+    return tuple(recipients)
+
+
+def _members(tx: Connection, rows: Sequence[int]) -> dict[int, list[str]]:
+    """Sender first, then recipients in the sender's order, of each envelope."""
+    found: dict[int, list[str]] = {row: [] for row in rows}
+    senders = tx.execute(
+        select(envelopes.c.row, accounts.c.name)
+        .join(accounts, accounts.c.row == envelopes.c.sender)
+        .where(envelopes.c.row.in_(rows))
+    )
+    recipients = tx.execute(
+        select(payloads.c.envelope, accounts.c.name)
+        .join(accounts, accounts.c.row == payloads.c.account)
+        .where(payloads.c.envelope.in_(rows))
+        .order_by(payloads.c.envelope, payloads.c.position)
+    )
+    for envelope, name in [*senders, *recipients]:
+        found[envelope].append(name)
+    return found

@@ -1,0 +1,48 @@
+"""Running the provider's service: its folder locked, its certificate shown, its logs quiet.
+
+Guarantees: one service a data folder; the lock goes with the process, however that ends.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from softfall.config import ProviderSettings
+from softfall.edge.logs import make_logger, quiet_libraries
+from softfall.edge.serve import serve
+from softfall.edge.tls import TlsFiles
+from softfall.errors import OperatorError
+from softfall.provider.app import make
+from softfall.provider.upkeep import Limits
+
+
+class FolderInUse(OperatorError):
+    """Another provider runs on this data folder."""
+
+    remedy = "Stop the other one; a second provider needs a provider.data_dir of its own."
+
+
+def main(settings: ProviderSettings) -> None:
+    """Serve until SIGTERM or SIGINT; prints "listening on ..." when ready.
+
+    Raises FolderInUse, RetentionTooShort, StoreUnusable, TlsFilesUnusable, AddressUnusable.
+    """
+    log = make_logger("provider")
+    quiet_libraries(log)
+    Limits.of(settings)  # said now, in words, and not in the midst of starting
+    files = TlsFiles.of(settings.tls_dir, "provider")
+    with _only_one(settings.data_dir):
+        app = make(settings, log=log)
+        serve(app, settings.host, settings.port, files.certificate, files.key)
+
+
+@contextmanager
+def _only_one(data_dir: Path) -> Iterator[None]:
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data_dir / "service.lock").open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderInUse(f"{data_dir} is in use by another provider") from None
+        yield

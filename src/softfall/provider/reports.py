@@ -1,0 +1,240 @@
+"""Reports: chosen messages that a recipient opens to the provider, proved byte by byte.
+
+Guarantees: a message is taken only if this provider stamped it, delivered it to this reporter, and
+the sender committed to exactly these bytes (messaging/franking.py); all messages of a report or
+none; the very same report again gets the very same answer. A picture is kept as bytes under its
+digest: nothing here decrypts or opens one.
+Refuses: each forgery by name; what is too old; a message that this reporter has reported before.
+A lie proved here is one that bytes alone prove: a picture sent without telling the provider, or a
+submission made for a message that has none. Whether a submission is the reported picture's own
+needs the picture's hash: the opening is kept with the report for whoever may compute it.
+Limit: reports lie in the provider's database and folder as they came; encryption at rest is to
+come with casework.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, exists, insert, select
+
+from softfall.errors import InputError, PeerError, RefusedError
+from softfall.messaging.envelope import RECEIPT, REPORT, REPORT_REASONS
+from softfall.messaging.franking import Opened, verify_opened
+from softfall.provider.accounts import Account
+from softfall.provider.database import Database
+from softfall.provider.files import Files
+from softfall.provider.service_keys import verifying_keys
+from softfall.provider.tables import (
+    accounts,
+    envelopes,
+    mailboxes,
+    reported_messages,
+    reports,
+)
+
+
+class UnknownReason(InputError):
+    """A report gives a reason that is not on the list of reasons."""
+
+    remedy = f"Give one of: {', '.join(REPORT_REASONS)}."
+
+
+class NotYourMessage(PeerError):
+    """A reported message was never delivered to the account that reports it."""
+
+    remedy = "Report from the account that received the message."
+
+
+class ReceiptTooOld(RefusedError):
+    """A reported message is older than the report window."""
+
+    remedy = "Report messages sooner; the service's operator sets the window."
+
+
+class ReportReplayed(RefusedError):
+    """This account has reported one of these messages before."""
+
+    remedy = "Nothing is left to do: the earlier report stands."
+
+
+class Lie(StrEnum):
+    """What bytes alone prove about a sender's app."""
+
+    PICTURE_HIDDEN = "a picture was sent without telling the provider"
+    NOTHING_SUBMITTED_FOR = "a submission was made for a message without a picture"
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """The answer to a report."""
+
+    report_id: str
+    accepted: int
+    lies_proved: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Proved:
+    """One message of a report, proved, with the bytes that prove it."""
+
+    opened: Opened
+    values: Mapping[str, Any]
+    lie: Lie | None
+
+
+class ReportDesk:
+    """Takes reports in."""
+
+    def __init__(self, db: Database, folder: Path, window_ms: int) -> None:
+        self._db = db
+        self._window_ms = window_ms
+        self.pictures = Files(folder)
+        self._drop_unnamed(self.pictures.all())  # left by a kill between a file and its row
+
+    def file(self, reporter: Account, body: bytes, now_ms: int) -> Filed:
+        """Prove and keep one report.
+
+        Raises MalformedMessage, UnknownReason, ReceiptForged, CommitmentBroken, OpeningMismatch,
+        NotYourMessage, ReceiptTooOld, ReportReplayed, StorageFull.
+        """
+        digest = hashlib.sha256(body).digest()
+        with self._db.read() as tx:
+            known = _filed(tx, reporter, digest)
+            keys = verifying_keys(tx)
+        if known is not None:
+            return known
+        values: dict[str, Any] = REPORT.decode(body)
+        if values["reason"] not in REPORT_REASONS:
+            raise UnknownReason("the report's reason is not one of the list")
+        proved = [_prove(message, keys) for message in values["messages"]]
+        self._check_once_and_fresh(proved, now_ms)
+        kept = [
+            self.pictures.put(proof.opened.picture)
+            for proof in proved
+            if proof.opened.picture is not None
+        ]
+        try:
+            with self._db.write() as tx:
+                return self._keep(tx, reporter, digest, values["reason"], proved, now_ms)
+        except Exception:
+            self._drop_unnamed(kept)
+            raise
+
+    def _check_once_and_fresh(self, proved: Sequence[_Proved], now_ms: int) -> None:
+        macs = {proof.opened.receipt.mac for proof in proved}
+        if len(macs) != len(proved):
+            raise ReportReplayed("one message is in this report twice")
+        oldest_ms = min(proof.opened.receipt.received_at_ms for proof in proved)
+        if oldest_ms < now_ms - self._window_ms:
+            raise ReceiptTooOld("a message in this report is older than the report window")
+
+    def _keep(
+        self,
+        tx: Connection,
+        reporter: Account,
+        digest: bytes,
+        reason: str,
+        proved: Sequence[_Proved],
+        now_ms: int,
+    ) -> Filed:
+        known = _filed(tx, reporter, digest)
+        if known is not None:
+            return known  # the same report was being filed on another connection
+        for proof in proved:
+            _check_delivered(tx, reporter, proof)
+            _check_not_reported(tx, reporter, proof)
+        lies = sum(proof.lie is not None for proof in proved)
+        filed = Filed(secrets.token_hex(16), len(proved), lies)
+        row = tx.execute(
+            insert(reports)
+            .values(
+                report_id=filed.report_id,
+                reporter=reporter.row,
+                report_sha256=digest,
+                reason=reason,
+                reported_at_ms=now_ms,
+                accepted=filed.accepted,
+                lies_proved=filed.lies_proved,
+            )
+            .returning(reports.c.row)
+        ).scalar_one()
+        tx.execute(
+            insert(reported_messages),
+            [
+                {"report": row, "position": position, "reporter": reporter.row, **_columns(proof)}
+                for position, proof in enumerate(proved)
+            ],
+        )
+        return filed
+
+    def _drop_unnamed(self, digests: Sequence[bytes]) -> None:
+        for digest in digests:
+            named = exists().where(reported_messages.c.picture_sha256 == digest)
+            with self._db.read() as tx:
+                if not tx.execute(select(named)).scalar():
+                    self.pictures.delete(digest)
+
+
+def _filed(tx: Connection, reporter: Account, digest: bytes) -> Filed | None:
+    row = tx.execute(
+        select(reports).where(reports.c.reporter == reporter.row, reports.c.report_sha256 == digest)
+    ).first()
+    return None if row is None else Filed(row.report_id, row.accepted, row.lies_proved)
+
+
+def _prove(message: Mapping[str, Any], keys: Mapping[int, bytes]) -> _Proved:
+    opened = verify_opened(message, keys)
+    has_picture = opened.plaintext_sha256 is not None
+    lie = None
+    if has_picture and opened.receipt.attachment is None:
+        lie = Lie.PICTURE_HIDDEN
+    elif not has_picture and opened.receipt.attachment is not None:
+        lie = Lie.NOTHING_SUBMITTED_FOR
+    return _Proved(opened, message, lie)
+
+
+def _check_delivered(tx: Connection, reporter: Account, proof: _Proved) -> None:
+    receipt = proof.opened.receipt
+    delivered = tx.execute(
+        select(mailboxes.c.sequence)
+        .join(envelopes, envelopes.c.row == mailboxes.c.envelope)
+        .join(accounts, accounts.c.row == envelopes.c.sender)
+        .where(
+            mailboxes.c.account == reporter.row,
+            accounts.c.name == receipt.sender,
+            envelopes.c.envelope_id == receipt.envelope_id,
+            envelopes.c.receipt == RECEIPT.encode(receipt.values()),
+        )
+    ).first()
+    if delivered is None:
+        raise NotYourMessage("a message in this report was not delivered to its reporter")
+
+
+def _check_not_reported(tx: Connection, reporter: Account, proof: _Proved) -> None:
+    before = tx.execute(
+        select(reported_messages.c.report).where(
+            reported_messages.c.reporter == reporter.row,
+            reported_messages.c.receipt_mac == proof.opened.receipt.mac,
+        )
+    ).first()
+    if before is not None:
+        raise ReportReplayed("a message in this report was reported before")
+
+
+def _columns(proof: _Proved) -> dict[str, object]:
+    receipt, picture = proof.opened.receipt, proof.opened.picture
+    return {
+        "receipt_mac": receipt.mac,
+        "sender": receipt.sender,
+        "content": proof.values["content"],
+        "franking_key": proof.values["franking_key"],
+        "receipt": RECEIPT.encode(receipt.values()),
+        "opening": proof.opened.opening,
+        "picture_sha256": None if picture is None else proof.opened.plaintext_sha256,
+        "lie": proof.lie,
+    }

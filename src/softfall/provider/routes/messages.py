@@ -1,0 +1,174 @@
+"""Sending envelopes, reading the mailbox, and asking the custodian through the relay."""
+
+import asyncio
+import base64
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from softfall.edge.errors import error_reply
+from softfall.errors import SoftfallError
+from softfall.provider import mail
+from softfall.provider.accounts import Account
+from softfall.provider.attachments import AttachmentMissing
+from softfall.provider.envelopes import (
+    BadRecipients,
+    ClockSkew,
+    EnvelopeIdReused,
+    MediaIncomplete,
+    PayloadMisplaced,
+    UnknownRecipient,
+)
+from softfall.provider.epochs import WrongEpoch
+from softfall.provider.intake import MalformedSubmission, OptionNotOffered
+from softfall.provider.relay import CustodianUnavailable, QuestionRefused
+from softfall.provider.routes.access import (
+    ALWAYS,
+    Body,
+    CborResponse,
+    Device,
+    ServiceNow,
+    cbor_in,
+    cbor_out,
+)
+from softfall.provider.service import Service
+from softfall.provider.statuses import STATUSES, may_raise
+from softfall.provider.vouchers import VoucherRefused
+from softfall.wire import MalformedMessage
+
+MAX_WAIT_SECONDS = 30.0
+
+router = APIRouter(tags=["messages"])
+
+_REFUSALS: tuple[type[SoftfallError], ...] = (
+    MalformedMessage,
+    BadRecipients,
+    PayloadMisplaced,
+    MediaIncomplete,
+    ClockSkew,
+    EnvelopeIdReused,
+    UnknownRecipient,
+    AttachmentMissing,
+    OptionNotOffered,
+    WrongEpoch,
+    MalformedSubmission,
+    VoucherRefused,
+)
+
+
+class Accepted(BaseModel):
+    """The one answer to every envelope that is taken in, whatever becomes of it."""
+
+    accepted: Literal[True] = True
+
+
+class Acknowledgement(BaseModel):
+    """Everything up to this sequence is safe with the device."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    through: int = Field(ge=0, le=2**63 - 1)
+
+
+@router.post(
+    "/v1/envelopes",
+    status_code=202,
+    summary="Send a message",
+    openapi_extra=cbor_in("envelope"),
+    responses=may_raise(*ALWAYS, *_REFUSALS),
+)
+def send(account: Device, body: Body, service: ServiceNow) -> Accepted:
+    """Answers once the envelope is on disk, before it is judged; sending it again is harmless."""
+    service.desk.accept(account, body)
+    return Accepted()
+
+
+@router.get(
+    "/v1/mailbox",
+    summary="Read the mailbox",
+    response_class=CborResponse,
+    responses={**may_raise(*ALWAYS), **cbor_out("mailbox")},
+)
+async def read_mailbox(
+    account: Device,
+    request: Request,
+    service: ServiceNow,
+    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="Past this sequence.")] = 0,
+    wait_seconds: Annotated[
+        float, Query(ge=0, le=MAX_WAIT_SECONDS, description="How long to wait for a first one.")
+    ] = 0.0,
+) -> Response:
+    """What is not acknowledged, oldest first, at most 100; empty if nothing comes in time."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait_seconds
+    with service.bell.listen(account.row) as waiter:
+        while True:
+            body, count = await run_in_threadpool(mail.fetch, service.db, account, after)
+            left_seconds = deadline - loop.time()
+            if count or left_seconds <= 0 or await request.is_disconnected():
+                return CborResponse(body)
+            await waiter.wait(left_seconds)
+
+
+@router.post("/v1/mailbox/ack", summary="Acknowledge messages", responses=may_raise(*ALWAYS))
+def acknowledge(account: Device, asked: Acknowledgement, service: ServiceNow) -> Acknowledgement:
+    """What every recipient has acknowledged is deleted, its attachment too: fetch that first."""
+    dropped = mail.acknowledge(service.db, account, asked.through, service.clock())
+    service.attachments.drop_files(dropped)
+    return asked
+
+
+@router.post(
+    "/v1/options/{option}/ask",
+    summary="Ask the custodian, through the relay",
+    response_class=CborResponse,
+    openapi_extra=cbor_in("the option's question"),
+    responses={
+        **may_raise(
+            *ALWAYS,
+            MalformedMessage,
+            OptionNotOffered,
+            WrongEpoch,
+            QuestionRefused,
+            CustodianUnavailable,
+        ),
+        **cbor_out("the option's answer"),
+    },
+)
+async def ask(
+    option: Annotated[str, Path(max_length=32)], account: Device, body: Body, service: ServiceNow
+) -> Response:
+    """The custodian never learns who asks.
+
+    CustodianUnavailable carries one more field, `voucher` (base64): send media with it, under
+    option `outage`, if the custodian stays away. An empty question is answered the same way while
+    there is no list epoch to ask about.
+    """
+    service.ask_rate.take(account.name)
+    try:
+        answer = await _relayed(service, option, body)
+    except CustodianUnavailable as error:
+        service.figures.relayed.labels("unavailable").inc()
+        return _with_voucher(service, account, error)
+    service.figures.relayed.labels("answered").inc()
+    return CborResponse(answer)
+
+
+async def _relayed(service: Service, option: str, body: bytes) -> bytes:
+    offered, epochs, relay = service.option, service.epochs, service.relay
+    if offered is None or epochs is None or relay is None or option != offered.name:
+        raise OptionNotOffered(f"this service's option is {service.settings.option!r}")
+    if epochs.current is None:
+        raise CustodianUnavailable("there is no list epoch to ask about")
+    epoch = offered.request.decode(body)["epoch"]
+    assert isinstance(epoch, int)
+    epochs.accepted(epoch)
+    return await relay.ask(body)
+
+
+def _with_voucher(service: Service, account: Account, error: CustodianUnavailable) -> Response:
+    voucher = base64.b64encode(service.voucher(account)).decode()
+    return error_reply(error, STATUSES, {"voucher": voucher})

@@ -1,0 +1,201 @@
+"""The provider's tables: what it keeps, and nothing else.
+
+Guarantees, by constraint: one envelope enters one mailbox once (`mailboxes`), one voucher is used
+once, one message is reported once by one reporter, one (sender, envelope_id) is one envelope.
+Kept never: plaintext, picture hashes, a device's token (only its digest), a submission once judged.
+The migrations in `migrations/` make these tables; a test compares the two.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+# SQLite numbers rows by INTEGER only; elsewhere a row number is 64 bits wide.
+_ROW = BigInteger().with_variant(Integer, "sqlite")
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("row", _ROW, primary_key=True, autoincrement=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("curve25519", String(64), nullable=False),
+    Column("ed25519", String(64), nullable=False),
+    Column("signature", String(128), nullable=False),
+    Column("token_sha256", LargeBinary(32), nullable=False, unique=True),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("next_sequence", BigInteger, nullable=False),
+)
+
+one_time_keys = Table(
+    "one_time_keys",
+    metadata,
+    Column("row", _ROW, primary_key=True, autoincrement=True),
+    Column("account", ForeignKey("accounts.row"), nullable=False),
+    Column("key_id", String(64), nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("signature", String(128), nullable=False),
+    Column("claimed_at_ms", BigInteger, nullable=True),
+    UniqueConstraint("account", "key_id"),
+    Index("one_time_keys_left", "account", "claimed_at_ms"),
+)
+
+fallback_keys = Table(
+    "fallback_keys",
+    metadata,
+    Column("account", ForeignKey("accounts.row"), primary_key=True),
+    Column("key_id", String(64), nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("signature", String(128), nullable=False),
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("sha256", LargeBinary(32), primary_key=True),
+    Column("account", ForeignKey("accounts.row"), primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("uploaded_at_ms", BigInteger, nullable=False),
+)
+
+envelopes = Table(
+    "envelopes",
+    metadata,
+    Column("row", _ROW, primary_key=True, autoincrement=True),
+    Column("sender", ForeignKey("accounts.row"), nullable=False),
+    Column("envelope_id", LargeBinary(16), nullable=False),
+    Column("envelope_sha256", LargeBinary(32), nullable=False),
+    Column("conversation", String(64), nullable=False),
+    Column("group_body", LargeBinary, nullable=True),
+    Column("attachment", LargeBinary(32), nullable=True),
+    Column("submission_option", String(32), nullable=True),
+    Column("submission_epoch", BigInteger, nullable=True),
+    Column("submission_body", LargeBinary, nullable=True),
+    Column("receipt", LargeBinary, nullable=False),
+    Column("received_at_ms", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("state_since_ms", BigInteger, nullable=False),
+    Column("recoveries", Integer, nullable=False),
+    Column("hold_kind", String(16), nullable=True),
+    Column("hold_evidence", Text, nullable=True),
+    Column("escalated_at_ms", BigInteger, nullable=True),
+    Column("emptied_at_ms", BigInteger, nullable=True),
+    UniqueConstraint("sender", "envelope_id"),
+    Index("envelopes_by_state", "state", "state_since_ms"),
+    Index("envelopes_by_attachment", "attachment"),
+    Index("envelopes_by_id", "envelope_id"),
+    Index("envelopes_by_age", "received_at_ms"),
+    sqlite_autoincrement=True,  # a row number is never used twice
+)
+
+payloads = Table(
+    "payloads",
+    metadata,
+    Column("envelope", ForeignKey("envelopes.row", ondelete="CASCADE"), primary_key=True),
+    Column("account", ForeignKey("accounts.row"), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("kind", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=True),
+)
+
+mailboxes = Table(
+    "mailboxes",
+    metadata,
+    Column("account", ForeignKey("accounts.row"), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("envelope", ForeignKey("envelopes.row", ondelete="CASCADE"), nullable=False),
+    Column("delivered_at_ms", BigInteger, nullable=False),
+    Column("acked_at_ms", BigInteger, nullable=True),
+    UniqueConstraint("account", "envelope"),
+    Index("mailboxes_by_envelope", "envelope"),
+)
+
+transitions = Table(
+    "transitions",
+    metadata,
+    Column("row", _ROW, primary_key=True, autoincrement=True),
+    Column("envelope", ForeignKey("envelopes.row", ondelete="CASCADE"), nullable=False),
+    Column("start", String(16), nullable=True),
+    Column("end", String(16), nullable=False),
+    Column("who", String(16), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+    Index("transitions_by_envelope", "envelope"),
+)
+
+receipt_keys = Table(
+    "receipt_keys",
+    metadata,
+    Column("key_id", _ROW, primary_key=True, autoincrement=True),
+    Column("key", LargeBinary(32), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    sqlite_autoincrement=True,  # nor is a key's number, which receipts carry
+)
+
+service_keys = Table(
+    "service_keys",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("key", LargeBinary(32), nullable=False),
+)
+
+vouchers_used = Table(
+    "vouchers_used",
+    metadata,
+    Column("nonce", LargeBinary(16), primary_key=True),
+    Column("used_at_ms", BigInteger, nullable=False),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("row", _ROW, primary_key=True, autoincrement=True),
+    Column("report_id", String(32), nullable=False, unique=True),
+    Column("reporter", ForeignKey("accounts.row"), nullable=False),
+    Column("report_sha256", LargeBinary(32), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("reported_at_ms", BigInteger, nullable=False),
+    Column("accepted", Integer, nullable=False),
+    Column("lies_proved", Integer, nullable=False),
+    UniqueConstraint("reporter", "report_sha256"),
+)
+
+reported_messages = Table(
+    "reported_messages",
+    metadata,
+    Column("report", ForeignKey("reports.row"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("reporter", ForeignKey("accounts.row"), nullable=False),
+    Column("receipt_mac", LargeBinary(32), nullable=False),
+    Column("sender", String(64), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("franking_key", LargeBinary(32), nullable=False),
+    Column("receipt", LargeBinary, nullable=False),
+    Column("opening", LargeBinary, nullable=True),
+    Column("picture_sha256", LargeBinary(32), nullable=True),
+    Column("lie", String(64), nullable=True),
+    UniqueConstraint("reporter", "receipt_mac"),
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("option", String(32), primary_key=True),
+    Column("epoch", BigInteger, primary_key=True),
+    Column("manifest", LargeBinary, nullable=False),
+    Column("artefact_sha256", LargeBinary(32), nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("loaded_at_ms", BigInteger, nullable=False),
+    Column("replaced_at_ms", BigInteger, nullable=True),
+)

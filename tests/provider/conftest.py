@@ -1,0 +1,120 @@
+"""One provider in this process, its custodian a fake behind the same port."""
+
+import io
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from softfall.config import ProviderSettings
+from softfall.edge.logs import make_logger
+from softfall.provider.app import make
+from softfall.provider.service import Service
+
+from .cast import WORDS, App, Clock, Custodian, no_wait, register
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from fastapi.testclient import TestClient
+
+STAFF = "a staff token"
+
+
+class House:
+    """A running provider and everything around it."""
+
+    def __init__(
+        self, http: TestClient, clock: Clock, custodian: Custodian, log: io.StringIO
+    ) -> None:
+        self.http = http
+        self.clock = clock
+        self.custodian = custodian
+        self.log = log
+
+    @property
+    def service(self) -> Service:
+        service: Service = self.http.app.state.service  # type: ignore[attr-defined]
+        return service
+
+    def join(self, name: str) -> App:
+        return register(self.http, name, self.clock)
+
+    def settle(self) -> None:
+        assert self.service.judge.settle()
+
+    def send(self, app: App, body: bytes) -> None:
+        answer = app.post(body)
+        told = (answer.status_code, answer.json())
+        assert told == (202, {"accepted": True}), self.log.getvalue()
+        self.settle()
+
+    def staff(self, method: str, path: str, **more: Any) -> Any:
+        return self.http.request(method, path, headers={"authorization": f"Bearer {STAFF}"}, **more)
+
+    def holds(self) -> list[dict[str, Any]]:
+        return list(self.staff("GET", "/v1/staff/holds").json()["holds"])
+
+    def life(self, envelope_id: bytes) -> list[dict[str, Any]]:
+        answer = self.staff("GET", f"/v1/staff/envelopes/{envelope_id.hex()}/life")
+        return list(answer.json()["moves"])
+
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def open_house(tmp_path: Path) -> Open:
+    """Start a provider on this test's folder: `with open_house(option="none") as house`."""
+
+    @contextmanager
+    def opening(
+        custodian: Custodian | None = None, clock: Clock | None = None, **changes: Any
+    ) -> Iterator[House]:
+        around = custodian or Custodian()
+        now = clock or Clock()
+        log = io.StringIO()
+        defaults = {"data_dir": tmp_path / "provider", "staff_token": STAFF}
+        settings = ProviderSettings(**{**defaults, **changes})
+        app = make(
+            settings,
+            clock=now,
+            randomness=no_wait(),
+            custodian=around.client(),
+            option=WORDS if settings.option == "split" else None,
+            log=make_logger("provider", log),
+        )
+        with TestClient(app, base_url="https://provider") as http:
+            house = House(http, now, around, log)
+            if around.manifest and settings.option == "split":
+                wait_for_epoch(house)
+            yield house
+
+    return opening
+
+
+def wait_for_epoch(house: House) -> None:
+    assert house.service.epochs is not None
+    for _ in range(3000):
+        if house.service.epochs.current is not None:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"no epoch came: {house.log.getvalue()}")
+
+
+@pytest.fixture
+def house(open_house: Open) -> Iterator[House]:
+    """A provider with a list of one word."""
+    custodian = Custodian()
+    custodian.publish(1)
+    with open_house(custodian) as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    logging.getLogger("httpx").setLevel(logging.WARNING)
