@@ -108,15 +108,16 @@ class SplitCustodian:
         return wire.octets(values, "points", ristretto.POINT_BYTES * self.parameters.questions)
 
     def _artefact(self, entries: int, tags: bytes, numbers: bytes) -> bytes:
+        parameters = self.parameters.encode()
         return wire.ARTEFACT.encode(
             {
                 "version": wire.VERSION,
                 "epoch": self.epoch,
-                "parameters": self.parameters.encode(),
+                "parameters": parameters,
                 "entries": entries,
                 "tags": tags,
                 "numbers": numbers,
-                "checksum": hashlib.sha256(tags + numbers).digest(),
+                "checksum": wire.artefact_checksum(parameters, tags, numbers),
             }
         )
 

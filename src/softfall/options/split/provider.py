@@ -10,7 +10,6 @@ later against a guessed picture by whoever may ask the custodian: delete them on
 no second step (`confirm`) yet, so a hold may be by mistake; a person decides.
 """
 
-import hashlib
 from collections import defaultdict
 from typing import ClassVar
 
@@ -52,7 +51,8 @@ class SplitProvider:
         named = wire.number(values, "epoch")
         if named != epoch:
             raise BadArtefact(f"the artefact is of epoch {named}, not {epoch}")
-        if hashlib.sha256(tags + numbers).digest() != values["checksum"]:
+        parameters = wire.octets(values, "parameters")
+        if wire.artefact_checksum(parameters, tags, numbers) != values["checksum"]:
             raise BadArtefact("the artefact's checksum does not match")
         self._tags = _table_rows(tags, self.parameters.tables)
         shape = (self.parameters.tables, self.entries)

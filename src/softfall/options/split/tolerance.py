@@ -21,7 +21,7 @@ from softfall.options.split.opening import Opened
 from softfall.options.split.parameters import SplitParameters
 
 BITS: Final = 4
-MARGIN: Final = 0.5  # in units of PDQ's DCT coefficients; the median margin is about 40
+MARGIN: Final = 0.25  # in units of PDQ's DCT coefficients; the median margin is about 40
 QUALITY: Final = 1
 
 ANOTHER_PICTURE: Final = Mismatch("another picture")

@@ -9,6 +9,7 @@ tags, which are pseudorandom without the custodian's key; the opening travels in
 to the recipient's device alone.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Final
 
@@ -127,7 +128,7 @@ ARTEFACT = Message(
             Bytes(0, NUMBER_BYTES * _MAX_ARTEFACT_ROWS),
             "the entry number of each tag, 4 bytes, big-endian",
         ),
-        Field("checksum", Bytes(32, 32), "SHA-256 over tags and numbers"),
+        Field("checksum", Bytes(32, 32), "SHA-256 over parameters, tags and numbers"),
     ),
     max_bytes=(TAG_BYTES + NUMBER_BYTES) * _MAX_ARTEFACT_ROWS + 8192,
 )
@@ -162,3 +163,11 @@ def require_epoch(values: Mapping[str, Value], epoch: int) -> None:
     named = number(values, "epoch")
     if named != epoch:
         raise OtherEpoch(f"epoch {named} was named, epoch {epoch} is in use")
+
+
+def artefact_checksum(parameters: bytes, tags: bytes, numbers: bytes) -> bytes:
+    """What tells a damaged artefact; that it is the custodian's, the signed manifest tells."""
+    checksum = hashlib.sha256(parameters)
+    checksum.update(tags)
+    checksum.update(numbers)
+    return checksum.digest()
