@@ -16,11 +16,14 @@ from typing import Final
 
 from softfall.errors import InputError
 
+_DEFLATE_BEST: Final = 1032  # deflate can't expand a byte into more than this many
+_PNG_SAMPLES: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 _FTYP_BRANDS: Final = {
     **dict.fromkeys((b"avif", b"avis"), "avif"),
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "heic"),
 }
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_HUFFMAN: Final = (0xC0, 0xC1, 0xC2)  # arithmetic coding may spend less than a bit a block
 _JPEG_BARE: Final = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
 _JPEG_NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _JPEG_SCAN: Final = b"\xff\xda"
@@ -48,12 +51,17 @@ class UnsupportedPicture(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file claims. `scans` is the number of times a JPEG paints the whole picture."""
+    """What a file claims.
+
+    scans: how many times a JPEG paints the picture.
+    least_bytes: a file shorter than this can't hold a picture of this size (0 where unknown).
+    """
 
     format: str
     width: int
     height: int
     scans: int = 1
+    least_bytes: int = 0
 
     @property
     def pixels(self) -> int:
@@ -93,7 +101,7 @@ def _by_magic(data: bytes) -> Header:
 
 
 def _jpeg(data: bytes) -> Header:
-    position, size = 2, None
+    position, size, least = 2, None, 0
     for _ in range(_MAX_PARTS):
         position = data.find(b"\xff", position)
         if position < 0:
@@ -107,15 +115,33 @@ def _jpeg(data: bytes) -> Header:
             continue
         if marker == 0xD9 or (marker == 0xDA and size is None):
             raise BrokenPicture("the JPEG file holds no frame header")
-        if marker == 0xDA:
-            return Header("jpeg", *size, scans=_count_scans(data, position))  # type: ignore[misc]  # size is set: the line above
+        if marker == 0xDA and size is not None:
+            return Header("jpeg", *size, _count_scans(data, position), least)
         if marker in _JPEG_FRAMES and size is None:
             precision, height, width = struct.unpack_from(">BHH", data, position + 4)
             if precision != 8:
                 raise UnsupportedPicture(f"a JPEG of {precision} bits a sample is not opened")
             size = (width, height)
+            least = _least_bytes(data, position) if marker in _JPEG_HUFFMAN else 0
         position += 2 + struct.unpack_from(">H", data, position + 2)[0]
     raise BrokenPicture(f"the JPEG file holds over {_MAX_PARTS} segments before its picture")
+
+
+def _least_bytes(data: bytes, frame: int) -> int:
+    """Each 8x8 block of each colour takes a bit of the file or more.
+
+    A colour whose share of the pixels makes no sense counts for nothing.
+    """
+    height, width, colours = struct.unpack_from(">HHB", data, frame + 5)
+    shares = [divmod(data[frame + 11 + 3 * i], 16) for i in range(colours)]
+    widest, tallest = (max((share[axis] for share in shares), default=0) for axis in (0, 1))
+    if not widest or not tallest:
+        return 0
+    blocks = [
+        int(width * across // (8 * widest) * (height * down // (8 * tallest)))
+        for across, down in shares
+    ]
+    return sum(blocks) // 8
 
 
 def _count_scans(data: bytes, first: int) -> int:
@@ -135,10 +161,11 @@ def _count_scans(data: bytes, first: int) -> int:
 
 
 def _png(data: bytes) -> Header:
-    length, name, width, height = struct.unpack_from(">I4sII", data, 8)
+    length, name, width, height, depth, colour = struct.unpack_from(">I4sIIBB", data, 8)
     if name != b"IHDR" or length != 13:
         raise BrokenPicture("the PNG file does not start with its header")
-    return Header("png", width, height)
+    row_bytes = width * depth * _PNG_SAMPLES.get(colour, 0) // 8
+    return Header("png", width, height, least_bytes=height * row_bytes // _DEFLATE_BEST)
 
 
 def _webp(data: bytes) -> Header:
@@ -156,7 +183,7 @@ def _webp(data: bytes) -> Header:
 
 
 def _heif(data: bytes) -> Header:
-    boxes = dict(reversed([*_boxes(data, 0, len(data), stop_after=b"meta")]))
+    boxes = _heif_parts(data)
     brands = data[8 : boxes[b"ftyp"][1]]
     kinds = [brands[at : at + 4] for at in (0, *range(8, len(brands), 4))]
     known = [_FTYP_BRANDS[kind] for kind in kinds if kind in _FTYP_BRANDS]
@@ -168,6 +195,16 @@ def _heif(data: bytes) -> Header:
     if not sizes:
         raise BrokenPicture(f"the {known[0]} file does not say how large its picture is")
     return Header(known[0], *max(sizes, key=lambda size: size[0] * size[1]))
+
+
+def _heif_parts(data: bytes) -> dict[bytes, tuple[int, int]]:
+    """The outer boxes up to description and content, both whole; what is appended is not read."""
+    parts: dict[bytes, tuple[int, int]] = {}
+    for name, place in _boxes(data, 0, len(data)):
+        parts.setdefault(name, place)
+        if {b"meta", b"mdat"} <= parts.keys():
+            break
+    return parts
 
 
 def _declared_sizes(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -182,9 +219,7 @@ def _declared_sizes(data: bytes, start: int, end: int) -> Iterator[tuple[int, in
                     yield struct.unpack_from(">II", data, at + 4)
 
 
-def _boxes(
-    data: bytes, start: int, end: int, stop_after: bytes = b""
-) -> Iterator[tuple[bytes, tuple[int, int]]]:
+def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
     """Each box between two offsets: its name, and where its body starts and ends."""
     for _ in range(_MAX_PARTS):
         if start >= end:
@@ -198,8 +233,6 @@ def _boxes(
         if stop > end or stop < body:
             raise BrokenPicture("the HEIF file is cut short, or one of its boxes is damaged")
         yield name, (body, stop)
-        if name == stop_after:
-            return
         start = stop
     raise BrokenPicture(f"the HEIF file holds over {_MAX_PARTS} boxes")
 
