@@ -11,6 +11,7 @@ provider is not the one they trust for it.
 
 import hashlib
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,6 +124,8 @@ class Epochs:
                 .where(ours, epochs.c.replaced_at_ms.is_(None))
                 .values(replaced_at_ms=now_ms)
             )
+            # It may be there already, its artefact damaged.
+            tx.execute(delete(epochs).where(ours, epochs.c.epoch == told.epoch))
             tx.execute(
                 insert(epochs).values(
                     option=self._option.name,
@@ -148,7 +151,9 @@ class Epochs:
             if not self._files.has(row.artefact_sha256):
                 continue
             artefact = self._files.read(row.artefact_sha256)
-            if hashlib.sha256(artefact).digest() == row.artefact_sha256:
+            if hashlib.sha256(artefact).digest() != row.artefact_sha256:
+                continue
+            with suppress(PeerError):  # of an older version of Softfall, perhaps
                 half = self._option.make_half(row.epoch, artefact)
                 loaded.append(
                     Loaded(row.epoch, row.manifest, half, row.expires_at_ms, row.replaced_at_ms)
