@@ -19,8 +19,10 @@ from softfall.config import CustodianSettings
 from softfall.custodian.store import EPOCHS_FOLDER
 from softfall.custodian.tables import epochs
 from softfall.errors import InputError, OperatorError, RefusedError, UnavailableError
+from softfall.store.database import BUSY_TIMEOUT_MS
 
 SECRET_BYTES = 32
+LOG_WAIT_MS = 100
 
 
 class NoEpoch(UnavailableError):
@@ -182,8 +184,11 @@ class EpochBook:
         """Whether SQLite's write-ahead log, which holds old pages, could be emptied."""
         if self._engine.dialect.name != "sqlite":
             return True
+        # Waiting for a reader would keep every writer waiting too: rather try again later.
         with self._engine.connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={LOG_WAIT_MS}")
             row = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         return not row[0]
 
 
