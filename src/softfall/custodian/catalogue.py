@@ -11,13 +11,14 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from sqlalchemy import Connection, Engine, case, func, insert, literal, select, update
 from sqlalchemy.exc import DBAPIError
 
-from softfall.custodian.changes import Changes
+from softfall.custodian.changes import Changes, only_news
 from softfall.custodian.rows import (
     ENTRY_ACTIVE,
     ROWS_AT_ONCE,
@@ -133,12 +134,13 @@ class Catalogue:
         tell = progress or (lambda *_: None)
         tally = Tally()
         with _named_failures(), Spool(self._data_dir, ROWS_AT_ONCE) as spool:
-            for item in items:
-                statement = tally.take(item)
-                if statement is not None:
+            for batch in _batches(tally, items):
+                tell("reading", tally.statements, 0)
+                with self._engine.connect() as connection:
+                    news = only_news(connection, batch, now_ms)
+                tally.outcomes["unchanged"] += len(batch) - len(news)
+                for statement in news:
                     spool.put(statement)
-                    if spool.count % ROWS_AT_ONCE == 0:
-                        tell("reading", spool.count, 0)
             if spool.count:
                 tally.outcomes.update(self._store(spool, now_ms, tell))
         return tally.report()
@@ -216,6 +218,16 @@ class Catalogue:
         """One entry, by its number or its hash. Raises UnknownEntry."""
         with self._engine.connect() as connection:
             return _entry(connection, key)
+
+    def show_all(self, numbers: Iterable[int]) -> dict[int, Entry]:
+        """The entries of these numbers that exist, by number."""
+        wanted = sorted(set(numbers))
+        found = {}
+        with self._engine.connect() as connection:
+            for start in range(0, len(wanted), ROWS_AT_ONCE):
+                some = entries.c.number.in_(wanted[start : start + ROWS_AT_ONCE])
+                found.update({entry.number: entry for entry in entries_where(connection, some)})
+        return found
 
     def summary(self) -> Summary:
         """The list in figures."""
@@ -306,6 +318,13 @@ class Catalogue:
                 state = catalogue_state.c.revision
                 connection.execute(update(catalogue_state).values(revision=state + 1))
                 yield connection
+
+
+def _batches(tally: Tally, items: Iterable[Item]) -> Iterator[list[Statement]]:
+    taken = (tally.take(item) for item in items)
+    spoken = (statement for statement in taken if statement is not None)
+    while batch := list(islice(spoken, ROWS_AT_ONCE)):
+        yield batch
 
 
 def _entry(connection: Connection, key: int | bytes) -> Entry:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
 from softfall.custodian.rows import entries_of, row_of
 from softfall.custodian.tables import catalogue_state, entries, statements
@@ -32,6 +32,32 @@ class _Kept:
         return any(statement.active for statement in self.by_source.values())
 
 
+def only_news(connection: Connection, batch: list[Statement], now_ms: int) -> list[Statement]:
+    """A batch without those statements that would change nothing, now or ever.
+
+    Needs no lock: merging only ever adds, so what is told already stays told.
+    """
+    known = entries_of(connection, {statement.pdq for statement in batch})
+    told = {
+        (entry.pdq, statement.source): statement
+        for entry in known.values()
+        for statement in entry.statements
+    }
+
+    def is_news(statement: Statement) -> bool:
+        before = told.get((statement.pdq, statement.source))
+        return before is None or merge(before, dated(statement, now_ms)) != before
+
+    return [statement for statement in batch if is_news(statement)]
+
+
+def dated(statement: Statement, now_ms: int) -> Statement:
+    """Where nobody said when it was listed, it was now."""
+    if statement.added_ms is None and statement.withdrawn_ms is None:
+        return replace(statement, added_ms=now_ms)
+    return statement
+
+
 class Changes:
     """The changes of one transaction."""
 
@@ -42,7 +68,7 @@ class Changes:
 
     def apply(self, batch: Iterable[Statement]) -> None:
         """Merge a batch into the list; `outcomes` counts what became of each statement."""
-        spoken = [self._dated(statement) for statement in batch]
+        spoken = [dated(statement, self._now_ms) for statement in batch]
         kept = self._known({statement.pdq for statement in spoken})
         for statement in spoken:
             self.outcomes[self._join(kept, statement)] += 1
@@ -52,12 +78,6 @@ class Changes:
                 self.outcomes["withdrawn"] += 1
             elif entry.active and not entry.was_active and not entry.is_new:
                 self.outcomes["relisted"] += 1
-
-    def _dated(self, statement: Statement) -> Statement:
-        """Where nobody said when it was listed, it was now."""
-        if statement.added_ms is None and statement.withdrawn_ms is None:
-            return replace(statement, added_ms=self._now_ms)
-        return statement
 
     def _known(self, hashes: set[bytes]) -> dict[bytes, _Kept]:
         kept = {}
@@ -83,24 +103,22 @@ class Changes:
 
     def _store(self, kept: Iterable[_Kept]) -> None:
         new = [entry for entry in kept if entry.is_new]
-        number = self._take_numbers(len(new))
-        rows = []
-        for entry in new:
+        first = self._take_numbers(len(new))
+        for number, entry in enumerate(new, first):
             entry.number = number
-            number += 1
-            rows.append({"number": entry.number, "pdq": _hash_of(entry)})
-        if rows:
-            self._connection.execute(insert(entries), rows)
-        added: list[dict[str, object]] = []
+        _insert_all(self._connection, entries, [(entry.number, _hash_of(entry)) for entry in new])
+        added: list[tuple[object, ...]] = []
         changed: list[dict[str, object]] = []
         for entry in kept:
             for source in entry.changed:
                 row = row_of(entry.number, entry.by_source[source])
-                (changed if source in entry.stored else added).append(row)
-        if added:
-            self._connection.execute(insert(statements), added)
+                if source in entry.stored:
+                    changed.append(_as_update(row))
+                else:
+                    added.append(tuple(row.values()))
+        _insert_all(self._connection, statements, added)
         if changed:
-            self._connection.execute(_UPDATE, [_as_update(row) for row in changed])
+            self._connection.execute(_UPDATE, changed)
 
     def _take_numbers(self, count: int) -> int:
         """The first of `count` entry numbers that nobody ever had."""
@@ -123,6 +141,22 @@ _UPDATE = (
         }
     )
 )
+
+
+def _insert_all(connection: Connection, table: Table, rows: list[tuple[object, ...]]) -> None:
+    """Insert rows of values, in the table's order of columns.
+
+    Handed to the driver as they are: a million rows would spend most of their time being renamed.
+    """
+    compiled = insert(table).compile(dialect=connection.dialect)
+    names = table.columns.keys()
+    if not rows:
+        return
+    if compiled.positional:
+        connection.exec_driver_sql(str(compiled), rows)
+    else:
+        named = [dict(zip(names, row, strict=True)) for row in rows]
+        connection.exec_driver_sql(str(compiled), named)
 
 
 def _as_update(row: dict[str, object]) -> dict[str, object]:

@@ -50,7 +50,7 @@ _SPREADSHEET_FORMULA = ("=", "+", "-", "@")
 class BadEntry(InputError):
     """Values that no list entry can have."""
 
-    remedy = "Correct the value that is named; docs/operations.md shows each form of a list."
+    remedy = "Correct the value that is named; docs/lists.md shows each form of a list."
 
 
 def parse_hash(text: str) -> bytes:

@@ -31,7 +31,9 @@ def read_plain(lines: Iterable[Line | BadLine], importer: Importer) -> Iterator[
 
 
 def write_plain(statements: Iterable[Statement]) -> Iterator[str]:
-    """The lines of active statements."""
+    """The lines of active statements; a hash once, where its statements come together."""
+    written = b""
     for spoken in statements:
-        if spoken.active:
+        if spoken.active and spoken.pdq != written:
+            written = spoken.pdq
             yield spoken.pdq.hex()
