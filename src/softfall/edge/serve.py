@@ -2,7 +2,8 @@
 
 Guarantees: TLS 1.3; with `client_ca`, a caller without a certificate of that authority is refused
 in the handshake, before any byte of HTTP. "listening on ..." is printed only once the socket
-accepts. SIGTERM and SIGINT let requests in flight finish and the application's lifespan close.
+accepts. SIGTERM and SIGINT let requests in flight finish and the application's lifespan close; a
+request that waits for something can see from `is_stopping(scope)` that it should end.
 Refuses to share a port with another process.
 """
 
@@ -25,6 +26,7 @@ from softfall.edge.tls import TlsFiles, check_tls
 from softfall.errors import OperatorError, SoftfallError
 
 PROBE_SECONDS = 0.02
+_STOPPING = "softfall.stopping"
 
 
 class AddressUnusable(OperatorError):
@@ -37,6 +39,12 @@ class ServiceFailed(OperatorError):
     """The service could not start, or its server ended by itself."""
 
     remedy = "Read the last lines of the service's log; `softfall doctor` may name the cause."
+
+
+def is_stopping(scope: Scope) -> bool:
+    """Whether the service was told to stop while this request is being served."""
+    told = scope.get(_STOPPING)
+    return isinstance(told, threading.Event) and told.is_set()
 
 
 def announce(url: str) -> None:
@@ -88,6 +96,7 @@ class _Serving:
         self._on_ready = on_ready
         self._failure: BaseException | None = None
         self._started = asyncio.Event()
+        self._stopping = threading.Event()
 
     async def run(self, stop: threading.Event | None) -> None:
         cert, key, client_ca = self._files
@@ -108,9 +117,9 @@ class _Serving:
         logging.getLogger("_granian").handlers.clear()
         stopping = [
             asyncio.create_task(self._tell_when_ready()),
-            asyncio.create_task(_stop_on_event(server, stop)),
+            asyncio.create_task(self._stop_on_event(server, stop)),
         ]
-        _stop_on_signals(server)
+        self._stop_on_signals(server)
         try:
             await server.serve()
         except FatalError:
@@ -124,6 +133,7 @@ class _Serving:
     async def _with_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The application; remembers why its lifespan failed, which the server does not tell."""
         if scope["type"] != "lifespan":
+            scope[_STOPPING] = self._stopping
             await self._app(scope, receive, send)
             return
 
@@ -152,26 +162,28 @@ class _Serving:
         shown = f"[{self._host}]" if ":" in self._host else self._host
         self._on_ready(f"https://{shown}:{self._port}")
 
+    async def _stop_on_event(self, server: Server, stop: threading.Event | None) -> None:
+        while stop is not None and not stop.is_set():
+            await asyncio.sleep(PROBE_SECONDS)
+        if stop is not None:
+            self._stop(server)
+
+    def _stop_on_signals(self, server: Server) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # a server in a thread is stopped by its event
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, server)
+
+    def _stop(self, server: Server) -> None:
+        self._stopping.set()
+        server.stop()  # type: ignore[no-untyped-call]  # the server ships this one untyped
+
     def _raise_failure(self) -> None:
         if isinstance(self._failure, SoftfallError):
             raise self._failure
         reason = type(self._failure).__name__ if self._failure else "the server ended by itself"
         raise ServiceFailed(f"the service stopped: {reason}") from self._failure
-
-
-async def _stop_on_event(server: Server, stop: threading.Event | None) -> None:
-    while stop is not None and not stop.is_set():
-        await asyncio.sleep(PROBE_SECONDS)
-    if stop is not None:
-        server.stop()  # type: ignore[no-untyped-call]  # the server ships this one untyped
-
-
-def _stop_on_signals(server: Server) -> None:
-    if threading.current_thread() is not threading.main_thread():
-        return  # a server in a thread is stopped by its event
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
 
 
 def _hold(host: str, port: int) -> socket.socket:

@@ -9,21 +9,18 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-# Another process may fill a mailbox without ringing here, so nobody sleeps longer at once.
-LOOK_AGAIN_SECONDS = 2.0
-
 
 class Bell:
     """One bell per account."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[int, set[_Waiter]] = {}
+        self._waiting: dict[int, set[Waiter]] = {}
 
     @contextmanager
-    def listen(self, account: int) -> Iterator["_Waiter"]:
+    def listen(self, account: int) -> Iterator["Waiter"]:
         """Hear this account's rings from now on; for a coroutine."""
-        waiter = _Waiter()
+        waiter = Waiter()
         with self._lock:
             self._waiting.setdefault(account, set()).add(waiter)
         try:
@@ -43,20 +40,24 @@ class Bell:
             waiter.wake()
 
 
-class _Waiter:
+class Waiter:
+    """One coroutine that waits; made and used inside its event loop."""
+
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
 
     def wake(self) -> None:
+        """End the wait, or the next one; from any thread."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._event.set)
 
-    async def wait(self, seconds: float) -> None:
-        """Until the next ring, or `seconds`, or long enough to look again."""
+    async def wait(self, seconds: float) -> bool:
+        """Until the next ring or `seconds`: was there one?"""
         try:
-            async with asyncio.timeout(min(seconds, LOOK_AGAIN_SECONDS)):
+            async with asyncio.timeout(seconds):
                 await self._event.wait()
         except TimeoutError:
-            return
+            return False
         self._event.clear()
+        return True

@@ -10,10 +10,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from softfall.edge.errors import error_reply
+from softfall.edge.serve import is_stopping
 from softfall.errors import SoftfallError
 from softfall.provider import mail
 from softfall.provider.accounts import Account
 from softfall.provider.attachments import AttachmentMissing
+from softfall.provider.bell import Waiter
 from softfall.provider.envelopes import (
     BadRecipients,
     ClockSkew,
@@ -40,6 +42,8 @@ from softfall.provider.vouchers import VoucherRefused
 from softfall.wire import MalformedMessage
 
 MAX_WAIT_SECONDS = 30.0
+LOOK_AGAIN_SECONDS = 10.0  # another process may fill a mailbox without ringing here
+NOTICE_SECONDS = 1.0  # how soon a waiting request sees that the service is told to stop
 
 router = APIRouter(tags=["messages"])
 
@@ -102,15 +106,24 @@ async def read_mailbox(
     ] = 0.0,
 ) -> Response:
     """What is not acknowledged, oldest first, at most 100; empty if nothing comes in time."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + wait_seconds
+    deadline = asyncio.get_running_loop().time() + wait_seconds
     with service.bell.listen(account.row) as waiter:
         while True:
             body, count = await run_in_threadpool(mail.fetch, service.db, account, after)
-            left_seconds = deadline - loop.time()
-            if count or left_seconds <= 0 or await request.is_disconnected():
+            if count or not await _look_again(waiter, request, deadline):
                 return CborResponse(body)
-            await waiter.wait(left_seconds)
+
+
+async def _look_again(waiter: Waiter, request: Request, deadline: float) -> bool:
+    """Wait for a reason to look into the mailbox again; False if there is no more time to."""
+    loop = asyncio.get_running_loop()
+    look_at = loop.time() + LOOK_AGAIN_SECONDS
+    while (now := loop.time()) < deadline:
+        if is_stopping(request.scope) or await request.is_disconnected():
+            return False
+        if await waiter.wait(min(NOTICE_SECONDS, deadline - now)) or now >= look_at:
+            return True
+    return False
 
 
 @router.post("/v1/mailbox/ack", summary="Acknowledge messages", responses=may_raise(*ALWAYS))
