@@ -21,6 +21,8 @@ from softfall.options.split.opening import Opened, Questions
 from softfall.options.split.parameters import SplitParameters
 from softfall.wire import MalformedMessage, Party
 
+OMITTED = Mismatch("omitted")
+
 
 class BadReply(PeerError):
     """The custodian's reply is malformed, of another epoch, or under another key."""
@@ -60,7 +62,7 @@ class SplitDevice:
     ) -> Honest | Mismatch:
         """As the contract says; the reasons are in docs/options.md."""
         if not opening_body:
-            return Mismatch("omitted")
+            return OMITTED
         opened = opening.decode(opening_body, self.parameters)
         if isinstance(opened, Mismatch):
             return opened
