@@ -8,6 +8,7 @@ import pytest
 from softfall.media.pdq import Unhashable
 from softfall.options.contract import Mismatch
 from softfall.options.split import device, opening, provider, tolerance
+from softfall.options.split.parameters import DEFAULT_PARAMETERS
 from tests.options.split.parties import Parties, random_hash
 
 PAGE = (Path(__file__).parents[2] / "docs" / "options.md").read_text("utf-8")
@@ -34,7 +35,7 @@ def test_every_reason_why_a_submission_is_malformed_is_named() -> None:
 
 
 def test_the_sizes_are_what_the_parties_really_send() -> None:
-    parties = Parties([random_hash(1)])
+    parties = Parties([random_hash(1)], parameters=DEFAULT_PARAMETERS)
     pending = parties.device.begin(Unhashable("flat", 0), parties.secret())
     reply = parties.custodian.answer(pending.request.body)
     submission, opened = pending.finish(reply)

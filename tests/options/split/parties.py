@@ -8,8 +8,13 @@ from softfall.media.pdq import PdqHash
 from softfall.options.contract import ScanSecret, Submission, Verdict
 from softfall.options.split.custodian import SplitCustodian, derive_secret
 from softfall.options.split.device import SplitDevice
-from softfall.options.split.parameters import DEFAULT_PARAMETERS, SplitParameters
+from softfall.options.split.parameters import SplitParameters, random_positions
 from softfall.options.split.provider import SplitProvider
+
+# The tests' own, so that they hold whatever the default becomes.
+PARAMETERS = SplitParameters(
+    k_bits=24, probes=16, hits=2, positions=random_positions("tests", tables=8, k_bits=24)
+)
 
 
 def random_hash(seed: int, quality: int = 90) -> PdqHash:
@@ -47,7 +52,7 @@ class Parties:
     listed: list[PdqHash]
     epoch: int = 5
     seed: bytes = bytes(31) + b"\x07"
-    parameters: SplitParameters = DEFAULT_PARAMETERS
+    parameters: SplitParameters = PARAMETERS
     ports: NoPorts = field(default_factory=NoPorts)
 
     def __post_init__(self) -> None:

@@ -41,7 +41,9 @@ def altered(message: object, body: bytes, **changes: object) -> bytes:
 def test_a_custodian_that_answers_under_another_key_is_refused(
     parties: Parties, pending: SplitPending
 ) -> None:
-    targeted = SplitCustodian(5, derive_secret(b"\x66" * 32, 5))  # a key for this user alone
+    targeted = SplitCustodian(
+        5, derive_secret(b"\x66" * 32, 5), parties.parameters
+    )  # a key for this user alone
     with pytest.raises(BadReply):
         pending.finish(targeted.answer(pending.request.body))
 
@@ -50,7 +52,9 @@ def test_a_custodian_that_evaluates_one_point_under_another_key_is_refused(
     parties: Parties, pending: SplitPending
 ) -> None:
     honest = parties.custodian.answer(pending.request.body)
-    other = SplitCustodian(5, derive_secret(b"\x66" * 32, 5)).answer(pending.request.body)
+    other = SplitCustodian(5, derive_secret(b"\x66" * 32, 5), parties.parameters).answer(
+        pending.request.body
+    )
     points = wire.octets(wire.REPLY.decode(honest), "points")
     theirs = wire.octets(wire.REPLY.decode(other), "points")
     with pytest.raises(BadReply):
@@ -106,6 +110,8 @@ def test_a_secret_of_another_epoch_or_option_is_refused(parties: Parties) -> Non
     other = Parties([], epoch=6)
     with pytest.raises(wire.OtherEpoch):
         parties.device.begin(random_hash(1), other.secret())
+    with pytest.raises(wire.OtherEpoch):
+        parties.device.check(random_hash(1), other.secret(), b"any", bytes(32))
 
 
 def test_no_reply_is_a_bad_reply(pending: SplitPending) -> None:

@@ -12,6 +12,7 @@ from softfall.config import MediaLimits
 from softfall.media.decode import decode
 from softfall.media.pdq import PdqHash, Unhashable, pdq
 from softfall.options.contract import Clear, Held, Honest, Mismatch
+from softfall.options.split.parameters import DEFAULT_PARAMETERS
 from tests.options.split.parties import Parties
 
 LISTED = {"astronaut": skimage.data.astronaut, "coffee": skimage.data.coffee}
@@ -43,7 +44,8 @@ EDITS = {
 @pytest.fixture(scope="module")
 def parties() -> Parties:
     hashes = [pdq(picture()) for picture in LISTED.values()]
-    return Parties([media for media in hashes if isinstance(media, PdqHash)])
+    listed = [media for media in hashes if isinstance(media, PdqHash)]
+    return Parties(listed, parameters=DEFAULT_PARAMETERS)
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())

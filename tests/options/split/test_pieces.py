@@ -7,14 +7,13 @@ from hypothesis import strategies as st
 
 from softfall.options.split import pieces
 from softfall.options.split.parameters import (
-    DEFAULT_PARAMETERS,
     BadParameters,
     SplitParameters,
     disjoint_positions,
     random_positions,
 )
 from softfall.wire import MalformedMessage
-from tests.options.split.parties import random_hash
+from tests.options.split.parties import PARAMETERS, random_hash
 
 MARGINS = st.lists(st.floats(0, 500, width=32), min_size=1, max_size=9)
 
@@ -53,25 +52,25 @@ def test_asking_for_more_than_there_are_gives_what_there_is() -> None:
 def test_a_piece_is_its_positions_bits_read_as_a_number(seed: int) -> None:
     media = random_hash(seed)
     whole = int.from_bytes(media.bits, "big")
-    found = pieces.pieces(np.frombuffer(media.bits, np.uint8)[None, :], DEFAULT_PARAMETERS)
-    for table, piece in zip(DEFAULT_PARAMETERS.positions, found[:, 0], strict=True):
+    found = pieces.pieces(np.frombuffer(media.bits, np.uint8)[None, :], PARAMETERS)
+    for table, piece in zip(PARAMETERS.positions, found[:, 0], strict=True):
         expected = "".join(str(whole >> (255 - position) & 1) for position in table)
         assert int(piece) == int(expected, 2)
 
 
 def test_no_two_questions_share_an_oprf_input() -> None:
     media = random_hash(1)
-    masks = pieces.probe_masks(media.margins, DEFAULT_PARAMETERS)
-    inputs = pieces.oprf_inputs(media.bits, masks, DEFAULT_PARAMETERS)
-    assert len(set(inputs)) == DEFAULT_PARAMETERS.questions
+    masks = pieces.probe_masks(media.margins, PARAMETERS)
+    inputs = pieces.oprf_inputs(media.bits, masks, PARAMETERS)
+    assert len(set(inputs)) == PARAMETERS.questions
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000))
 def test_masks_survive_packing(seed: int) -> None:
-    masks = pieces.probe_masks(random_hash(seed).margins, DEFAULT_PARAMETERS)
-    packed = pieces.pack_masks(masks, DEFAULT_PARAMETERS)
-    assert pieces.unpack_masks(packed, DEFAULT_PARAMETERS) == masks
+    masks = pieces.probe_masks(random_hash(seed).margins, PARAMETERS)
+    packed = pieces.pack_masks(masks, PARAMETERS)
+    assert pieces.unpack_masks(packed, PARAMETERS) == masks
 
 
 def test_masks_that_repeat_or_leave_the_piece_are_refused() -> None:
@@ -128,9 +127,9 @@ def test_any_bytes_are_parameters_or_refused_by_name(body: bytes) -> None:
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.integers(0, 8 * len(DEFAULT_PARAMETERS.encode()) - 1))
+@given(st.integers(0, 8 * len(PARAMETERS.encode()) - 1))
 def test_altered_parameters_are_other_parameters_or_refused(bit: int) -> None:
-    body = bytearray(DEFAULT_PARAMETERS.encode())
+    body = bytearray(PARAMETERS.encode())
     body[bit // 8] ^= 1 << (bit % 8)
     with contextlib.suppress(MalformedMessage, BadParameters):
-        assert SplitParameters.decode(bytes(body)) != DEFAULT_PARAMETERS
+        assert SplitParameters.decode(bytes(body)) != PARAMETERS

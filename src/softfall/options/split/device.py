@@ -43,8 +43,7 @@ class SplitDevice:
 
     def begin(self, media: PdqHash | Unhashable, secret: ScanSecret) -> "SplitPending":
         """The question about one picture. Raises OtherEpoch for a secret of another epoch."""
-        if (secret.option, secret.epoch) != (self.name, self.epoch):
-            raise wire.OtherEpoch(f"the scan secret is not for split's epoch {self.epoch}")
+        self._require_own_epoch(secret)
         if isinstance(media, PdqHash):
             hash_bits: bytes | None = media.bits
             masks = pieces.probe_masks(media.margins, self.parameters)
@@ -60,7 +59,8 @@ class SplitDevice:
         opening_body: bytes,
         submission_digest: bytes,
     ) -> Honest | Mismatch:
-        """As the contract says; the reasons are in docs/options.md."""
+        """As the contract says; the reasons are in docs/options.md. Raises OtherEpoch."""
+        self._require_own_epoch(secret)
         if not opening_body:
             return OMITTED
         opened = opening.decode(opening_body, self.parameters)
@@ -70,6 +70,10 @@ class SplitDevice:
             opened, secret, self.public_key, self.parameters, submission_digest
         )
         return mismatch or Honest()
+
+    def _require_own_epoch(self, secret: ScanSecret) -> None:
+        if (secret.option, secret.epoch) != (self.name, self.epoch):
+            raise wire.OtherEpoch(f"the scan secret is not for split's epoch {self.epoch}")
 
 
 @dataclass(frozen=True, slots=True)
