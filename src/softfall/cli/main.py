@@ -9,6 +9,7 @@ import sys
 import typer
 
 from softfall.cli import config, doctor, keys, lists, serve
+from softfall.cli.hash import hash_files
 from softfall.errors import Blame, SoftfallError
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
 
 app.add_typer(config.app, name="config")
 app.command("doctor")(doctor.doctor)
+app.command("hash")(hash_files)
 app.add_typer(keys.app, name="keys")
 app.add_typer(lists.app, name="list")
 app.add_typer(serve.app, name="serve")

@@ -14,7 +14,7 @@ What the pixels are:
 - CMYK is converted by Pillow's plain formula. Colour profiles are ignored, as the reference does.
 - Of an animation, the first frame. Metadata is never read.
 
-Limits: a picture within `max_pixels` may take up to 20 bytes a pixel while it is opened (AVIF), and
+Limits: a picture within `max_pixels` may take up to 22 bytes a pixel while it is opened (WebP), and
 a parser's memory error ends this process: strangers' files belong in a sandbox.
 """
 
@@ -201,10 +201,10 @@ def _to_rgb(image: Image.Image) -> PixelArray:
         high = (np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)
         return np.repeat(high[:, :, None], 3, axis=2)
     if image.has_transparency_data:
-        layer = image.convert("RGBA")
+        layer = image if image.mode == "RGBA" else image.convert("RGBA")
         image = Image.new("RGB", image.size, "white")
         image.paste(layer, mask=layer.getchannel("A"))
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 _OPENERS: Final[dict[str, Callable[[bytes, MediaLimits], PixelArray]]] = {

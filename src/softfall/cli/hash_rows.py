@@ -1,0 +1,145 @@
+"""What `softfall hash` says of one file, and the three forms in which it says it.
+
+Guarantees: one file, one line, whatever its name holds: control characters and undecodable bytes
+are written as escapes, and `path_hex` then gives the name's exact bytes. No CSV cell starts like a
+formula. JSON lines are plain ASCII.
+Source: the OWASP note on CSV injection; RFC 4180; JSON Lines.
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from softfall.config import MediaLimits
+from softfall.errors import SoftfallError
+
+_FORMULA_STARTS: Final = ("=", "+", "-", "@")  # of all cells only a name can start so
+
+
+@dataclass(slots=True)
+class FileHashes:
+    """One line: what could be told of a file; None where it could not. Digests are hex."""
+
+    path: str
+    path_hex: str | None = None
+    pdq: str | None = None
+    quality: int | None = None
+    unhashable: str | None = None
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    error: str | None = None
+    what: str | None = None
+    remedy: str | None = None
+
+
+class Form(Enum):
+    """How the lines are written."""
+
+    TEXT = "text"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+def hash_file(path: Path, limits: MediaLimits) -> FileHashes:
+    """Everything that can be told of one file; what goes wrong is told as well, never raised."""
+    from softfall.media.decode import decode
+    from softfall.media.digests import md5, sha256
+    from softfall.media.files import read_file
+    from softfall.media.pdq import PdqHash, pdq
+
+    row = FileHashes(*_shown_name(path))
+    try:
+        data = read_file(path, limits)
+        row.size_bytes, row.sha256, row.md5 = len(data), sha256(data).hex(), md5(data).hex()
+        picture = decode(data, limits)
+        row.format, row.width, row.height = picture.format, picture.width, picture.height
+        found = pdq(picture.pixels)
+    except SoftfallError as error:
+        row.error, row.what, row.remedy = error.name, error.what, error.remedy
+        return row
+    row.quality = found.quality
+    if isinstance(found, PdqHash):
+        row.pdq = found.hex
+    else:
+        row.unhashable = found.reason
+    return row
+
+
+def header(form: Form) -> str:
+    """What stands before the first line: the column names, for CSV."""
+    return _csv_line([field.name for field in fields(FileHashes)]) if form is Form.CSV else ""
+
+
+def line(row: FileHashes, form: Form) -> str:
+    """One file's line, with its line end."""
+    return _WRITERS[form](row)
+
+
+def _shown_name(path: Path) -> tuple[str, str | None]:
+    """A name safe to print, and the hex of its bytes where that is not the name itself."""
+    name = str(path)
+    shown = "".join(_escape(char) for char in name)
+    return shown, None if shown == name else os.fsencode(name).hex()
+
+
+def _escape(char: str) -> str:
+    if char.isprintable():
+        return char
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python carries a byte that is not UTF-8
+        code -= 0xDC00
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _values(row: FileHashes) -> Iterator[tuple[str, str | int | None]]:
+    return ((field.name, getattr(row, field.name)) for field in fields(row))
+
+
+def _json(row: FileHashes) -> str:
+    return json.dumps(dict(_values(row))) + "\n"
+
+
+def _csv(row: FileHashes) -> str:
+    if row.path.startswith(_FORMULA_STARTS):
+        name_hex = row.path_hex or os.fsencode(row.path).hex()
+        row = replace(row, path=f"'{row.path}", path_hex=name_hex)
+    return _csv_line(["" if value is None else str(value) for _, value in _values(row)])
+
+
+def _csv_line(cells: list[str]) -> str:
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\r\n").writerow(cells)
+    return stream.getvalue()
+
+
+def _text(row: FileHashes) -> str:
+    if row.pdq:
+        told = f"pdq {row.pdq} quality {row.quality}"
+    elif row.unhashable:
+        told = f"unhashable: {row.unhashable} (quality {row.quality})"
+    else:
+        told = f"{row.error}: {row.what}. What to do: {row.remedy}"
+    if row.format:
+        told += f" {row.format} {row.width}x{row.height}"
+    if row.sha256:
+        told += f" sha256 {row.sha256} md5 {row.md5}"
+    return f"{row.path}: {told}\n"
+
+
+_WRITERS: Final[dict[Form, Callable[[FileHashes], str]]] = {
+    Form.TEXT: _text,
+    Form.JSONL: _json,
+    Form.CSV: _csv,
+}
