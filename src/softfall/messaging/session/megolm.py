@@ -107,6 +107,13 @@ class Megolm:
         """Start anew next time: an envelope that carried the key never went out."""
         self._cells.delete(_OUT, conversation)
 
+    def forget_sending_to(self, member: str) -> None:
+        """Start anew in every conversation with a member whose keys have changed."""
+        for key, body in list(self._cells.items(_OUT)):
+            values: dict[str, Any] = _OUTBOUND.decode(body)
+            if member in values["members"]:
+                self._cells.delete(_OUT, *key)
+
     def encrypt(self, conversation: str, plaintext: bytes) -> bytes:
         """The `group body` of one message. Raises NoSession before `prepare`."""
         state = self._required(conversation)

@@ -50,19 +50,19 @@ class Pins:
         """The changed identity that waits for a person's word, if any."""
         return self._read(_OFFERED, account)
 
-    def check(self, identity: Identity) -> Identity:
-        """Pin on first use; afterwards the same identity or IdentityChanged.
+    def compare(self, identity: Identity) -> IdentityChanged | None:
+        """Pin on first use; afterwards None for the same identity, and for another the error.
 
-        identity: already verified (`verify_identity`). The changed one is kept as an offer.
+        identity: already verified (`verify_identity`). Another one is kept as an offer, which is
+        why the error is returned: raised here, it would undo the transaction that keeps it.
         """
         known = self.of(identity.account)
         if known is None:
             self._write(_PINS, identity)
-            return identity
-        if known != identity:
+        elif known != identity:
             self._write(_OFFERED, identity)
-            raise IdentityChanged(f"the keys of {identity.account} have changed")
-        return known
+            return IdentityChanged(f"the keys of {identity.account} have changed")
+        return None
 
     def accept(self, account: str, fingerprint: str) -> Identity:
         """Pin the offered identity, given its fingerprint. Raises FingerprintMismatch."""

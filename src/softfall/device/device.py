@@ -1,0 +1,395 @@
+"""A device: one account, its sealed state, one pipeline out and one in.
+
+Guarantees: state is encrypted at rest and survives a restart and kill -9 at any instant: no message
+is sent twice, shown twice or lost once `send_*` or `sync` has it on disk. Only one process has a
+device open. No list entry ever reaches it.
+Refuses: a wrong secret, a home in use, damaged state, each by name. See `outgoing` and `incoming`.
+Limits: one device an account; a device's calls take turns (a lock), so give each thread its own
+device or expect to wait; whoever kills the first registration's answer loses the name.
+"""
+
+import itertools
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from softfall.config import DeviceSettings, MediaLimits
+from softfall.device import keyring, reporting
+from softfall.device.epochs import Epochs
+from softfall.device.https import HttpTransport
+from softfall.device.incoming import Finding, Incoming, arrival_of
+from softfall.device.keyring import Secret
+from softfall.device.kit import Kit
+from softfall.device.options import HalfFactory, make_half
+from softfall.device.outcomes import Arrival, Quarantined, Reported, SendOutcome, Shown
+from softfall.device.outgoing import Outgoing
+from softfall.device.records import PROFILE
+from softfall.device.store import SealedStore
+from softfall.device.surroundings import REAL, Surroundings
+from softfall.device.timings import Timings
+from softfall.device.transport import BadServiceAddress, BadServiceReply, Published, Transport
+from softfall.errors import SoftfallError, UnavailableError
+from softfall.messaging.envelope import CONTENT, MAILBOX
+from softfall.messaging.franking import Receipt
+from softfall.messaging.identity import Identity
+from softfall.messaging.session.cells import StateDamaged
+from softfall.messaging.session.olm import PREKEY
+from softfall.wire import MalformedMessage
+
+_PROFILE = "profile"
+_STORE = "device.db"
+MAX_WAIT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Whose device this is and whom it trusts. token: empty before registration."""
+
+    account: str
+    provider_url: str
+    authority_pem: str
+    custodian_key: bytes
+    token: str = ""
+
+
+def by_https(profile: Profile) -> Transport:
+    """The provider as real devices reach it."""
+    return HttpTransport(profile.provider_url, profile.authority_pem, profile.token)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a device is put together from: tests and the plays of cheats swap parts here only."""
+
+    connect: Callable[[Profile], Transport] = by_https
+    make_half: HalfFactory = make_half
+    outgoing: type[Outgoing] = Outgoing
+    incoming: type[Incoming] = Incoming
+    surroundings: Surroundings = REAL
+    limits: MediaLimits = field(default_factory=MediaLimits)
+
+
+HONEST = Parts()
+
+
+class Device:
+    """One account on this machine; made by `create` or `open`, closed by `close`."""
+
+    def __init__(
+        self,
+        lock: IO[bytes],
+        store: SealedStore,
+        profile: Profile,
+        settings: DeviceSettings,
+        parts: Parts,
+    ) -> None:
+        self._lock, self._store = lock, store
+        self._profile, self._settings, self._parts = profile, settings, parts
+        self._turn = threading.RLock()
+        self._check_keys = True
+        around = parts.surroundings
+        self._kit = Kit(
+            account=profile.account,
+            store=store,
+            transport=parts.connect(profile),
+            epochs=Epochs(store, profile.custodian_key, parts.make_half),
+            surroundings=around,
+            settings=settings,
+            limits=parts.limits,
+            timings=Timings(around.monotonic_ms),
+        )
+        self._outgoing = parts.outgoing(self._kit)
+        self._incoming = parts.incoming(self._kit)
+
+    @classmethod
+    def create(
+        cls,
+        home: Path,
+        secret: Secret,
+        account: str,
+        provider_url: str,
+        ca_file: Path,
+        custodian_key: bytes,
+        settings: DeviceSettings | None = None,
+        *,
+        registration_token: str = "",
+        parts: Parts = HONEST,
+    ) -> "Device":
+        """A new account, registered, with its keys published.
+
+        secret: a passphrase (str) or a 32-byte key (bytes). custodian_key: Ed25519, 32 bytes.
+        One that was cut off before it registered goes on where it stopped.
+        Raises HomeInUse, HomeNotEmpty, WrongSecret, BadServiceAddress, or what registering raises.
+        """
+        try:
+            profile = Profile(account, provider_url, ca_file.read_text("ascii"), custodian_key)
+        except (OSError, UnicodeDecodeError):
+            raise BadServiceAddress(f"{ca_file} can't be read") from None
+        lock = keyring.lock_home(home)
+        store: SealedStore | None = None
+        try:
+            store = _prepared(home, secret, profile, parts)
+            device = cls(lock, store, profile, settings or DeviceSettings(), parts)
+            device._register(registration_token)
+            return device._connected()
+        except BaseException:
+            _let_go(lock, store)
+            raise
+
+    @classmethod
+    def open(
+        cls,
+        home: Path,
+        secret: Secret,
+        settings: DeviceSettings | None = None,
+        *,
+        parts: Parts = HONEST,
+    ) -> "Device":
+        """The device that was made in `home`.
+
+        Raises HomeMissing, HomeInUse, WrongSecret, StateDamaged, StoreUnusable.
+        """
+        if not keyring.has_keyring(home):
+            raise keyring.HomeMissing(f"there is no device in {home}")
+        lock = keyring.lock_home(home)
+        store: SealedStore | None = None
+        try:
+            keys = keyring.open_keyring(home, secret)
+            store = SealedStore(home / _STORE, keys, parts.surroundings.random_bytes)
+            profile = _read_profile(store)
+            if profile is None or not profile.token:
+                raise StateDamaged("this device never finished registering; create it again")
+            return cls(lock, store, profile, settings or DeviceSettings(), parts)
+        except BaseException:
+            _let_go(lock, store)
+            raise
+
+    @property
+    def account(self) -> str:
+        """This device's account."""
+        return self._profile.account
+
+    @property
+    def timings(self) -> Mapping[str, Sequence[float]]:
+        """Milliseconds of each run of each step (device/timings.py) since this was opened."""
+        return self._kit.timings.taken
+
+    def send_text(
+        self, to: str | Sequence[str], text: str, *, conversation: str | None = None
+    ) -> SendOutcome:
+        """Send words to one account, or to a group of them (end to end, by Megolm).
+
+        conversation: its name; the members' own unless given. Give it where members may change.
+        Raises what `Outgoing.send` and the transport raise; then nothing is in the outbox.
+        """
+        with self._turn:
+            return self._outgoing.send(_names(to), conversation, text, None)
+
+    def send_photo(
+        self,
+        to: str | Sequence[str],
+        data: bytes,
+        *,
+        text: str = "",
+        conversation: str | None = None,
+    ) -> SendOutcome:
+        """Send a photograph's file as it is, past the service's option.
+
+        Waits up to `device.media_wait_seconds` for the custodian. Raises as `send_text`, and what
+        media/decode.py raises for a file that is no picture.
+        """
+        with self._turn:
+            return self._outgoing.send(_names(to), conversation, text, data)
+
+    def sync(self, wait_seconds: float = 0.0) -> list[Arrival]:
+        """Send what is queued, take in what has come, and tell what became of it.
+
+        wait_seconds: how long to wait for a first message, at most 30.
+        Raises an UnavailableError if the provider can't be reached and nothing had come yet.
+        """
+        with self._turn:
+            arrivals: list[Arrival] = []
+            try:
+                self._flush()
+                self._take_in(arrivals, min(wait_seconds, MAX_WAIT_SECONDS))
+                self._publish_keys()
+            except UnavailableError:
+                if not arrivals:
+                    raise
+            return arrivals
+
+    def history(self) -> list[Shown | Quarantined]:
+        """Everything shown or quarantined so far, in order of arrival."""
+        with self._turn, self._store.transaction():
+            return [self._arrival(kept) for kept in self._incoming.shelf.messages()]
+
+    def outbox(self) -> list[bytes]:
+        """The ids of messages that have not reached the provider yet."""
+        with self._turn:
+            return self._outgoing.outbox.waiting_ids()
+
+    def report(self, messages: Sequence[reporting.MessageRef], reason: str) -> Reported:
+        """Open these messages (envelope ids) to the provider, in this order, and no others.
+
+        reason: one of `messaging.envelope.REPORT_REASONS`. Raises UnknownMessage, MalformedMessage,
+        or what the provider refuses by name.
+        """
+        with self._turn:
+            return reporting.report(self._kit, self._incoming.shelf, messages, reason)
+
+    def fingerprint(self, account: str | None = None) -> str | None:
+        """This account's fingerprint, or that of another which is pinned (None: never met)."""
+        with self._turn, self._store.transaction():
+            identity = self._kit.olm.identity if account is None else self._kit.pins.of(account)
+            return None if identity is None else identity.fingerprint
+
+    def trust(self, account: str, fingerprint: str) -> None:
+        """Accept an account's changed keys, once its person has read this fingerprint out.
+
+        Raises FingerprintMismatch. What waited for it is shown by the next `sync`.
+        """
+        with self._turn, self._store.transaction():
+            self._kit.pins.accept(account, fingerprint)
+            self._kit.olm.forget(account)
+            self._kit.megolm.forget_sending_to(account)
+
+    def close(self) -> None:
+        """Let go of the home and the network."""
+        with self._turn:
+            self._kit.transport.close()
+            _let_go(self._lock, self._store)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _register(self, registration_token: str) -> None:
+        with self._store.transaction():
+            identity: Identity = self._kit.olm.identity
+            published = Published(identity, self._kit.olm.sign_identity())
+        token = self._kit.transport.register(published, registration_token)
+        self._profile = Profile(**{**_fields(self._profile), "token": token})
+        with self._store.transaction():
+            self._store.put(_PROFILE, value=PROFILE.encode(_fields(self._profile)))
+
+    def _connected(self) -> "Device":
+        self._kit.transport.close()
+        device = Device(self._lock, self._store, self._profile, self._settings, self._parts)
+        device._publish_keys()
+        return device
+
+    def _flush(self) -> None:
+        for envelope_id, outcome in self._outgoing.outbox.flush().items():
+            if isinstance(outcome, SoftfallError):
+                self._outgoing.outbox.note_refusal(envelope_id, outcome)
+
+    def _take_in(self, arrivals: list[Arrival], wait_seconds: float) -> None:
+        shelf = self._incoming.shelf
+        arrivals += self._outgoing.outbox.take_refusals()
+        self._acknowledge()
+        while True:
+            with self._store.transaction():
+                through, _ = shelf.cursor
+            body = self._kit.transport.mailbox(through, wait_seconds)
+            deliveries = _deliveries(body, through)
+            wait_seconds = 0.0
+            for delivery in deliveries:
+                self._check_keys |= delivery["payload"]["kind"] == PREKEY
+                arrival = self._incoming.receive(delivery)
+                arrivals += [] if arrival is None else [arrival]
+            if not deliveries:
+                break
+            self._acknowledge()
+        arrivals += self._incoming.retry_waiting()
+
+    def _acknowledge(self) -> None:
+        shelf = self._incoming.shelf
+        with self._store.transaction():
+            through, acknowledged = shelf.cursor
+        if through > acknowledged:
+            self._kit.transport.acknowledge(through)
+            with self._store.transaction():
+                shelf.acknowledged(through)
+
+    def _publish_keys(self) -> None:
+        """Keep one-time keys published; looked at once when opened, and after each one used."""
+        if not self._check_keys:
+            return
+        wanted = self._settings.one_time_keys
+        left = self._kit.transport.key_count()
+        if left <= wanted // 2:
+            with self._store.transaction():
+                keys = self._kit.olm.make_one_time_keys(wanted - left)
+            self._kit.transport.publish_keys(keys)
+        self._check_keys = False
+
+    def _arrival(self, kept: Mapping[str, Any]) -> Shown | Quarantined:
+        receipt = Receipt.from_values(kept["receipt"])
+        content: dict[str, Any] = CONTENT.decode(kept["content"])
+        picture = self._incoming.shelf.picture(receipt.envelope_id, receipt.sender)
+        finding = Finding(kept["reason"], kept["checked"], picture)
+        return arrival_of(receipt, content, kept["members"], finding)
+
+
+def _prepared(home: Path, secret: Secret, profile: Profile, parts: Parts) -> SealedStore:
+    """The store of a device about to register, its keys made (once, however often this is cut)."""
+    random_bytes = parts.surroundings.random_bytes
+    if keyring.has_keyring(home):
+        keys = keyring.open_keyring(home, secret)
+    else:
+        keys = keyring.make_keyring(home, secret, random_bytes)
+    store = SealedStore(home / _STORE, keys, random_bytes)
+    known = _read_profile(store)
+    if known is not None and known.token:
+        store.close()
+        raise keyring.HomeNotEmpty(f"{home} holds the device of {known.account} already")
+    with store.transaction():
+        if known is None:
+            Kit.create_account(store, profile.account)
+        store.put(_PROFILE, value=PROFILE.encode(_fields(profile)))
+    return store
+
+
+def _read_profile(store: SealedStore) -> Profile | None:
+    with store.transaction():
+        body = store.get(_PROFILE)
+    if body is None:
+        return None
+    values: dict[str, Any] = PROFILE.decode(body)
+    return Profile(**values)
+
+
+def _fields(profile: Profile) -> dict[str, Any]:
+    return {name: getattr(profile, name) for name in Profile.__dataclass_fields__}
+
+
+def _names(to: str | Sequence[str]) -> Sequence[str]:
+    return (to,) if isinstance(to, str) else tuple(to)
+
+
+def _deliveries(body: bytes, through: int) -> list[dict[str, Any]]:
+    try:
+        values: dict[str, Any] = MAILBOX.decode(body)
+    except MalformedMessage as error:
+        raise BadServiceReply(f"the mailbox is not in its form: {error.what}") from None
+    deliveries: list[dict[str, Any]] = values["deliveries"]
+    sequences = [through, *(delivery["sequence"] for delivery in deliveries)]
+    if any(a >= b for a, b in itertools.pairwise(sequences)):
+        raise BadServiceReply("the mailbox is not in order")
+    return deliveries
+
+
+def _let_go(lock: IO[bytes], store: SealedStore | None) -> None:
+    if store is not None:
+        store.close()
+    lock.close()

@@ -1,0 +1,274 @@
+"""The one pipeline after receive: decrypt, check the commitment, check the submission, show.
+
+Guarantees: nothing is shown before its commitment is checked, and no picture before it proved to be
+the one that was submitted (or its message says how it went unchecked). Each delivery is handled
+once: ratchet, message and cursor change in one transaction. Whatever a delivery holds, what comes
+of it is `Shown`, `Quarantined`, `Refused` or `Waiting`, each with its reason.
+Each step is a method, so that `softfall.testing.patched` can play a colluding app by changing one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from softfall.device.epochs import was_current
+from softfall.device.kit import Kit
+from softfall.device.options import NONE, OUTAGE
+from softfall.device.outcomes import (
+    CHECKED,
+    TEXT,
+    UNCHECKED_NONE,
+    UNCHECKED_OUTAGE,
+    Arrival,
+    Quarantined,
+    Refused,
+    Shown,
+    Waiting,
+)
+from softfall.device.shelf import Shelf
+from softfall.device.transport import SaidByService
+from softfall.errors import PeerError, SoftfallError, UnavailableError
+from softfall.messaging.envelope import CONTENT, INNER
+from softfall.messaging.franking import CommitmentBroken, Receipt, verify_commitment
+from softfall.messaging.identity import Identity
+from softfall.messaging.session.attachments import AttachmentTampered, unseal
+from softfall.messaging.session.megolm import GroupKeyMissing
+from softfall.messaging.session.olm import NORMAL, PREKEY, Undecryptable
+from softfall.messaging.session.pins import IdentityChanged
+from softfall.options.contract import Mismatch, ScanSecret
+
+Delivery = Mapping[str, Any]
+
+
+class NotAddressedHere(PeerError):
+    """A delivery for somebody else, or one that claims to come from this very account."""
+
+    remedy = "Nothing of it was used; the provider mixed something up."
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What came of a picture: quarantined if there is a reason, with the bytes for a report."""
+
+    reason: str
+    checked: str
+    picture: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A message that its sender provably wrote."""
+
+    receipt: Receipt
+    content: Mapping[str, Any]
+    inner: Mapping[str, Any] = field(repr=False)
+
+
+class Incoming:
+    """The pipeline of one device."""
+
+    def __init__(self, kit: Kit) -> None:
+        self.kit = kit
+        self.shelf = Shelf(kit.store)
+
+    def receive(self, delivery: Delivery) -> Arrival | None:
+        """Handle one delivery of the mailbox for good; None where there is nothing to tell.
+
+        Raises an UnavailableError where the network is needed and away: nothing was changed.
+        """
+        receipt = Receipt.from_values(delivery["receipt"])
+        with self.kit.store.transaction():
+            if self.shelf.is_handled(receipt):
+                self.shelf.advance(delivery["sequence"])
+                return None
+        sender = self._sender(receipt)
+        file = self._fetch(receipt) if isinstance(sender, Identity) else None
+        with self.kit.store.transaction():
+            if isinstance(sender, Identity):
+                arrival = self.handle(delivery, receipt, sender, file)
+            else:
+                arrival = _refused(receipt, sender)
+            if isinstance(arrival, Waiting) and not self.shelf.keep_waiting(
+                delivery, file, arrival.reason
+            ):
+                arrival = Refused(receipt.envelope_id, receipt.sender, "too many wait already")
+            self.shelf.mark_handled(receipt)
+            self.shelf.advance(delivery["sequence"])
+        return arrival
+
+    def retry_waiting(self) -> list[Arrival]:
+        """What opens now of the messages that were kept sealed."""
+        arrivals: list[Arrival] = []
+        for key in self.shelf.waiting_keys():
+            with self.kit.store.transaction():
+                delivery, file = self.shelf.waiting(key)
+                receipt = Receipt.from_values(delivery["receipt"])
+                sender = self.kit.pins.of(receipt.sender)
+                arrival = self.handle(delivery, receipt, sender, file) if sender else None
+                if arrival is not None and not isinstance(arrival, Waiting):
+                    self.shelf.stop_waiting(key)
+                    arrivals.append(arrival)
+        return arrivals
+
+    def handle(
+        self, delivery: Delivery, receipt: Receipt, sender: Identity, file: bytes | None
+    ) -> Arrival | None:
+        """From ciphertext to outcome, within the caller's transaction."""
+        try:
+            opened = self.open(delivery, receipt, sender)
+        except GroupKeyMissing as error:
+            return Waiting(receipt.envelope_id, receipt.sender, error.name)
+        except IdentityChanged as error:
+            return Waiting(receipt.envelope_id, receipt.sender, error.name)
+        except UnavailableError:
+            raise
+        except SoftfallError as error:
+            return _refused(receipt, error)
+        finding = self.examine(opened, file)
+        content = opened.content
+        if not finding.reason and content["attachment"] is None and not content["text"]:
+            return None  # a group's key, sent ahead
+        self.shelf.keep(
+            receipt,
+            opened.inner,
+            delivery["members"],
+            finding.reason,
+            finding.checked,
+            finding.picture,
+        )
+        return arrival_of(receipt, content, delivery["members"], finding)
+
+    def open(self, delivery: Delivery, receipt: Receipt, sender: Identity) -> Opened:
+        """Decrypt, and check that the sender committed to exactly this.
+
+        Raises GroupKeyMissing, IdentityChanged, or what says why nothing of it is to be believed.
+        """
+        with self.kit.timings.step("decrypt_ms"):
+            inner: dict[str, Any] = INNER.decode(self._decrypt(delivery, receipt, sender))
+            verify_commitment(
+                receipt.commitment,
+                inner["franking_key"],
+                receipt.sender,
+                receipt.conversation,
+                inner["content"],
+            )
+            content: dict[str, Any] = CONTENT.decode(inner["content"])
+            if content["envelope_id"] != receipt.envelope_id:
+                raise CommitmentBroken("the content names another envelope")
+        return Opened(receipt, content, inner)
+
+    def examine(self, opened: Opened, file: bytes | None) -> Finding:
+        """What is wrong with a message's picture, if anything."""
+        receipt, attachment = opened.receipt, opened.content["attachment"]
+        told = receipt.attachment is not None or receipt.submission_digest is not None
+        if attachment is None:
+            return Finding("a submission without a picture" if told else "", TEXT)
+        if receipt.submission_digest is None or receipt.attachment is None:
+            return Finding("a picture without a submission", TEXT)
+        if receipt.attachment != attachment["ciphertext_sha256"]:
+            return Finding("another file than the one submitted", TEXT)
+        if file is None:
+            return Finding("the file is missing", TEXT)
+        try:
+            with self.kit.timings.step("unseal_ms"):
+                picture = unseal(attachment, file)
+        except AttachmentTampered as error:
+            return Finding(error.what, TEXT)
+        return self.check_submission(opened, picture)
+
+    def check_submission(self, opened: Opened, picture: bytes) -> Finding:
+        """Whether the stamped submission is the one that this very picture yields."""
+        receipt, inner, kit = opened.receipt, opened.inner, self.kit
+        try:
+            with kit.timings.step("rehash_ms"):
+                media, _ = kit.hash_picture(picture)
+        except SoftfallError as error:
+            return Finding(f"the picture does not open: {error.name}", TEXT, picture)
+        unchecked = {OUTAGE: UNCHECKED_OUTAGE, NONE: UNCHECKED_NONE}
+        if receipt.option in unchecked:
+            return Finding("", unchecked[receipt.option], picture)
+        try:
+            manifest = kit.epochs.compare(inner["manifest"])
+            half = kit.epochs.half(inner["manifest"], manifest)
+        except SoftfallError as error:
+            return Finding(f"the epoch can't be checked: {error.name}", TEXT, picture)
+        if (manifest.option, manifest.epoch) != (receipt.option, receipt.epoch):
+            return Finding("the manifest of another epoch", TEXT, picture)
+        if not was_current(manifest, receipt.received_at_ms):
+            return Finding("submitted for an epoch that was not in use", TEXT, picture)
+        secret = ScanSecret(opened.content["attachment"]["key"], receipt.option, receipt.epoch)
+        assert receipt.submission_digest is not None, "examine saw to it"
+        with kit.timings.step("check_ms"):
+            verdict = half.check(media, secret, inner["opening"], receipt.submission_digest)
+        if isinstance(verdict, Mismatch):
+            return Finding(f"the submission is not this picture's: {verdict.reason}", TEXT, picture)
+        return Finding("", CHECKED, picture)
+
+    def _decrypt(self, delivery: Delivery, receipt: Receipt, sender: Identity) -> bytes:
+        kit, payload = self.kit, delivery["payload"]
+        if payload["recipient"] != kit.account:
+            raise NotAddressedHere("the delivery is for another account")
+        if not delivery["group_body"]:
+            return self._by_olm(sender, payload)
+        if payload["kind"] in (PREKEY, NORMAL):
+            key = self._by_olm(sender, payload)
+            kit.megolm.accept_key(receipt.sender, receipt.conversation, key)
+        return kit.megolm.decrypt(
+            receipt.sender, receipt.conversation, delivery["group_body"], receipt.envelope_id
+        )
+
+    def _by_olm(self, sender: Identity, payload: Mapping[str, Any]) -> bytes:
+        try:
+            return self.kit.olm.decrypt(sender, payload["kind"], payload["body"])
+        except Undecryptable:
+            if payload["kind"] == PREKEY:
+                self.kit.look_up(sender.account)  # perhaps the sender has other keys now
+            raise
+
+    def _sender(self, receipt: Receipt) -> Identity | SoftfallError:
+        if receipt.sender == self.kit.account:
+            return NotAddressedHere("the delivery claims to come from this very account")
+        try:
+            return self.kit.meet(receipt.sender)
+        except UnavailableError:
+            raise
+        except SoftfallError as error:
+            return error
+
+    def _fetch(self, receipt: Receipt) -> bytes | None:
+        if receipt.attachment is None:
+            return None
+        try:
+            with self.kit.timings.step("fetch_ms"):
+                return self.kit.transport.get_attachment(receipt.attachment)
+        except SaidByService:
+            return None
+
+
+def arrival_of(
+    receipt: Receipt, content: Mapping[str, Any], members: list[str], finding: Finding
+) -> Shown | Quarantined:
+    """The outcome to tell, from what was kept."""
+    if finding.reason:
+        return Quarantined(
+            receipt.envelope_id,
+            receipt.sender,
+            receipt.conversation,
+            finding.reason,
+            receipt.received_at_ms,
+        )
+    return Shown(
+        envelope_id=receipt.envelope_id,
+        sender=receipt.sender,
+        conversation=receipt.conversation,
+        members=tuple(members),
+        text=content["text"],
+        picture=finding.picture,
+        checked=finding.checked,
+        sent_at_ms=content["sent_at_ms"],
+        received_at_ms=receipt.received_at_ms,
+    )
+
+
+def _refused(receipt: Receipt, error: SoftfallError) -> Refused:
+    return Refused(receipt.envelope_id, receipt.sender, f"{error.name}: {error.what}")

@@ -1,0 +1,83 @@
+"""What the steps of one device share: its keys, state, clocks, and way to the provider."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from softfall.config import DeviceSettings, MediaLimits
+from softfall.device.epochs import Epochs
+from softfall.device.store import SealedStore
+from softfall.device.surroundings import Surroundings
+from softfall.device.timings import Timings
+from softfall.device.transport import Service, Transport
+from softfall.media.decode import decode
+from softfall.media.pdq import PdqHash, Unhashable, pdq
+from softfall.messaging.identity import Identity, verify_identity
+from softfall.messaging.session.megolm import Megolm
+from softfall.messaging.session.olm import Olm
+from softfall.messaging.session.pins import Pins
+
+
+@dataclass
+class Kit:
+    """One device's parts. service: what the provider last said of itself, or None."""
+
+    account: str
+    store: SealedStore
+    transport: Transport
+    epochs: Epochs
+    surroundings: Surroundings
+    settings: DeviceSettings
+    limits: MediaLimits
+    timings: Timings
+    service: Service | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        self.olm = Olm(self.store, self.account)
+        self.megolm = Megolm(self.store)
+        self.pins = Pins(self.store)
+
+    @staticmethod
+    def create_account(store: SealedStore, account: str) -> None:
+        """Make the account's long-term keys, in the caller's transaction."""
+        Olm(store, account).create()
+
+    def meet(self, account: str) -> Identity:
+        """Another account's pinned identity, looked up and pinned on first use.
+
+        Raises IdentityChanged, KeySignatureBroken, or what the transport raises.
+        """
+        with self.store.transaction():
+            known = self.pins.of(account)
+        return known if known is not None else self.look_up(account)
+
+    def look_up(self, account: str) -> Identity:
+        """The identity that the directory has now, if it is the pinned one (or the first).
+
+        Raises as `meet` does; a changed one is kept as an offer.
+        """
+        published = self.transport.identity(account)
+        return self.pin(published.identity, published.signature, account)
+
+    def pin(self, identity: Identity, signature: str, account: str) -> Identity:
+        """Verify and pin what the directory said about `account`."""
+        verified = verify_identity(
+            Identity(account, identity.curve25519, identity.ed25519), signature
+        )
+        with self.store.transaction():
+            changed = self.pins.compare(verified)
+        if changed is not None:
+            raise changed
+        return verified
+
+    def hash_picture(self, data: bytes) -> tuple[PdqHash | Unhashable, str]:
+        """A picture's hash (or why it has none) and its format. Raises what `decode` raises."""
+        picture = decode(data, self.limits)
+        return pdq(picture.pixels), picture.format
+
+    def conversation_with(self, recipients: Sequence[str]) -> str:
+        """The name that a conversation has unless it is given one: the same for each member."""
+        members = sorted({self.account, *recipients})
+        named = b"".join(len(m.encode()).to_bytes(2, "big") + m.encode() for m in members)
+        kind = "pair" if len(members) == 2 else "group"
+        return f"{kind}:{hashlib.sha256(named).hexdigest()[:40]}"

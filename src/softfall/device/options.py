@@ -1,0 +1,36 @@
+"""Which options this device can serve, as one table: from an epoch's manifest to its half."""
+
+from collections.abc import Callable, Mapping
+
+from softfall.errors import RefusedError
+from softfall.lists.manifest import Manifest
+from softfall.options.contract import DeviceHalf
+
+OUTAGE = "outage"
+NONE = "none"
+
+HalfFactory = Callable[[Manifest], DeviceHalf]
+
+
+class UnknownOption(RefusedError):
+    """The service matches media by an option that this device does not have."""
+
+    remedy = "Update the app; pictures are not sent unmatched by mistake. Text goes as ever."
+
+
+def _split(manifest: Manifest) -> DeviceHalf:
+    from softfall.options.split.device import SplitDevice
+    from softfall.options.split.parameters import SplitParameters
+
+    parameters = SplitParameters.decode(manifest.parameters)
+    return SplitDevice(manifest.epoch, manifest.public_key, parameters)
+
+
+OPTIONS: Mapping[str, HalfFactory] = {"split": _split}
+
+
+def make_half(manifest: Manifest) -> DeviceHalf:
+    """The device's half for one epoch. Raises UnknownOption."""
+    if manifest.option not in OPTIONS:
+        raise UnknownOption(f"the service's option {manifest.option!r} is not one of this device")
+    return OPTIONS[manifest.option](manifest)

@@ -1,0 +1,98 @@
+"""What becomes of a message, on either side: values with reasons."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+CHECKED = "checked"
+TEXT = "text: nothing to check"
+UNCHECKED_OUTAGE = "unchecked: custodian outage"
+UNCHECKED_NONE = "unchecked: this service matches nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The provider has the message. The same answer whatever becomes of it there."""
+
+    envelope_id: bytes
+    conversation: str
+    checked: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The provider could not be reached; the message is in the outbox and goes with `sync`."""
+
+    envelope_id: bytes
+    conversation: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """A queued message which the provider then refused by name; it is out of the outbox."""
+
+    envelope_id: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message for the person. picture: the file's bytes, as the sender chose them.
+
+    checked: CHECKED, TEXT, or how its sender's submission went unchecked.
+    """
+
+    envelope_id: bytes
+    sender: str
+    conversation: str
+    members: Sequence[str]
+    text: str
+    picture: bytes | None = field(repr=False)
+    checked: str
+    sent_at_ms: int
+    received_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """Proved to come from its sender, but something is wrong with its media: not shown.
+
+    It can be reported; the reason is a short stable phrase.
+    """
+
+    envelope_id: bytes
+    sender: str
+    conversation: str
+    reason: str
+    received_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Dropped: it does not decrypt, was replayed, or its commitment is broken."""
+
+    envelope_id: bytes
+    sender: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Kept sealed until its key comes, or until a person has compared fingerprints."""
+
+    envelope_id: bytes
+    sender: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The provider took a report."""
+
+    report_id: str
+    accepted: int
+    lies_proved: int
+
+
+SendOutcome = Sent | Queued
+Arrival = Shown | Quarantined | Refused | Waiting | NotSent

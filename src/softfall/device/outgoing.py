@@ -1,0 +1,324 @@
+"""The one pipeline before send: decode, hash, ask the option, commit, encrypt, outbox, send.
+
+Guarantees: no picture leaves without what the service's option makes of it, or, where the custodian
+stays away for `device.media_wait_seconds`, with the provider's voucher and a result that says so.
+What is encrypted is in the outbox before a byte leaves; a picture of another epoch is submitted
+anew. A group's key never travels only inside a message that may be held.
+Refuses: pictures that do not open (media/decode.py); recipients that are not a list of others.
+Each step is a method, so that `softfall.testing.patched` can play a cheating app by changing one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from softfall.device.epochs import Epochs
+from softfall.device.kit import Kit
+from softfall.device.options import NONE, OUTAGE
+from softfall.device.outbox import Outbox, Row
+from softfall.device.outcomes import (
+    CHECKED,
+    TEXT,
+    UNCHECKED_NONE,
+    UNCHECKED_OUTAGE,
+    SendOutcome,
+)
+from softfall.device.transport import CustodianAway, SaidByService, Service
+from softfall.errors import InputError, SoftfallError
+from softfall.media.pdq import PdqHash, Unhashable
+from softfall.messaging.envelope import CONTENT, ENVELOPE, ENVELOPE_ID_BYTES, INNER, MAX_MEMBERS
+from softfall.messaging.franking import FRANKING_KEY_BYTES, commit
+from softfall.messaging.identity import verify_one_time_key
+from softfall.messaging.session.attachments import (
+    KEY_BYTES,
+    NONCE_BYTES,
+    SealedAttachment,
+    seal,
+    unseal,
+)
+from softfall.options.contract import ScanSecret, Submission
+from softfall.wire import Value
+
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
+_ELSEWHERE = ("WrongEpoch", "QuestionRefused", "OptionNotOffered")  # fetch the epoch again
+_NOTHING_FOR_THIS_ONE = 2
+
+
+class EmptyText(InputError):
+    """A text message without a word."""
+
+    remedy = "Write something; a photograph goes by `send_photo`."
+
+
+class BadRecipientList(InputError):
+    """The recipients are not one to 64 others, each named once."""
+
+    remedy = "Name each other member of the conversation once, and not this account."
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What the option made of a picture. manifest: of the epoch, for the recipient's check."""
+
+    submission: Submission
+    opening: bytes
+    manifest: bytes
+    checked: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message on its way out. content: the exact bytes that are committed to."""
+
+    envelope_id: bytes
+    conversation: str
+    recipients: tuple[str, ...]
+    content: bytes
+    attachment: bytes | None
+    submitted: Submitted | None
+    redone: int = 0
+
+
+class Outgoing:
+    """The pipeline of one device."""
+
+    def __init__(self, kit: Kit) -> None:
+        self.kit = kit
+        self.outbox = Outbox(kit, self.redo)
+
+    def send(
+        self, recipients: Sequence[str], conversation: str | None, text: str, photo: bytes | None
+    ) -> SendOutcome:
+        """One message, as far as it gets now. Raises whatever a step refuses; then it is gone."""
+        self._check(recipients, text, photo)
+        sealed, submitted = (None, None) if photo is None else self.picture(photo)
+        self.open_sessions(recipients)
+        envelope_id = self.kit.surroundings.random_bytes(ENVELOPE_ID_BYTES)
+        letter = Letter(
+            envelope_id=envelope_id,
+            conversation=conversation or self.kit.conversation_with(recipients),
+            recipients=tuple(recipients),
+            content=self._content(envelope_id, text, sealed),
+            attachment=sealed.ciphertext_sha256 if sealed else None,
+            submitted=submitted,
+        )
+        with self.kit.timings.step("encrypt_ms"), self.kit.store.transaction():
+            if photo is not None:
+                self._announce_key(letter)
+            self.write(letter, sealed.body if sealed else None)
+        return self._outcome(envelope_id)
+
+    def picture(self, data: bytes) -> tuple[SealedAttachment, Submitted]:
+        """One picture, encrypted under a key of its own, and what the option makes of it."""
+        kit = self.kit
+        with kit.timings.step("hash_ms"):
+            media, kind = kit.hash_picture(data)
+        key = kit.surroundings.random_bytes(KEY_BYTES)
+        with kit.timings.step("seal_ms"):
+            nonce = kit.surroundings.random_bytes(NONCE_BYTES)
+            sealed = seal(data, f"image/{kind}", key, nonce)
+        return sealed, self.submit(media, key)
+
+    def submit(self, media: PdqHash | Unhashable, key: bytes, fresh: bool = False) -> Submitted:
+        """Ask the option about one picture; once more if the epoch has changed meanwhile."""
+        try:
+            return self._submit(media, key, self._service(fresh))
+        except SaidByService as error:
+            if error.name not in _ELSEWHERE or fresh:
+                raise
+        return self._submit(media, key, self._service(fresh=True))
+
+    def ask(self, option: str, question: bytes) -> tuple[bytes | None, bytes]:
+        """(answer, b"") of the custodian; after a bounded wait (None, voucher) of the provider."""
+        kit, around = self.kit, self.kit.surroundings
+        deadline_ms = around.monotonic_ms() + 1000 * kit.settings.media_wait_seconds
+        pause_seconds = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return kit.transport.ask(option, question), b""
+            except CustodianAway as away:
+                left_seconds = (deadline_ms - around.monotonic_ms()) / 1000
+                if left_seconds <= 0:
+                    return None, away.voucher
+            around.sleep_seconds(min(pause_seconds, left_seconds))
+            pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
+
+    def open_sessions(self, recipients: Sequence[str]) -> None:
+        """A session with each recipient, from verified and pinned keys.
+
+        Raises IdentityChanged, KeySignatureBroken, BadOneTimeKey, or what the transport raises.
+        """
+        kit = self.kit
+        for account in recipients:
+            with kit.store.transaction():
+                if kit.olm.has_session(account):
+                    continue
+            claimed = kit.transport.claim(account)
+            identity = kit.pin(claimed.published.identity, claimed.published.signature, account)
+            key = verify_one_time_key(identity, claimed.one_time_key)
+            with kit.store.transaction():
+                kit.olm.open_session(identity, key.key)
+
+    def write(self, letter: Letter, file: bytes | None) -> None:
+        """Commit, encrypt, and lay into the outbox; within the caller's transaction."""
+        kit, submitted = self.kit, letter.submitted
+        franking_key = kit.surroundings.random_bytes(FRANKING_KEY_BYTES)
+        inner = INNER.encode(
+            {
+                "content": letter.content,
+                "franking_key": franking_key,
+                "opening": submitted.opening if submitted else b"",
+                "manifest": submitted.manifest if submitted else b"",
+            }
+        )
+        payloads, group_body = self._encrypt(letter, inner)
+        values: dict[str, Value] = {
+            "version": 1,
+            "envelope_id": letter.envelope_id,
+            "conversation": letter.conversation,
+            "payloads": payloads,
+            "group_body": group_body,
+            "commitment": commit(franking_key, kit.account, letter.conversation, letter.content),
+            "submission": _values(submitted),
+            "attachment": letter.attachment,
+            "sent_at_ms": kit.surroundings.now_ms(),
+        }
+        row: dict[str, Value] = {
+            "envelope": ENVELOPE.encode(self.dress(values)),
+            "conversation": letter.conversation,
+            "recipients": list(letter.recipients),
+            "content": letter.content,
+            "checked": submitted.checked if submitted else TEXT,
+            "is_group": int(len(letter.recipients) > 1),
+            "redone": letter.redone,
+        }
+        self.outbox.put(letter.envelope_id, row, file)
+
+    def dress(self, values: dict[str, Value]) -> dict[str, Value]:
+        """The envelope's fields as they go out: an honest app changes nothing."""
+        return values
+
+    def redo(self, envelope_id: bytes, row: Row) -> None:
+        """Submit a queued picture anew and encrypt it again, under the same id."""
+        kit = self.kit
+        content: dict[str, Any] = CONTENT.decode(row["content"])
+        attachment = content["attachment"]
+        with kit.store.transaction():
+            file = self.outbox.file(envelope_id)
+        assert attachment is not None, "only a submission can be stale"
+        assert file is not None, "a picture's file stays as long as its row"
+        media, _ = kit.hash_picture(unseal(attachment, file))
+        letter = Letter(
+            envelope_id=envelope_id,
+            conversation=row["conversation"],
+            recipients=tuple(row["recipients"]),
+            content=row["content"],
+            attachment=attachment["ciphertext_sha256"],
+            submitted=self.submit(media, attachment["key"], fresh=True),
+            redone=row["redone"],
+        )
+        with kit.store.transaction():
+            self.write(letter, None)
+
+    def _check(self, recipients: Sequence[str], text: str, photo: bytes | None) -> None:
+        others = set(recipients) - {self.kit.account}
+        if not 1 <= len(others) == len(recipients) <= MAX_MEMBERS:
+            raise BadRecipientList("recipients must be 1 to 64 others, each named once")
+        if photo is None and not text:
+            raise EmptyText("there is nothing to send")
+
+    def _content(self, envelope_id: bytes, text: str, sealed: SealedAttachment | None) -> bytes:
+        return CONTENT.encode(
+            {
+                "envelope_id": envelope_id,
+                "text": text,
+                "attachment": sealed.values if sealed else None,
+                "sent_at_ms": self.kit.surroundings.now_ms(),
+            }
+        )
+
+    def _announce_key(self, photo: Letter) -> None:
+        """Send a new group key ahead in a message without words, which no option can hold."""
+        if len(photo.recipients) == 1:
+            return
+        now_ms = self.kit.surroundings.now_ms()
+        prepared = self.kit.megolm.prepare(photo.conversation, photo.recipients, now_ms)
+        if not prepared.to_tell:
+            return
+        envelope_id = self.kit.surroundings.random_bytes(ENVELOPE_ID_BYTES)
+        content = self._content(envelope_id, "", None)
+        ahead = replace(
+            photo, envelope_id=envelope_id, content=content, attachment=None, submitted=None
+        )
+        self.write(ahead, None)
+
+    def _encrypt(self, letter: Letter, inner: bytes) -> tuple[list[Value], bytes]:
+        kit, payloads = self.kit, list[Value]()
+        if len(letter.recipients) == 1:
+            (recipient,) = letter.recipients
+            kind, body = kit.olm.encrypt(recipient, inner)
+            return [{"recipient": recipient, "kind": kind, "body": body}], b""
+        now_ms = kit.surroundings.now_ms()
+        prepared = kit.megolm.prepare(letter.conversation, letter.recipients, now_ms)
+        for recipient in letter.recipients:
+            kind, body = _NOTHING_FOR_THIS_ONE, b""
+            if recipient in prepared.to_tell:
+                kind, body = kit.olm.encrypt(recipient, prepared.key)
+            payloads.append({"recipient": recipient, "kind": kind, "body": body})
+        kit.megolm.told(letter.conversation, prepared.to_tell)
+        return payloads, kit.megolm.encrypt(letter.conversation, inner)
+
+    def _submit(self, media: PdqHash | Unhashable, key: bytes, service: Service) -> Submitted:
+        kit, body = self.kit, service.manifest
+        if service.option == NONE:
+            return Submitted(Submission(NONE, 0, b""), b"", b"", UNCHECKED_NONE)
+        if body is None:
+            # There is nothing to ask about yet; an empty question is answered with a voucher.
+            _, voucher = self.ask(service.option, b"")
+            return _outage(0, voucher)
+        with kit.store.transaction():
+            manifest = kit.epochs.adopt(body, kit.surroundings.now_ms())
+        half = kit.epochs.half(body, manifest)
+        with kit.timings.step("begin_ms"):
+            pending = half.begin(media, ScanSecret(key, manifest.option, manifest.epoch))
+        reply = None
+        if pending.request is not None:
+            with kit.timings.step("ask_ms"):
+                reply, voucher = self.ask(manifest.option, pending.request.body)
+            if reply is None:
+                return _outage(manifest.epoch, voucher)
+        with kit.timings.step("finish_ms"):
+            submission, opening = pending.finish(reply)
+        return Submitted(submission, opening, body, CHECKED)
+
+    def _service(self, fresh: bool) -> Service:
+        kit = self.kit
+        known = kit.service
+        if (
+            fresh
+            or known is None
+            or not Epochs.is_usable(known.manifest, kit.surroundings.now_ms())
+        ):
+            known = kit.service = kit.transport.service()
+        return known
+
+    def _outcome(self, envelope_id: bytes) -> SendOutcome:
+        outcomes = self.outbox.flush()
+        for other, outcome in outcomes.items():
+            if other != envelope_id and isinstance(outcome, SoftfallError):
+                self.outbox.note_refusal(other, outcome)
+        mine = outcomes[envelope_id]
+        if isinstance(mine, SoftfallError):
+            raise mine
+        return mine
+
+
+def _outage(epoch: int, voucher: bytes) -> Submitted:
+    return Submitted(Submission(OUTAGE, epoch, voucher), b"", b"", UNCHECKED_OUTAGE)
+
+
+def _values(submitted: Submitted | None) -> dict[str, Value] | None:
+    if submitted is None:
+        return None
+    made = submitted.submission
+    return {"option": made.option, "epoch": made.epoch, "body": made.body}
