@@ -40,9 +40,7 @@ def test_many_who_claim_at_once_never_get_the_same_key(house: House) -> None:
     published = [f"k{i}" for i in range(40)]
     publish(ada, *published)
     with ThreadPoolExecutor(8) as pool:
-        claimed = list(
-            pool.map(lambda _: keys.claim(house.service.db, "ada", START_MS), range(40))
-        )
+        claimed = list(pool.map(lambda _: keys.claim(house.service.db, "ada", START_MS), range(40)))
     assert sorted(c.one_time_key.key_id for c in claimed) == sorted(published)
 
 

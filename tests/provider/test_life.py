@@ -24,9 +24,7 @@ MOVES = list(product([None, *State], State, Actor))
 
 
 @pytest.mark.parametrize(("start", "end", "actor"), MOVES)
-def test_only_what_the_table_says_can_happen(
-    start: State | None, end: State, actor: Actor
-) -> None:
+def test_only_what_the_table_says_can_happen(start: State | None, end: State, actor: Actor) -> None:
     row = next((row for row in LIFE if (row.start, row.end) == (start, end)), None)
     if row is not None and actor in row.actors:
         assert move(start, end, actor) is row

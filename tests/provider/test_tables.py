@@ -29,9 +29,14 @@ def test_the_database_keeps_what_is_committed_and_wipes_what_is_deleted(tmp_path
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
     db = Database(sqlite_url(tmp_path / "provider.db"))
     row = {"nonce": bytes(16), "used_at_ms": 1}
-    with pytest.raises(IntegrityError), db.write() as tx:
-        tx.execute(insert(vouchers_used).values(row))
-        tx.execute(insert(vouchers_used).values(row))
+
+    def write_twice() -> None:
+        with db.write() as tx:
+            tx.execute(insert(vouchers_used).values(row))
+            tx.execute(insert(vouchers_used).values(row))
+
+    with pytest.raises(IntegrityError):
+        write_twice()
     with db.read() as tx:
         assert tx.execute(text("SELECT count(*) FROM vouchers_used")).scalar() == 0
 

@@ -12,7 +12,7 @@ import re
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, or_, select
 
 from softfall.errors import InputError, RefusedError
 from softfall.messaging.identity import Identity, verify_identity
@@ -22,6 +22,7 @@ from softfall.provider.tables import accounts
 TOKEN_BYTES = 32
 
 # No "|": it separates the fields of what is signed. No blanks or controls: names are shown.
+_REPEATED = ("name", "curve25519", "ed25519", "token_sha256")  # what a repeated request repeats
 _NAME = re.compile(r"[A-Za-z0-9@:._=/+-]{1,64}")
 
 
@@ -57,16 +58,18 @@ class Account:
     name: str
 
 
-def register(db: Database, identity: Identity, signature: str, now_ms: int) -> str:
+def register(db: Database, identity: Identity, signature: str, now_ms: int, token: str = "") -> str:
     """A new account's bearer token, shown this once.
 
+    token: the device's own choice of at least 32 random bytes, so that it may ask again if the
+    answer was lost on the way; made here unless given.
     Raises BadAccountName, KeySignatureBroken, AccountTaken.
     """
     name = identity.account
     if _NAME.fullmatch(name) is None:
         raise BadAccountName("the account's name is not one that this service takes")
     verify_identity(identity, signature)
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+    token = token or secrets.token_urlsafe(TOKEN_BYTES)
     row = {
         "name": name,
         "curve25519": identity.curve25519,
@@ -77,9 +80,12 @@ def register(db: Database, identity: Identity, signature: str, now_ms: int) -> s
         "next_sequence": 1,
     }
     with db.write() as tx:
-        if find(tx, name) is not None:
+        same = or_(accounts.c.name == name, accounts.c.token_sha256 == row["token_sha256"])
+        known = tx.execute(select(accounts).where(same)).mappings().all()
+        if not known:
+            tx.execute(insert(accounts).values(row))
+        elif any(told[fact] != row[fact] for told in known for fact in _REPEATED):
             raise AccountTaken("this account name is taken")
-        tx.execute(insert(accounts).values(row))
     return token
 
 

@@ -101,6 +101,15 @@ def claim(db: Database, name: str, now_ms: int) -> Claimed:
     return Claimed(identity, signature, key)
 
 
+def look_up(db: Database, name: str) -> tuple[Identity, str]:
+    """An account's public identity and its own signature over it. Raises UnknownAccount."""
+    with db.read() as tx:
+        account = find(tx, name)
+        if account is None:
+            raise UnknownAccount("no account has this name")
+        return identity_of(tx, account)
+
+
 def _add(tx: Connection, owner: Account, key: SignedKey) -> None:
     known = tx.execute(
         select(one_time_keys.c.key).where(

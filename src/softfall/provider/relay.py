@@ -20,6 +20,7 @@ from softfall.wire import MalformedMessage, Message
 MAX_CONNECTIONS = 32
 MAX_ARTEFACT_BYTES = 2**31
 ARTEFACT_SECONDS = 600.0
+MAX_ERROR_BYTES = 4096
 _ERROR_NAME = re.compile(r"[A-Za-z]{1,64}")
 
 
@@ -101,10 +102,11 @@ class Relay:
                 asyncio.timeout(seconds),
                 self._client.stream(method, path, content=body, headers=_headers(body)) as answer,
             ):
-                read = await _read(answer, max_bytes)
+                good = answer.status_code == 200
+                read = await _read(answer, max_bytes if good else MAX_ERROR_BYTES)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise CustodianUnavailable(f"the custodian gave no answer: {_why(error)}") from None
-        if answer.status_code == 200:
+        if good:
             return read
         if answer.status_code in (400, 404, 409, 410, 413, 422):
             raise QuestionRefused(f"the custodian refused: {_error_name(answer, read)}")

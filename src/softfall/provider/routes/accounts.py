@@ -33,6 +33,12 @@ class Registration(_Asked):
         description="Ed25519 over `softfall account v1|account|curve25519|ed25519`.",
     )
     registration_token: str = Field("", max_length=256, description="Where the service asks one.")
+    token: str = Field(
+        "",
+        pattern=r"^(|[A-Za-z0-9_-]{43,128})$",
+        description="Chosen by the device, 32 random bytes or more in URL-safe base64, so that it "
+        "may ask again if the answer is lost; empty: the service chooses.",
+    )
 
 
 class Registered(BaseModel):
@@ -75,13 +81,18 @@ class KeyClaim(_Asked):
     account: str = Field(min_length=1, max_length=64)
 
 
-class ClaimedKey(BaseModel):
-    """What starts a session. The signatures are the account's own: check them."""
+class PublishedIdentity(BaseModel):
+    """Who an account is. The signature is the account's own: check it."""
 
     account: str
     curve25519: str
     ed25519: str
     account_signature: str
+
+
+class ClaimedKey(PublishedIdentity):
+    """What starts a session. The signatures are the account's own: check them."""
+
     one_time_key: PublishedKey
 
 
@@ -94,14 +105,14 @@ class ClaimedKey(BaseModel):
     ),
 )
 def register(asked: Registration, request: Request, service: ServiceNow) -> Registered:
-    """The first to register a name has it. The token can't be asked for again."""
+    """The first to register a name has it. Only who chose its token may ask again."""
     service.registration_rate.take(key_of_address(request))
     expected = service.settings.registration_token
     if expected and not hmac.compare_digest(asked.registration_token.encode(), expected.encode()):
         raise RegistrationClosed("registration needs this service's token")
     identity = Identity(asked.account, asked.curve25519, asked.ed25519)
     return Registered(
-        token=accounts.register(service.db, identity, asked.signature, service.clock())
+        token=accounts.register(service.db, identity, asked.signature, service.clock(), asked.token)
     )
 
 
@@ -123,6 +134,23 @@ def publish_keys(account: Device, asked: KeyUpload, service: ServiceNow) -> KeyC
 def count_keys(account: Device, service: ServiceNow) -> KeyCount:
     """Of the account that asks."""
     return KeyCount(one_time_keys=keys.count(service.db, account))
+
+
+@router.post(
+    "/v1/keys/identity",
+    summary="Look up another account's identity",
+    responses=may_raise(*ALWAYS, UnknownAccount),
+)
+def read_identity(account: Device, asked: KeyClaim, service: ServiceNow) -> PublishedIdentity:
+    """For who is written to by an account never met; uses up none of its keys."""
+    service.claim_rate.take(account.name)
+    identity, signature = keys.look_up(service.db, asked.account)
+    return PublishedIdentity(
+        account=identity.account,
+        curve25519=identity.curve25519,
+        ed25519=identity.ed25519,
+        account_signature=signature,
+    )
 
 
 @router.post(
