@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -27,6 +27,8 @@ ANSWER_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 5.0
 LOG_LINES_SHOWN: Final = 3
 
+Progress = Callable[[int, int], None]
+
 
 class PartyFailed(UnavailableError):
     """A party's process ended, or did not answer."""
@@ -37,33 +39,41 @@ class PartyFailed(UnavailableError):
 class PartyProcess:
     """One running party. `answer` of a command is a mapping; a party's error is PartyFailed."""
 
-    def __init__(
-        self, role: str, arguments: Sequence[str], log: Path, environment: Mapping[str, str]
-    ) -> None:
+    def __init__(self, role: str, kind: str, task: Mapping[str, Any], log: Path) -> None:
         self.role = role
         self._log = log
         self._lines: queue.Queue[str | None] = queue.Queue()
         with log.open("ab") as errors:
             self._process = subprocess.Popen(  # noqa: S603 - our own modules, by this interpreter
-                [sys.executable, "-m", "softfall.compare.party", *arguments],
+                [sys.executable, "-m", "softfall.compare.party", kind],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
                 bufsize=1,
                 start_new_session=True,
-                env={**os.environ, **environment},
             )
         threading.Thread(target=self._read, daemon=True, name=f"{role} output").start()
+        self._write(task)
 
     @property
     def pid(self) -> int:
         """The operating system's number of the process."""
         return self._process.pid
 
-    def ready(self, timeout_seconds: float = START_SECONDS) -> dict[str, Any]:
-        """Wait for the party's first line, which says that it is ready. Raises PartyFailed."""
-        return self._next(timeout_seconds, "did not start")
+    def ready(self, progress: Progress = lambda done, total: None) -> dict[str, Any]:
+        """Wait until the party says `ready`; everything that it told until then.
+
+        Raises PartyFailed where it says nothing at all for `START_SECONDS`.
+        """
+        told: dict[str, Any] = {}
+        while "ready" not in told:
+            line = self._next(START_SECONDS, "did not start")
+            if "progress" in line:
+                progress(*line["progress"])
+            else:
+                told |= line
+        return told
 
     def ask(self, command: str, **values: Any) -> dict[str, Any]:
         """One command's answer. Raises PartyFailed."""
@@ -72,12 +82,7 @@ class PartyProcess:
 
     def tell(self, command: str, **values: Any) -> None:
         """Send one command; `answer` waits for what comes of it. Raises PartyFailed."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps({"do": command, **values}) + "\n")
-            self._process.stdin.flush()
-        except OSError:
-            raise PartyFailed(f"{self.role} ended: {self._last_words()}") from None
+        self._write({"do": command, **values})
 
     def answer(self) -> dict[str, Any]:
         """The answer to the last command. Raises PartyFailed."""
@@ -99,6 +104,14 @@ class PartyProcess:
             self._signal(signal.SIGKILL)
             self._process.wait()
         self._signal(signal.SIGKILL)  # what it may have left behind in its group
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(line) + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise PartyFailed(f"{self.role} ended: {self._last_words()}") from None
 
     def _signal(self, number: signal.Signals) -> None:
         try:
@@ -138,12 +151,9 @@ class Stage:
         self.folder = folder
         self._parties: list[PartyProcess] = []
 
-    def start(
-        self, role: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None
-    ) -> PartyProcess:
+    def start(self, role: str, kind: str, task: Mapping[str, Any]) -> PartyProcess:
         """A new process; its log is `folder/role.log`. `ready` waits for it."""
-        log = self.folder / f"{role.replace(' ', '-')}.log"
-        party = PartyProcess(role, arguments, log, environment or {})
+        party = PartyProcess(role, kind, task, self.folder / f"{role.replace(' ', '-')}.log")
         self._parties.append(party)
         return party
 

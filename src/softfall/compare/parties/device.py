@@ -1,0 +1,76 @@
+"""A device's process: the real device, under a recorder. Commands: connect, send, sync."""
+
+import hashlib
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+from softfall.compare.parties.serving import make_recorder
+from softfall.compare.party import Wire
+from softfall.device.device import Device
+from softfall.device.outcomes import Arrival, Quarantined, Queued, Shown
+from softfall.errors import SoftfallError
+
+
+def play(wire: Wire, task: dict[str, Any]) -> None:
+    """Do what the witness says until it is gone."""
+    make_recorder(task)
+    wire.say(ready=True)
+    opened: Device | None = None
+    for command in wire.commands():
+        start = time.perf_counter()
+        if command["do"] == "connect":
+            opened = _create(task, command)
+            wire.say(ms=_ms_since(start))
+            continue
+        assert opened is not None
+        if command["do"] == "send":
+            sent = _send(opened, command)
+            wire.say(**sent, ms=_ms_since(start))
+        else:
+            events = [_event(arrival) for arrival in opened.sync()]
+            wire.say(events=events, ms=_ms_since(start))
+
+
+def _create(task: dict[str, Any], command: dict[str, Any]) -> Device:
+    return Device.create(
+        Path(task["data"]),
+        secrets.token_bytes(32),
+        task["account"],
+        command["url"],
+        Path(task["authority"]),
+        bytes.fromhex(command["custodian_key"]),
+    )
+
+
+def _send(device: Device, command: dict[str, Any]) -> dict[str, str]:
+    try:
+        if command.get("picture"):
+            data = Path(command["picture"]).read_bytes()
+            outcome = device.send_photo(command["to"], data, text=command["text"])
+        else:
+            outcome = device.send_text(command["to"], command["text"])
+    except SoftfallError as error:
+        return {"id": "", "refused": f"{error.name}: {error.what}"}
+    refused = f"queued: {outcome.reason}" if isinstance(outcome, Queued) else ""
+    return {"id": outcome.envelope_id.hex(), "refused": refused}
+
+
+def _event(arrival: Arrival) -> dict[str, Any]:
+    """What the person sees of one arrival."""
+    shown = isinstance(arrival, Shown)
+    picture = arrival.picture if isinstance(arrival, Shown) else None
+    reason = "" if isinstance(arrival, Shown) else arrival.reason
+    quarantined = isinstance(arrival, Quarantined)
+    return {
+        "id": arrival.envelope_id.hex(),
+        "shown": shown,
+        "reason": reason if quarantined or shown else f"{type(arrival).__name__.lower()}: {reason}",
+        "text": arrival.text if isinstance(arrival, Shown) else "",
+        "picture_sha256": hashlib.sha256(picture).hexdigest() if picture is not None else "",
+    }
+
+
+def _ms_since(start: float) -> float:
+    return (time.perf_counter() - start) * 1000

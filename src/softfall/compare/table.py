@@ -1,0 +1,345 @@
+"""The comparison as a table: questions down, options across; the same for console, HTML and JSON.
+
+Guarantees: every cell is computed from the run. A tone (good, mixed, bad, plain) says how a cell
+reads; it follows from the numbers by the rule of its row.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from softfall.compare import findings
+from softfall.compare.findings import RECIPIENT, SENDER
+from softfall.compare.plan import AS_IT_IS, Cheat, Kind
+from softfall.compare.results import Comparison, OptionRun
+from softfall.compare.statistics import CONFIDENCE, Share, upper_bound
+
+
+class Tone(Enum):
+    """How a cell reads."""
+
+    GOOD = "good"
+    MIXED = "mixed"
+    BAD = "bad"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One answer: a few words, and a note where they need one."""
+
+    text: str
+    note: str = ""
+    tone: Tone = Tone.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One question. detail: what exactly is counted."""
+
+    question: str
+    detail: str
+    cells: tuple[Cell, ...]
+    minor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Questions of one kind."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+_Answer = Callable[[Comparison, OptionRun], Cell]
+
+
+def make_table(comparison: Comparison) -> list[Group]:
+    """The whole table."""
+    return [
+        Group("What is stopped", (*_stopping(comparison), *_edits(comparison))),
+        Group("What is not stopped, or wrongly", _rows(comparison, _MISSING)),
+        Group("Who can cheat", (*_cheats(comparison), *_rows(comparison, _COLLUSION))),
+        Group("Who can read what", _rows(comparison, _READING)),
+        Group("What it costs, a picture", _rows(comparison, _COSTS)),
+        Group("Before the first picture", _rows(comparison, _SETUP)),
+        Group("Is the account complete", _rows(comparison, _SOUNDNESS)),
+    ]
+
+
+def size(size_bytes: float | None) -> str:
+    """Bytes for people: 1 kB is 1,000 bytes."""
+    if size_bytes is None:
+        return "-"
+    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if abs(size_bytes) >= step:
+            return f"{size_bytes / step:,.1f} {unit}"
+    return f"{size_bytes:,.0f} B"
+
+
+def duration(value_ms: float | None) -> str:
+    """Milliseconds for people."""
+    if value_ms is None:
+        return "-"
+    return f"{value_ms:,.0f} ms" if value_ms >= 10 else f"{value_ms:,.1f} ms"
+
+
+def percent(value: float | None, digits: int = 0) -> str:
+    """A share for people."""
+    return "-" if value is None else f"{value * 100:.{digits}f} %"
+
+
+def _rows(comparison: Comparison, questions: Sequence[tuple[str, str, _Answer]]) -> tuple[Row, ...]:
+    return tuple(
+        Row(question, detail, tuple(answer(comparison, run) for run in comparison.options))
+        for question, detail, answer in questions
+    )
+
+
+def _more_is_better(share: Share) -> Tone:
+    if share.total == 0:
+        return Tone.PLAIN
+    if share.count == share.total:
+        return Tone.GOOD
+    return Tone.MIXED if share.count * 2 >= share.total else Tone.BAD
+
+
+def _none_is_better(share: Share) -> Tone:
+    return Tone.GOOD if share.count == 0 else Tone.BAD
+
+
+def _stopping(comparison: Comparison) -> tuple[Row, ...]:
+    def as_they_are(comparison: Comparison, run: OptionRun) -> Cell:
+        share = findings.stopped(findings.sent_of(comparison, run, Kind.AS_IS))
+        return Cell(str(share), tone=_more_is_better(share))
+
+    def edited(comparison: Comparison, run: OptionRun) -> Cell:
+        recalls = findings.recall_by_edit(comparison, run)
+        total = findings.recall_overall([each for each in recalls if each.edit != AS_IT_IS], "")
+        return Cell(str(total.stopped), f"plain PDQ: {total.plain.count}", Tone.PLAIN)
+
+    def kept(comparison: Comparison, run: OptionRun) -> Cell:
+        recalls = findings.recall_by_edit(comparison, run)
+        share = findings.recall_overall(recalls, "").kept
+        return Cell(str(share), percent(share.value, 1), _more_is_better(share))
+
+    return _rows(
+        comparison,
+        (
+            (
+                "Listed pictures, sent as they are",
+                "held back before the recipient saw them",
+                as_they_are,
+            ),
+            (
+                "Of those that plain PDQ matches",
+                "as they are and edited; plain PDQ is the most that any hash option here can do",
+                kept,
+            ),
+            ("Listed pictures after everyday edits", "all edits together", edited),
+        ),
+    )
+
+
+def _edits(comparison: Comparison) -> tuple[Row, ...]:
+    columns = [findings.recall_by_edit(comparison, run) for run in comparison.options]
+    rows = []
+    for at, first in enumerate(columns[0] if columns else ()):
+        if first.edit == AS_IT_IS:
+            continue
+        cells = []
+        for column in columns:
+            recall = column[at]
+            tone = _more_is_better(recall.kept) if recall.kept.total else Tone.PLAIN
+            cells.append(Cell(str(recall.stopped), f"plain PDQ: {recall.plain.count}", tone))
+        rows.append(Row(first.edit, "stopped after this edit", tuple(cells), minor=True))
+    return tuple(rows)
+
+
+def _by_mistake(comparison: Comparison, run: OptionRun) -> Cell:
+    share = findings.stopped(findings.sent_of(comparison, run, Kind.UNLISTED))
+    bound = percent(upper_bound(share), 1)
+    note = (
+        f"list of {comparison.list_size:,}; true rate under {bound} "
+        f"({CONFIDENCE:.0%} sure, if the pictures are independent)"
+    )
+    return Cell(str(share), note, _none_is_better(share))
+
+
+def _new_material(comparison: Comparison, run: OptionRun) -> Cell:
+    share = findings.held(findings.sent_of(comparison, run, Kind.UNLISTED))
+    return Cell(str(share), "a list knows only what somebody has seen before", Tone.BAD)
+
+
+def _text_only(comparison: Comparison, run: OptionRun) -> Cell:
+    share = findings.stopped(findings.sent_of(comparison, run, Kind.TEXT))
+    return Cell(str(share), "hash options look at pictures only", Tone.BAD)
+
+
+def _cheats(comparison: Comparison) -> tuple[Row, ...]:
+    rows = []
+    for cheat in Cheat:
+        cells = []
+        for run in comparison.options:
+            sent = findings.sent_of(comparison, run, Kind.CHEAT, cheat=cheat)
+            share = findings.stopped(sent)
+            note = "; ".join(findings.by_whom(sent))
+            cells.append(Cell(str(share), note, _more_is_better(share)))
+        question = f"Patched sender hands over {cheat.value}"
+        rows.append(Row(question, "with a listed picture; caught before it is shown", tuple(cells)))
+    return tuple(rows)
+
+
+def _colluding(comparison: Comparison, run: OptionRun) -> Cell:
+    share = findings.stopped(findings.sent_of(comparison, run, Kind.COLLUDING))
+    if share.total and share.count == 0:
+        return Cell("no", f"{share} stopped", Tone.BAD)
+    return Cell(str(share), "stopped", _more_is_better(share))
+
+
+def _provider_pictures(comparison: Comparison, run: OptionRun) -> Cell:
+    files = {turn.picture for turn in comparison.turns if turn.picture is not None}
+    share = Share(findings.readable_of(run, "provider")["pictures"], len(files))
+    return Cell(str(share), tone=_none_is_better(share))
+
+
+def _provider_texts(comparison: Comparison, run: OptionRun) -> Cell:
+    total = sum(turn.kind is Kind.TEXT for turn in comparison.turns)
+    share = Share(findings.readable_of(run, "provider")["texts"], total)
+    return Cell(str(share), tone=_none_is_better(share))
+
+
+def _learned(role: str) -> _Answer:
+    def answer(comparison: Comparison, run: OptionRun) -> Cell:
+        views = findings.views_of(run, role)
+        if not views:
+            return Cell("-", "takes no part")
+        natures = findings.natures(run, role)
+        told = [f"{nature}: {size(count)}" for nature, count in natures.items() if count]
+        return Cell(size(sum(view.body_bytes for view in views)), "; ".join(told))
+
+    return answer
+
+
+def _list_at(role: str) -> _Answer:
+    def answer(comparison: Comparison, run: OptionRun) -> Cell:
+        found = findings.readable_of(run, role)
+        share = Share(found["list_entries"], comparison.list_size)
+        note = f"{share} entries found in the {size(found['searched_bytes'])} that it received"
+        return Cell("no" if share.count == 0 else "yes", note, _none_is_better(share))
+
+    return answer
+
+
+def _sender_waits(comparison: Comparison, run: OptionRun) -> Cell:
+    sent = findings.honest_pictures(comparison, run)
+    return Cell(duration(findings.median_ms(sent, lambda each: each.sender_ms)))
+
+
+def _decided(comparison: Comparison, run: OptionRun) -> Cell:
+    sent = findings.honest_pictures(comparison, run)
+    return Cell(duration(findings.median_ms(sent, lambda each: each.verdict_ms)))
+
+
+def _recipient_takes(comparison: Comparison, run: OptionRun) -> Cell:
+    sent = findings.delivered(findings.honest_pictures(comparison, run))
+    return Cell(duration(findings.median_ms(sent, lambda each: each.recipient_ms)))
+
+
+def _cpu(role: str) -> _Answer:
+    def answer(comparison: Comparison, run: OptionRun) -> Cell:
+        return Cell(duration(findings.cpu_by_role(comparison, run).get(role)))
+
+    return answer
+
+
+def _overhead(way: str, role: str) -> _Answer:
+    def answer(comparison: Comparison, run: OptionRun) -> Cell:
+        return Cell(size(findings.overhead_bytes(comparison, run, way, role)))
+
+    return answer
+
+
+def _setup(role: str) -> _Answer:
+    def answer(comparison: Comparison, run: OptionRun) -> Cell:
+        for setup in run.setup:
+            if setup.role == role:
+                note = f"{setup.seconds:,.1f} s; {setup.what}" if setup.seconds else setup.what
+                return Cell(size(setup.received_bytes), note)
+        return Cell("-", "takes no part")
+
+    return answer
+
+
+def _undeclared(comparison: Comparison, run: OptionRun) -> Cell:
+    count = sum(each.count for each in run.undeclared)
+    if not count:
+        return Cell("none", "every received body was decoded by its declaration", Tone.GOOD)
+    told = "; ".join(f"{each.role}, {each.route}: {each.why}" for each in run.undeclared[:3])
+    return Cell(f"{count:,}", told, Tone.BAD)
+
+
+def _lost(comparison: Comparison, run: OptionRun) -> Cell:
+    share = findings.lost(run)
+    return Cell(str(share), tone=_none_is_better(share))
+
+
+_MISSING: Sequence[tuple[str, str, _Answer]] = (
+    (
+        "Unlisted pictures, held by mistake",
+        "pictures of which plain PDQ finds no entry within the match radius",
+        _by_mistake,
+    ),
+    ("New material, stopped", "pictures that are on no list yet", _new_material),
+    ("Grooming by text alone, stopped", "messages without a picture", _text_only),
+)
+_COLLUSION: Sequence[tuple[str, str, _Answer]] = (
+    (
+        "Colluding pair caught",
+        "a listed picture, both people's apps patched: nobody honest looks",
+        _colluding,
+    ),
+)
+_READING: Sequence[tuple[str, str, _Answer]] = (
+    (
+        "Pictures that the provider can read",
+        "files found open in the bytes that it received",
+        _provider_pictures,
+    ),
+    (
+        "Words that the provider can read",
+        "text messages found open in the bytes that it received",
+        _provider_texts,
+    ),
+    ("Can the list be read on the device", "by the recipient's device", _list_at(RECIPIENT)),
+    ("Can the list be read at the provider", "", _list_at("provider")),
+    ("The provider received", "bytes of bodies, by what they are to it", _learned("provider")),
+    ("The custodian received", "bytes of bodies, by what they are to it", _learned("custodian")),
+    ("The sender's device received", "bytes of bodies", _learned(SENDER)),
+    ("The recipient's device received", "bytes of bodies", _learned(RECIPIENT)),
+)
+_COSTS: Sequence[tuple[str, str, _Answer]] = (
+    ("The sender waits", "until its app has its answer; median", _sender_waits),
+    ("The provider decides", "from its answer to its decision; median", _decided),
+    ("The recipient's app takes", "from asking to showing; median", _recipient_takes),
+    ("Processor time, sender", "median", _cpu(SENDER)),
+    ("Processor time, provider", "median", _cpu("provider")),
+    ("Processor time, custodian", "median", _cpu("custodian")),
+    ("Processor time, recipient", "median, of delivered pictures", _cpu(RECIPIENT)),
+    ("Bytes up, sender", "beyond the picture's own file; median", _overhead("up", SENDER)),
+    ("Bytes down, sender", "median", _overhead("down", SENDER)),
+    (
+        "Bytes down, recipient",
+        "beyond the picture's own file; median",
+        _overhead("down", RECIPIENT),
+    ),
+)
+_SETUP: Sequence[tuple[str, str, _Answer]] = (
+    ("The custodian's set-up", "bytes of the list, and time", _setup("custodian")),
+    ("The provider's set-up", "bytes received, and time", _setup("provider")),
+    ("Each device's set-up", "bytes of the list, or made from it", _setup("device")),
+)
+_SOUNDNESS: Sequence[tuple[str, str, _Answer]] = (
+    ("Bytes that nothing declares", "received by any party", _undeclared),
+    ("Messages lost", "neither shown nor stopped by a decision", _lost),
+)
