@@ -5,13 +5,14 @@ is sent twice, shown twice or lost once `send_*` or `sync` has it on disk. Only 
 device open. No list entry ever reaches it.
 Refuses: a wrong secret, a home in use, damaged state, each by name. See `outgoing` and `incoming`.
 Limits: one device an account; a device's calls take turns (a lock), so give each thread its own
-device or expect to wait; whoever kills the first registration's answer loses the name.
+device or expect to wait.
 """
 
+import base64
 import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -46,13 +47,14 @@ MAX_WAIT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Whose device this is and whom it trusts. token: empty before registration."""
+    """Whose device this is, whom it trusts, and what it shows the provider."""
 
     account: str
     provider_url: str
     authority_pem: str
     custodian_key: bytes
-    token: str = ""
+    token: str = field(repr=False)
+    registered: int = 0
 
 
 def by_https(profile: Profile) -> Transport:
@@ -125,16 +127,19 @@ class Device:
         Raises HomeInUse, HomeNotEmpty, WrongSecret, BadServiceAddress, or what registering raises.
         """
         try:
-            profile = Profile(account, provider_url, ca_file.read_text("ascii"), custodian_key)
+            authority = ca_file.read_text("ascii")
         except (OSError, UnicodeDecodeError):
             raise BadServiceAddress(f"{ca_file} can't be read") from None
+        token = base64.urlsafe_b64encode(parts.surroundings.random_bytes(32)).rstrip(b"=").decode()
+        profile = Profile(account, provider_url, authority, custodian_key, token)
         lock = keyring.lock_home(home)
         store: SealedStore | None = None
         try:
             store = _prepared(home, secret, profile, parts)
+            profile = _read_profile(store)
             device = cls(lock, store, profile, settings or DeviceSettings(), parts)
             device._register(registration_token)
-            return device._connected()
+            return device
         except BaseException:
             _let_go(lock, store)
             raise
@@ -160,7 +165,7 @@ class Device:
             keys = keyring.open_keyring(home, secret)
             store = SealedStore(home / _STORE, keys, parts.surroundings.random_bytes)
             profile = _read_profile(store)
-            if profile is None or not profile.token:
+            if not profile.registered:
                 raise StateDamaged("this device never finished registering; create it again")
             return cls(lock, store, profile, settings or DeviceSettings(), parts)
         except BaseException:
@@ -277,16 +282,11 @@ class Device:
         with self._store.transaction():
             identity: Identity = self._kit.olm.identity
             published = Published(identity, self._kit.olm.sign_identity())
-        token = self._kit.transport.register(published, registration_token)
-        self._profile = Profile(**{**_fields(self._profile), "token": token})
+        self._kit.transport.register(published, self._profile.token, registration_token)
+        self._profile = replace(self._profile, registered=1)
         with self._store.transaction():
             self._store.put(_PROFILE, value=PROFILE.encode(_fields(self._profile)))
-
-    def _connected(self) -> "Device":
-        self._kit.transport.close()
-        device = Device(self._lock, self._store, self._profile, self._settings, self._parts)
-        device._publish_keys()
-        return device
+        self._publish_keys()
 
     def _flush(self) -> None:
         for envelope_id, outcome in self._outgoing.outbox.flush().items():
@@ -349,22 +349,25 @@ def _prepared(home: Path, secret: Secret, profile: Profile, parts: Parts) -> Sea
     else:
         keys = keyring.make_keyring(home, secret, random_bytes)
     store = SealedStore(home / _STORE, keys, random_bytes)
-    known = _read_profile(store)
-    if known is not None and known.token:
-        store.close()
-        raise keyring.HomeNotEmpty(f"{home} holds the device of {known.account} already")
     with store.transaction():
-        if known is None:
+        body = store.get(_PROFILE)
+        if body is None:
             Kit.create_account(store, profile.account)
-        store.put(_PROFILE, value=PROFILE.encode(_fields(profile)))
+        known = profile if body is None else _read_profile(store)
+        if known.registered or known.account != profile.account:
+            store.close()
+            raise keyring.HomeNotEmpty(f"{home} holds the device of {known.account} already")
+        # Where an earlier try was cut off, its keys and its token are asked for again.
+        again = replace(profile, token=known.token)
+        store.put(_PROFILE, value=PROFILE.encode(_fields(again)))
     return store
 
 
-def _read_profile(store: SealedStore) -> Profile | None:
+def _read_profile(store: SealedStore) -> Profile:
     with store.transaction():
         body = store.get(_PROFILE)
     if body is None:
-        return None
+        raise StateDamaged("the device's profile is missing")
     values: dict[str, Any] = PROFILE.decode(body)
     return Profile(**values)
 

@@ -139,8 +139,8 @@ class HttpTransport:
         manifest = None if told.manifest is None else _unbase64(told.manifest)
         return Service(**{**told.model_dump(), "manifest": manifest})
 
-    def register(self, published: Published, registration_token: str) -> str:
-        """As the port says. Not repeated by itself: a name is taken by the first that asks."""
+    def register(self, published: Published, token: str, registration_token: str) -> None:
+        """As the port says."""
         identity = published.identity
         asked = {
             "account": identity.account,
@@ -148,8 +148,10 @@ class HttpTransport:
             "ed25519": identity.ed25519,
             "signature": published.signature,
             "registration_token": registration_token,
+            "token": token,
         }
-        return self._json(_Token, "POST", "/v1/accounts", json=asked, tries=1).token
+        if self._json(_Token, "POST", "/v1/accounts", json=asked).token != token:
+            raise BadServiceReply("the provider gave another token than the one chosen")
 
     def publish_keys(self, keys: Sequence[SignedKey]) -> None:
         """As the port says."""

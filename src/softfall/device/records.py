@@ -11,7 +11,8 @@ PROFILE = Message(
         Field("provider_url", Text(2048), "where the provider is"),
         Field("authority_pem", Text(65_536), "the certificate authority that is believed"),
         Field("custodian_key", Bytes(32, 32), "the custodian's Ed25519 key, pinned"),
-        Field("token", Text(512, may_be_empty=True), "from registration; empty before it"),
+        Field("token", Text(128), "chosen here; the provider keeps its digest"),
+        Field("registered", Uint(1), "1: the provider has taken the account"),
     ),
     max_bytes=70_000,
 )

@@ -113,8 +113,8 @@ class Transport(Protocol):
     def service(self) -> Service:
         """What the service offers, and the epoch in use."""
 
-    def register(self, published: Published, registration_token: str) -> str:
-        """The account's token."""
+    def register(self, published: Published, token: str, registration_token: str) -> None:
+        """Take the account's name; `token` is this device's own choice, so it may ask again."""
 
     def publish_keys(self, keys: Sequence[SignedKey]) -> None:
         """Add one-time keys."""

@@ -22,8 +22,8 @@ from softfall.provider.tables import accounts
 TOKEN_BYTES = 32
 
 # No "|": it separates the fields of what is signed. No blanks or controls: names are shown.
-_REPEATED = ("name", "curve25519", "ed25519", "token_sha256")  # what a repeated request repeats
 _NAME = re.compile(r"[A-Za-z0-9@:._=/+-]{1,64}")
+_REPEATED = ("name", "curve25519", "ed25519", "token_sha256")  # what a repeated request repeats
 
 
 class BadAccountName(InputError):
