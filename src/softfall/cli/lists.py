@@ -22,6 +22,7 @@ from softfall.cli.list_files import (
     open_list,
     progress_bar,
 )
+from softfall.cli.publish import publish
 from softfall.errors import InputError
 from softfall.lists.formats.forms import Form
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:  # the database is loaded only when a verb runs
     from softfall.lists.report import ImportReport
 
 app = typer.Typer(help="Keep the custodian's list.", no_args_is_help=True)
+app.command()(publish)
 
 CLOCK_GRACE_MS = 3_600_000
 """How far ahead of this clock a list's times may lie."""

@@ -55,14 +55,14 @@ class Publisher:
     def publish(self, option: str, progress: Progress) -> Manifest:
         """Publish the list as it is now; `progress(done, all)` counts evaluations.
 
-        The caller holds `only_one(data_dir, "publish")`. Raises PublishFailed.
+        The caller holds `only_one(data_dir, "publish")`. Raises OptionUnknown, PublishFailed.
         """
+        plan = kept(option)
         with _named_failures():
             self.book.end_due(option, self.now_ms())
             self._clear_leftovers()
             number = self.catalogue.freeze(option, self.now_ms())
             entries = self.catalogue.epoch_entries(number)
-            plan = kept(option)
             secret = plan.derive_secret(self.random_bytes(SEED_BYTES), number)
             prepared = plan.make_half(number, secret).prepare(entries, progress)
             _write_whole(artefact_path(self.folder, option, number), prepared.artefact)
@@ -120,7 +120,7 @@ def publish_epoch(
 ) -> Manifest:
     """Publish the list in `settings.data_dir` as it is now; a running service notices by itself.
 
-    progress(done, all) counts evaluations. Raises DataInUse while another publishes,
+    progress(done, all) counts evaluations. Raises OptionUnknown, DataInUse while another publishes,
     IdentityUnusable, StoreUnusable, ListUnwritable, PublishFailed.
     """
     with only_one(settings.data_dir, "publish"):

@@ -91,7 +91,13 @@ def _add_routes(
     def read_health() -> dict[str, str | int | bool]:
         return {"ok": True, **health()}
 
-    @app.get("/metrics", summary="Figures for Prometheus", tags=["service"])
+    @app.get(
+        "/metrics",
+        summary="Figures for Prometheus",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format"}},
+        tags=["service"],
+    )
     def read_metrics() -> Response:
         return Response(figures.exposition(), media_type=CONTENT_TYPE)
 

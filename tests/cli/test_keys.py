@@ -1,0 +1,86 @@
+"""`softfall keys` and `softfall list publish`, as a keeper types them."""
+
+import base64
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from softfall.custodian.keys import load_identity
+from softfall.lists.manifest import verify
+
+
+class Shell:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def softfall(self, *words: str) -> subprocess.CompletedProcess[str]:
+        main = "from softfall.cli.main import main; main()"
+        return subprocess.run(
+            [sys.executable, "-c", main, *words],
+            cwd=self.folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def test_keys_are_made_once_where_the_configuration_says(shell: Shell) -> None:
+    (shell.folder / "s.toml").write_text(
+        '[custodian]\ndata_dir = "kept"\ntls_dir = "tls"\n[provider]\ntls_dir = "tls"\n'
+    )
+    made = shell.softfall("keys", "init", "--config", "s.toml", "--host", "chat.example")
+    assert made.returncode == 0, made.stderr
+    key = base64.b64encode(load_identity(shell.folder / "kept").public_key).decode()
+    assert key in made.stdout
+    before = {path: path.read_bytes() for path in shell.folder.rglob("*.*")}
+    again = shell.softfall("keys", "init", "--config", "s.toml")
+    assert again.returncode == 2
+    assert "IdentityExists" in again.stderr
+    assert before == {path: path.read_bytes() for path in shell.folder.rglob("*.*")}
+    shown = shell.softfall("keys", "show", "--config", "s.toml")
+    assert key in shown.stdout
+    assert "provider certificate ends" in shown.stdout
+    renewed = shell.softfall("keys", "renew", "--config", "s.toml")
+    assert renewed.returncode == 0, renewed.stderr
+    assert (
+        before[shell.folder / "tls/provider.crt"]
+        != (shell.folder / "tls/provider.crt").read_bytes()
+    )
+
+
+def test_one_folder_can_hold_everything(shell: Shell) -> None:
+    assert shell.softfall("keys", "init", "--dir", "all").returncode == 0
+    made = {str(path.relative_to(shell.folder)) for path in shell.folder.rglob("*.*")}
+    assert {"all/tls/ca.crt", "all/tls/provider.key", "all/custodian/identity.key"} <= made
+
+
+def test_without_keys_showing_them_says_what_to_do(shell: Shell) -> None:
+    shown = shell.softfall("keys", "show")
+    assert shown.returncode == 2
+    assert "IdentityUnusable" in shown.stderr
+    assert "softfall keys init" in shown.stderr
+
+
+def test_a_list_is_published_and_its_manifest_is_signed_by_the_keys_shown(shell: Shell) -> None:
+    from softfall.custodian.epochs import EpochBook
+    from softfall.custodian.store import open_database
+
+    (shell.folder / "s.toml").write_text('[custodian]\ndata_dir = "all/custodian"\n')
+    early = shell.softfall("list", "publish", "--config", "s.toml")
+    assert early.returncode == 2
+    assert "IdentityUnusable" in early.stderr
+    assert shell.softfall("keys", "init", "--dir", "all").returncode == 0
+    published = shell.softfall("list", "publish", "--config", "s.toml")
+    assert published.returncode == 0, published.stderr
+    assert published.stdout.startswith("epoch 1 of split is current: 0 entries")
+    data_dir = shell.folder / "all/custodian"
+    book = EpochBook(open_database(data_dir), data_dir / "epochs", 0)
+    manifest = book.published("split")[0].manifest
+    assert verify(manifest, load_identity(data_dir).public_key).epoch == 1
+    unknown = shell.softfall("list", "publish", "--config", "s.toml", "--option", "none")
+    assert unknown.returncode == 2
+    assert "OptionUnknown" in unknown.stderr
