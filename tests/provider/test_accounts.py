@@ -41,6 +41,18 @@ def test_a_name_belongs_to_the_first_who_registers_it(house: House) -> None:
     assert refusal(house, Identity("ada").registration()) == (409, "AccountTaken")
 
 
+def test_a_device_that_missed_the_answer_registers_again_with_its_own_token(house: House) -> None:
+    identity, token = Identity("ada"), "t" * 43
+    registration = {**identity.registration(), "token": token}
+    for _ in range(2):
+        answer = house.http.post("/v1/accounts", json=registration)
+        assert (answer.status_code, answer.json()) == (201, {"token": token})
+    assert refusal(house, {**registration, "token": "u" * 43}) == (409, "AccountTaken")
+    assert refusal(house, {**Identity("ada").registration(), "token": token})[0] == 409
+    assert refusal(house, {**Identity("ben").registration(), "token": token})[0] == 409
+    assert refusal(house, {**registration, "token": "short"}) == (422, "InvalidRequest")
+
+
 @pytest.mark.parametrize("name", ["a|b", "a b", "ä", "a\n", "a/../b\x00"])
 def test_a_name_that_could_be_misread_is_refused(house: House, name: str) -> None:
     assert refusal(house, Identity(name).registration()) == (400, "BadAccountName")

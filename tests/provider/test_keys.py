@@ -35,6 +35,18 @@ def test_a_claimed_key_comes_with_everything_its_claimer_can_check(house: House)
     }
 
 
+def test_an_identity_can_be_read_without_using_a_key_up(house: House) -> None:
+    ada, ben = house.join("ada"), house.join("ben")
+    publish(ada, "k1")
+    told = ben.call("POST", "/v1/keys/identity", json={"account": "ada"}).json()
+    registration = ada.identity.registration()
+    assert told.pop("account_signature") == registration.pop("signature")
+    assert told == registration
+    assert ada.call("GET", "/v1/keys/count").json() == {"one_time_keys": 1}
+    answer = ben.call("POST", "/v1/keys/identity", json={"account": "nobody"})
+    assert (answer.status_code, answer.json()["error"]) == (404, "UnknownAccount")
+
+
 def test_many_who_claim_at_once_never_get_the_same_key(house: House) -> None:
     ada = house.join("ada")
     published = [f"k{i}" for i in range(40)]
