@@ -1,0 +1,88 @@
+"""A bench's figures mean what their column says, and a wrong answer is never a fast one."""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from bench.memory import RESET_PEAK, peak_bytes
+from bench.rows import Row, compare
+
+from bench import __main__ as command
+
+
+def fill(mebibytes: int) -> int:
+    return int(np.ones(mebibytes * 2**20, np.uint8)[0])
+
+
+def row(**changes: object) -> Row:
+    values = {
+        "work": "adding",
+        "peer": "numpy 9.9",
+        "our_median_ms": 2.0,
+        "peer_median_ms": 3.0,
+        "ratio": 1.5,
+        "our_peak_bytes": None,
+        "peer_peak_bytes": 2**20,
+        "rounds": 9,
+        "exact": True,
+        "exactness": "same sum",
+    }
+    return Row(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_the_ratio_is_the_peers_median_over_ours_and_the_slower_side_is_the_slower_one():
+    found = compare(
+        "sleeping",
+        peer="numpy",
+        ours=lambda: time.sleep(0.001),
+        theirs=lambda: time.sleep(0.03),
+        same="both slept",
+        rounds=3,
+    )
+    assert found.ratio == found.peer_median_ms / found.our_median_ms
+    assert found.ratio > 1
+    assert found.our_median_ms >= 1
+    assert found.peer == f"numpy {np.__version__}"
+    assert (found.exact, found.exactness, found.rounds) == (True, "both slept", 3)
+
+
+def test_an_answer_that_differs_is_told():
+    found = compare("counting", peer="numpy", ours=lambda: 3, theirs=lambda: 4, same="", rounds=1)
+    assert (found.exact, found.exactness) == (False, "they differ")
+
+
+@pytest.mark.skipif(not RESET_PEAK.exists(), reason="only Linux keeps a process's peak of memory")
+def test_the_peak_is_what_the_work_itself_takes_and_not_what_came_before():
+    fill(200)
+    small, large = peak_bytes(lambda: fill(8)), peak_bytes(lambda: fill(64))
+    assert small is not None
+    assert large is not None
+    assert 8 * 2**20 <= small < 24 * 2**20
+    assert 64 * 2**20 <= large < 80 * 2**20
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_rows_are_printed_and_written_and_a_wrong_answer_fails_the_run(
+    exact, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(command, "_run", lambda names: [row(exact=exact)])
+    code = command.main(["--out", str(tmp_path / "out" / "bench.json")])
+    written = json.loads((tmp_path / "out" / "bench.json").read_text())
+    printed = capsys.readouterr().out
+    assert code == (0 if exact else 1)
+    assert written["rows"][0]["ratio"] == 1.5
+    assert written["machine"]["python"]
+    assert ("WRONG" in printed) == (not exact)
+    for cell in ("numpy 9.9", "2 ms", "3 ms", "1.50x", "1.0 MiB", "not known", "same sum"):
+        assert cell in printed
+
+
+def test_an_unknown_bench_is_a_usage_error_that_names_the_known_ones():
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "nothing"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "hashing" in done.stderr
