@@ -71,6 +71,25 @@ def test_the_key_is_gone_though_the_log_was_written_while_others_were_reading(
     assert files_with(keeper.folder, secret) == []
 
 
+def test_a_key_that_another_process_could_not_wipe_from_the_log_is_wiped_here(
+    keeper: Keeper,
+) -> None:
+    first = keeper.publish()
+    secret = secret_of(keeper, first.epoch)
+    service = a_book(keeper)
+    service.end_due("split", keeper.clocks.wall_ms)
+    reader = open_database(keeper.settings.data_dir).connect()
+    reader.exec_driver_sql("BEGIN")
+    reader.execute(select(epochs.c.secret_key)).all()
+    keeper.clocks.pass_ms(31 * DAY_MS)
+    keeper.publish()  # ends the first, but can't empty the log while somebody reads
+    assert files_with(keeper.folder, secret)
+    reader.rollback()
+    reader.close()
+    service.end_due("split", keeper.clocks.wall_ms)
+    assert files_with(keeper.folder, secret) == []
+
+
 def test_a_kill_between_the_overwriting_and_the_log_is_made_good_at_the_next_start(
     keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,7 +76,7 @@ class EpochBook:
         self._engine = engine
         self._folder = folder
         self._overlap_ms = overlap_ms
-        self._log_may_hold_keys = True  # of the process before this one
+        self._gone_for_good: set[int] = set()  # their keys are not in the write-ahead log either
 
     @classmethod
     def of(cls, settings: CustodianSettings, engine: Engine) -> "EpochBook":
@@ -165,12 +165,13 @@ class EpochBook:
         ended = [epoch for epoch in known if not epoch.alive(now_ms)]
         due = [epoch.number for epoch in ended if epoch.has_key]
         if due:
-            self._log_may_hold_keys = True
             self._overwrite_keys(due)
         for epoch in ended:
             artefact_path(self._folder, option, epoch.number).unlink(missing_ok=True)
-        if self._log_may_hold_keys:
-            self._log_may_hold_keys = not self._empty_the_log()
+        # Also for those that another process ended: it may have been unable to empty the log.
+        numbers = {epoch.number for epoch in ended}
+        if numbers - self._gone_for_good and self._empty_the_log():
+            self._gone_for_good |= numbers
         return due
 
     def _overwrite_keys(self, numbers: Sequence[int]) -> None:
