@@ -5,6 +5,7 @@ a deleted value is overwritten (secure_delete); foreign keys are enforced.
 Each service keeps its tables and migrations in its own folder; nothing is shared but this.
 """
 
+import threading
 from pathlib import Path
 
 from alembic import command
@@ -17,6 +18,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from softfall.errors import OperatorError
 
 BUSY_TIMEOUT_MS = 10_000
+
+_ONE_MIGRATION_AT_A_TIME = threading.Lock()  # Alembic keeps its context in globals of the process
 
 
 class StoreUnusable(OperatorError):
@@ -40,7 +43,7 @@ def open_store(url: str, migrations: Path) -> Engine:
     config = Config()
     config.set_main_option("script_location", str(migrations))
     try:
-        with engine.begin() as connection:
+        with _ONE_MIGRATION_AT_A_TIME, engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except DBAPIError as error:

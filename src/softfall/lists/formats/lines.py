@@ -14,6 +14,7 @@ from softfall.errors import InputError
 from softfall.lists.report import BadLine
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
+_READ_PAST_BYTES = 64 * 1024
 
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
@@ -67,7 +68,7 @@ def _read_line(stream: BinaryIO) -> bytes | None:
     try:
         raw = stream.readline(MAX_LINE_BYTES + 2)
         if len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
-            while (rest := stream.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
+            while (rest := stream.readline(_READ_PAST_BYTES)) and not rest.endswith(b"\n"):
                 pass
     except OSError as error:
         raise UnreadableList(f"the list can't be read: {error.strerror}") from None
