@@ -1,20 +1,19 @@
 """Accounts: a name, two public identity keys signed by their owner, and a token's digest.
 
 Guarantees: a name belongs to the first who registers it; of the token only the SHA-256 is kept; an
-account's keys never change. A device that chose its own token may ask again for what it has: the
-same keys and the same token are the same answer, so an answer lost on the way locks nobody out.
+account's keys never change. A device that chose its own token may ask again: the same keys and the
+same token are the same answer, so an answer lost on the way locks nobody out.
 Refuses: keys whose signature does not verify, a taken name, a name that could be read as more than
 one field of what is signed.
 What a device signs is in messaging/identity.py, which both sides share.
 """
 
 import hashlib
-import hmac
 import re
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, or_, select
 
 from softfall.errors import InputError, RefusedError
 from softfall.messaging.identity import Identity, verify_identity
@@ -60,49 +59,35 @@ class Account:
     name: str
 
 
-def register(
-    db: Database, identity: Identity, signature: str, token: str | None, now_ms: int
-) -> str:
-    """A new account's bearer token: the one that its device chose, or a fresh one.
+def register(db: Database, identity: Identity, signature: str, now_ms: int, token: str = "") -> str:
+    """A new account's bearer token, shown this once.
 
-    token: 32 random bytes or more, as URL-safe base64; its form is the route's to check.
+    token: the device's own choice of at least 32 random bytes, so that it may ask again if the
+    answer was lost on the way; made here unless given.
     Raises BadAccountName, KeySignatureBroken, AccountTaken.
     """
     name = identity.account
     if _NAME.fullmatch(name) is None:
         raise BadAccountName("the account's name is not one that this service takes")
     verify_identity(identity, signature)
-    given = token or secrets.token_urlsafe(TOKEN_BYTES)
+    token = token or secrets.token_urlsafe(TOKEN_BYTES)
     row = {
         "name": name,
         "curve25519": identity.curve25519,
         "ed25519": identity.ed25519,
         "signature": signature,
-        "token_sha256": token_digest(given),
+        "token_sha256": token_digest(token),
         "created_at_ms": now_ms,
         "next_sequence": 1,
     }
     with db.write() as tx:
-        account = find(tx, name)
-        if account is None:
-            _check_token_unused(tx, row["token_sha256"])
+        same = or_(accounts.c.name == name, accounts.c.token_sha256 == row["token_sha256"])
+        known = tx.execute(select(accounts).where(same)).mappings().all()
+        if not known:
             tx.execute(insert(accounts).values(row))
-        elif not _is_same(tx, account, identity, given):
+        elif any(told[fact] != row[fact] for told in known for fact in _REPEATED):
             raise AccountTaken("this account name is taken")
-    return given
-
-
-def _is_same(tx: Connection, account: Account, identity: Identity, token: str) -> bool:
-    known, _ = identity_of(tx, account)
-    digest = tx.execute(
-        select(accounts.c.token_sha256).where(accounts.c.row == account.row)
-    ).scalar_one()
-    return known == identity and hmac.compare_digest(digest, token_digest(token))
-
-
-def _check_token_unused(tx: Connection, digest: object) -> None:
-    if tx.execute(select(accounts.c.row).where(accounts.c.token_sha256 == digest)).first():
-        raise AccountTaken("this token is another account's")
+    return token
 
 
 def authenticate(db: Database, token: str) -> Account:

@@ -85,15 +85,6 @@ def count(db: Database, owner: Account) -> int:
         return _count(tx, owner)
 
 
-def read_identity(db: Database, name: str) -> tuple[Identity, str]:
-    """An account's public identity, and its own signature over it. Raises UnknownAccount."""
-    with db.read() as tx:
-        account = find(tx, name)
-        if account is None:
-            raise UnknownAccount("no account has this name")
-        return identity_of(tx, account)
-
-
 def claim(db: Database, name: str, now_ms: int) -> Claimed:
     """Take one one-time key of an account, oldest first, or its fallback key.
 

@@ -33,12 +33,6 @@ class Registration(_Asked):
         description="Ed25519 over `softfall account v1|account|curve25519|ed25519`.",
     )
     registration_token: str = Field("", max_length=256, description="Where the service asks one.")
-    token: str | None = Field(
-        None,
-        pattern="^[A-Za-z0-9_-]{43,128}$",
-        description="The device's own choice: 32 random bytes or more, URL-safe base64 without "
-        "padding. With it, the same registration may be sent again.",
-    )
     token: str = Field(
         "",
         pattern=r"^(|[A-Za-z0-9_-]{43,128})$",
@@ -48,7 +42,7 @@ class Registration(_Asked):
 
 
 class Registered(BaseModel):
-    """The account's token; the service keeps its digest only."""
+    """The account's token; it is shown this once."""
 
     token: str
 
@@ -151,22 +145,6 @@ def read_identity(account: Device, asked: KeyClaim, service: ServiceNow) -> Publ
     """For who is written to by an account never met; uses up none of its keys."""
     service.claim_rate.take(account.name)
     identity, signature = keys.look_up(service.db, asked.account)
-    return PublishedIdentity(
-        account=identity.account,
-        curve25519=identity.curve25519,
-        ed25519=identity.ed25519,
-        account_signature=signature,
-    )
-
-
-@router.post(
-    "/v1/keys/identity",
-    summary="Read another account's public identity",
-    responses=may_raise(*ALWAYS, UnknownAccount),
-)
-def read_identity(account: Device, asked: KeyClaim, service: ServiceNow) -> PublishedIdentity:
-    """Uses no key up."""
-    identity, signature = keys.read_identity(service.db, asked.account)
     return PublishedIdentity(
         account=identity.account,
         curve25519=identity.curve25519,
