@@ -349,17 +349,20 @@ def _prepared(home: Path, secret: Secret, profile: Profile, parts: Parts) -> Sea
     else:
         keys = keyring.make_keyring(home, secret, random_bytes)
     store = SealedStore(home / _STORE, keys, random_bytes)
-    with store.transaction():
-        body = store.get(_PROFILE)
-        if body is None:
-            Kit.create_account(store, profile.account)
-        known = profile if body is None else _read_profile(store)
-        if known.registered or known.account != profile.account:
-            store.close()
-            raise keyring.HomeNotEmpty(f"{home} holds the device of {known.account} already")
-        # Where an earlier try was cut off, its keys and its token are asked for again.
-        again = replace(profile, token=known.token)
-        store.put(_PROFILE, value=PROFILE.encode(_fields(again)))
+    try:
+        with store.transaction():
+            body = store.get(_PROFILE)
+            if body is None:
+                Kit.create_account(store, profile.account)
+            known = profile if body is None else _read_profile(store)
+            if known.registered or known.account != profile.account:
+                raise keyring.HomeNotEmpty(f"{home} holds the device of {known.account} already")
+            # Where an earlier try was cut off, its keys and its token are asked for again.
+            again = replace(profile, token=known.token)
+            store.put(_PROFILE, value=PROFILE.encode(_fields(again)))
+    except BaseException:
+        store.close()
+        raise
     return store
 
 

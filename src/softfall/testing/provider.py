@@ -1,0 +1,359 @@
+"""A provider in memory, behind the device's own `Transport` port: an attack is a two-line test.
+
+Guarantees: it takes, stamps, judges, delivers, holds and proves by the very functions that the real
+provider uses (`provider.envelopes.read_envelope`, `franking.stamp`, an option's `judge`), with
+everything in dictionaries and every fault at hand: `away`, `custodian_away`, `on_call`, `tamper`.
+Not for production: nothing survives the process.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from softfall.device.device import Profile
+from softfall.device.outcomes import Reported
+from softfall.device.surroundings import REAL
+from softfall.device.transport import (
+    AccusedByService,
+    Claimed,
+    CustodianAway,
+    Published,
+    RefusedByService,
+    RequestRejected,
+    SaidByService,
+    Service,
+    ServiceUnreachable,
+)
+from softfall.errors import Blame, SoftfallError
+from softfall.messaging.envelope import DELIVERY, MAILBOX, REPORT
+from softfall.messaging.franking import Receipt, stamp, verify_opened
+from softfall.messaging.identity import SignedKey, verify_identity, verify_one_time_key
+from softfall.options.contract import (
+    Clear,
+    CustodianHalf,
+    Malformed,
+    ProviderHalf,
+    Submission,
+    Verdict,
+)
+from softfall.provider.accounts import Account
+from softfall.provider.envelopes import Outgoing, check_clock, read_envelope
+from softfall.testing.epochs import NoPorts, SmallEpoch
+
+SKEW_MS = 300_000
+_T = TypeVar("_T")
+_KINDS = {
+    Blame.CALLER: RequestRejected,
+    Blame.PEER: AccusedByService,
+    Blame.RULE: RefusedByService,
+}
+
+
+@dataclass
+class Member:
+    """An account at the provider."""
+
+    published: Published
+    token: str
+    keys: list[SignedKey] = field(default_factory=list)
+    mailbox: list[dict[str, Any]] = field(default_factory=list)
+    acknowledged: int = 0
+
+
+@dataclass
+class Passed:
+    """One envelope that was taken in, and what became of it."""
+
+    outgoing: Outgoing
+    receipt: Receipt
+    verdict: Verdict | None
+    delivered: bool = False
+
+
+class InMemoryProvider:
+    """One provider. epoch: what it judges by; None: option `none`, nothing is matched."""
+
+    def __init__(
+        self, epoch: SmallEpoch | None = None, now_ms: Callable[[], int] = REAL.now_ms
+    ) -> None:
+        self.epoch = epoch
+        self.now_ms = now_ms
+        self.members: dict[str, Member] = {}
+        self.files: dict[bytes, bytes] = {}
+        self.passed: dict[tuple[str, bytes], Passed] = {}
+        self.receipt_keys: dict[int, bytes] = {1: REAL.random_bytes(32)}
+        self.reported: set[tuple[str, bytes]] = set()
+        self.vouchers: dict[bytes, str] = {}
+        self.away = False
+        self.custodian_away = False
+        self.hold_everything = False
+        self.on_call: Callable[[str, str, bool], None] = lambda account, call, done: None
+        self.tamper: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda delivery: delivery
+        self.calls: list[tuple[str, str]] = []
+        self.turn = threading.RLock()
+
+    def connect(self, profile: Profile) -> "InMemoryTransport":
+        """What a device's `Parts.connect` wants."""
+        return InMemoryTransport(self, profile.account, profile.token)
+
+    def take_in(self, sender: str, body: bytes) -> None:
+        """Stamp, judge, deliver or hold one envelope, as the real provider would."""
+        outgoing = read_envelope(Account(0, sender), body)
+        key = (sender, outgoing.envelope_id)
+        if key in self.passed:
+            if self.passed[key].outgoing.sha256 != outgoing.sha256:
+                raise RefusedByService(
+                    "another envelope was sent under this id", "EnvelopeIdReused"
+                )
+            return
+        check_clock(outgoing, self.now_ms(), SKEW_MS)
+        unknown = [p["recipient"] for p in outgoing.payloads if p["recipient"] not in self.members]
+        if unknown:
+            raise RequestRejected("a recipient has no account", "UnknownRecipient")
+        if outgoing.attachment is not None and outgoing.attachment not in self.files:
+            raise RequestRejected("the file was not uploaded", "AttachmentMissing")
+        verdict = self._judge(sender, outgoing.submission)
+        passed = Passed(outgoing, self._stamped(sender, outgoing), verdict)
+        self.passed[key] = passed
+        if not self.hold_everything and (verdict is None or isinstance(verdict, Clear)):
+            self.deliver(sender, outgoing.envelope_id)
+
+    def deliver(self, sender: str, envelope_id: bytes) -> None:
+        """Into the mailboxes, at once or as a release."""
+        passed = self.passed[sender, envelope_id]
+        assert not passed.delivered, "nothing is delivered twice"
+        passed.delivered = True
+        outgoing = passed.outgoing
+        names = [payload["recipient"] for payload in outgoing.payloads]
+        for payload in outgoing.payloads:
+            box = self.members[payload["recipient"]].mailbox
+            box.append(
+                {
+                    "sequence": len(box) + 1,
+                    "payload": dict(payload),
+                    "group_body": outgoing.group_body,
+                    "receipt": passed.receipt.values(),
+                    "members": [sender, *names],
+                }
+            )
+
+    def restamp(self, receipt: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+        """A receipt that says something else, under the provider's own key: a lying provider."""
+        return self._stamp(replace(Receipt.from_values(receipt), **changes)).values()
+
+    def _judge(self, sender: str, submission: Submission | None) -> Verdict | None:
+        if submission is None:
+            return None
+        if submission.option == "outage":
+            if self.vouchers.pop(submission.body, None) != sender:
+                raise RefusedByService("the voucher is not good", "VoucherRefused")
+            return Clear("outage rule: deliver")
+        if self.epoch is None:
+            return Clear("nothing is matched")
+        if (submission.option, submission.epoch) != (self.epoch.option, self.epoch.number):
+            raise RefusedByService("another epoch is in use", "WrongEpoch")
+        half: ProviderHalf = self.epoch.provider_half
+        fault = half.form(submission)
+        if isinstance(fault, Malformed):
+            raise RequestRejected(f"malformed: {fault.reason}", "MalformedSubmission")
+        return half.judge(submission, NoPorts())
+
+    def _stamped(self, sender: str, outgoing: Outgoing) -> Receipt:
+        submission = outgoing.submission
+        return self._stamp(
+            Receipt(
+                key_id=max(self.receipt_keys),
+                envelope_id=outgoing.envelope_id,
+                sender=sender,
+                conversation=outgoing.conversation,
+                commitment=outgoing.commitment,
+                submission_digest=submission.digest if submission else None,
+                option=submission.option if submission else "",
+                epoch=submission.epoch if submission else 0,
+                attachment=outgoing.attachment,
+                received_at_ms=self.now_ms(),
+            )
+        )
+
+    def _stamp(self, receipt: Receipt) -> Receipt:
+        return stamp(self.receipt_keys[receipt.key_id], receipt)
+
+
+class InMemoryTransport:
+    """One device's way to an `InMemoryProvider`."""
+
+    def __init__(self, provider: InMemoryProvider, account: str, token: str) -> None:
+        self.provider = provider
+        self.account = account
+        self.token = token
+
+    def service(self) -> Service:
+        """As the port says."""
+        return self._call("service", self._service)
+
+    def register(self, published: Published, token: str, registration_token: str) -> None:
+        """As the port says."""
+        del registration_token
+        self._call("register", lambda: self._register(published, token), anyone=True)
+
+    def publish_keys(self, keys: Sequence[SignedKey]) -> None:
+        """As the port says."""
+
+        def publish() -> None:
+            member = self._member(self.account)
+            member.keys += [verify_one_time_key(member.published.identity, key) for key in keys]
+
+        self._call("publish_keys", publish)
+
+    def key_count(self) -> int:
+        """As the port says."""
+        return self._call("key_count", lambda: len(self._member(self.account).keys))
+
+    def identity(self, account: str) -> Published:
+        """As the port says."""
+        return self._call("identity", lambda: self._member(account).published)
+
+    def claim(self, account: str) -> Claimed:
+        """As the port says."""
+
+        def take() -> Claimed:
+            member = self._member(account)
+            if not member.keys:
+                raise ServiceUnreachable("the provider asks to come back later: NoKeysLeft")
+            return Claimed(member.published, member.keys.pop(0))
+
+        return self._call("claim", take)
+
+    def ask(self, option: str, question: bytes) -> bytes:
+        """As the port says."""
+        return self._call("ask", lambda: self._ask(option, question))
+
+    def put_attachment(self, sha256: bytes, body: bytes) -> None:
+        """As the port says."""
+
+        def put() -> None:
+            if hashlib.sha256(body).digest() != sha256:
+                raise RequestRejected("the file is not what its name says", "DigestMismatch")
+            self.provider.files[sha256] = body
+
+        self._call("put_attachment", put)
+
+    def get_attachment(self, sha256: bytes) -> bytes:
+        """As the port says."""
+
+        def get() -> bytes:
+            if sha256 not in self.provider.files:
+                raise RequestRejected("there is no such file", "AttachmentUnknown")
+            return self.provider.files[sha256]
+
+        return self._call("get_attachment", get)
+
+    def post_envelope(self, envelope: bytes) -> None:
+        """As the port says."""
+        self._call("post_envelope", lambda: self.provider.take_in(self.account, envelope))
+
+    def mailbox(self, after: int, wait_seconds: float) -> bytes:
+        """As the port says; it never waits."""
+        del wait_seconds
+
+        def read() -> bytes:
+            member = self._member(self.account)
+            start = max(after, member.acknowledged)
+            box = [self.provider.tamper(dict(d)) for d in member.mailbox if d["sequence"] > start]
+            kept = [DELIVERY.accept(d, DELIVERY.name) for d in box[:100] if d is not None]
+            return MAILBOX.encode({"deliveries": list(kept)})
+
+        return self._call("mailbox", read)
+
+    def acknowledge(self, through: int) -> None:
+        """As the port says."""
+
+        def note() -> None:
+            self._member(self.account).acknowledged = through
+
+        self._call("acknowledge", note)
+
+    def report(self, body: bytes) -> Reported:
+        """As the port says."""
+        return self._call("report", lambda: self._report(body))
+
+    def close(self) -> None:
+        """As the port says."""
+
+    def _call(self, name: str, work: Callable[[], _T], anyone: bool = False) -> _T:
+        provider = self.provider
+        with provider.turn:
+            if provider.away:
+                raise ServiceUnreachable("the provider gave no answer: unreachable")
+            provider.calls.append((self.account, name))
+            provider.on_call(self.account, name, False)
+            member = provider.members.get(self.account)
+            if not anyone and (member is None or member.token != self.token):
+                raise RefusedByService("the token is not good", "NotAuthenticated")
+            try:
+                answer = work()
+            except SoftfallError as error:
+                if error.blame in _KINDS and not isinstance(error, SaidByService):
+                    raise _KINDS[error.blame](error.what, error.name) from None
+                raise
+            provider.on_call(self.account, name, True)
+            return answer
+
+    def _member(self, account: str) -> Member:
+        member = self.provider.members.get(account)
+        if member is None:
+            raise RequestRejected("no account has this name", "UnknownAccount")
+        return member
+
+    def _service(self) -> Service:
+        epoch = self.provider.epoch
+        return Service(
+            option=epoch.option if epoch else "none",
+            epoch=epoch.number if epoch else 0,
+            manifest=epoch.manifest if epoch else None,
+            custodian_outage_rule="deliver",
+            max_envelope_bytes=256 * 1024,
+            max_attachment_bytes=33 * 1024 * 1024,
+            server_time_ms=self.provider.now_ms(),
+        )
+
+    def _register(self, published: Published, token: str) -> None:
+        verify_identity(published.identity, published.signature)
+        fresh = Member(published, token)
+        known = self.provider.members.setdefault(self.account, fresh)
+        if (known.published, known.token) != (published, token):
+            raise RefusedByService("this account name is taken", "AccountTaken")
+
+    def _ask(self, option: str, question: bytes) -> bytes:
+        provider, epoch = self.provider, self.provider.epoch
+        if epoch is None or option != epoch.option:
+            raise RequestRejected("not this service's option", "OptionNotOffered")
+        if provider.custodian_away:
+            voucher = REAL.random_bytes(16)
+            provider.vouchers[voucher] = self.account
+            raise CustodianAway("the provider can't reach the custodian", voucher)
+        half: CustodianHalf = epoch.custodian_half
+        try:
+            return half.answer(question)
+        except SoftfallError as error:
+            if error.name == "OtherEpoch":
+                raise RefusedByService("another epoch is in use", "WrongEpoch") from None
+            raise
+
+    def _report(self, body: bytes) -> Reported:
+        provider, values = self.provider, dict[str, Any](REPORT.decode(body))
+        proved = [verify_opened(message, provider.receipt_keys) for message in values["messages"]]
+        for opened in proved:
+            receipt = opened.receipt.values()
+            if not any(d["receipt"] == receipt for d in self._member(self.account).mailbox):
+                raise AccusedByService("a message was not delivered here", "NotYourMessage")
+            if (self.account, opened.receipt.mac) in provider.reported:
+                raise RefusedByService("reported before", "ReportReplayed")
+        provider.reported |= {(self.account, opened.receipt.mac) for opened in proved}
+        lies = sum(
+            (opened.plaintext_sha256 is None) != (opened.receipt.attachment is None)
+            for opened in proved
+        )
+        return Reported(hashlib.sha256(body).hexdigest()[:32], len(proved), lies)
