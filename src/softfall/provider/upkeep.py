@@ -169,12 +169,7 @@ class Upkeep:
             vouchers.forget(tx, now_ms)
             oldest_ms = now_ms - window_ms - self._limits.receipt_key_ms
             service_keys.forget_receipt_keys(tx, oldest_ms)
-            tx.execute(
-                delete(envelopes).where(
-                    envelopes.c.state_since_ms < now_ms - window_ms,
-                    envelopes.c.emptied_at_ms.is_not(None),
-                )
-            )
+            tx.execute(delete(envelopes).where(envelopes.c.emptied_at_ms < now_ms - window_ms))
 
     def _count_holds(self, _: int) -> None:
         counting = (
