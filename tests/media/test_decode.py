@@ -140,6 +140,32 @@ def test_sixteen_bit_samples_keep_their_high_byte():
         assert np.array_equal(decode(data, LIMITS).pixels, expected)
 
 
+PNG_KINDS = [
+    *[(0, depth) for depth in (1, 2, 4, 8, 16)],
+    *[(3, depth) for depth in (1, 2, 4, 8)],
+    *[(colour, depth) for colour in (2, 4, 6) for depth in (8, 16)],
+]
+
+
+@pytest.mark.parametrize("clear", [False, True])
+@pytest.mark.parametrize(("colour", "depth"), PNG_KINDS)
+def test_every_colour_type_and_depth_of_png_is_opened(colour, depth, clear):
+    samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    row = np.random.default_rng(3).integers(0, 256, 24 * samples * depth // 8, dtype=np.uint8)
+    palette = chunk(b"PLTE", bytes(range(3 * 2**depth))[: 3 * 2**depth]) if depth < 8 else b""
+    if colour == 3 and depth == 8:
+        palette = chunk(b"PLTE", bytes(768))
+    transparent = {0: b"\0\1", 2: b"\0\1\0\1\0\1", 3: b"\0"}.get(colour)
+    extra = [palette] if colour == 3 else []
+    if clear and transparent:
+        extra.append(chunk(b"tRNS", transparent))
+    data = png(24, 10, (b"\0" + row.tobytes()) * 10, depth=depth, colour=colour, extra=(*extra,))
+    picture = decode(data, LIMITS)
+    assert picture.pixels.shape == (10, 24, 3)
+    if not (clear and transparent) and colour != 4 and colour != 6 and (colour, depth) != (0, 16):
+        assert np.array_equal(picture.pixels, np.asarray(open_by_pillow(data).convert("RGB")))
+
+
 def test_an_empty_file_is_named():
     with pytest.raises(EmptyPicture):
         decode(b"", LIMITS)

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from softfall.config import MediaLimits
 from softfall.errors import SoftfallError
 from softfall.media.decode import TooManyPixels, decode
 from softfall.media.headers import read_header
-from tests.media.picture_files import chunk, every_kind, png
+from tests.media.picture_files import chunk, every_kind, png, saved
 
 SMALL = MediaLimits(max_pixels=200_000)
 FILES = every_kind()
@@ -147,14 +148,17 @@ def test_a_decompression_bomb_is_refused_from_its_header(kind):
 
 
 def lies() -> dict[str, bytes]:
-    """Small files whose header claims 81 megapixels, within the limit, that they do not hold."""
+    """Small files of 81 megapixels, within the limit, in the header or in the content alone."""
     grid = bytearray(FILES["heic tiles"])
     grid_size = grid.index(b"idat") + 8
     grid[grid_size : grid_size + 4] = struct.pack(">HH", 9000, 9000)
     jpeg = bytearray(FILES["jpeg"])
     frame = jpeg.index(b"\xff\xc0")
     jpeg[frame + 5 : frame + 9] = struct.pack(">HH", 9000, 9000)
+    inner = saved(Image.new("RGB", (9000, 9000)), "WEBP", lossless=True, method=0, quality=0)
+    canvas = b"VP8X" + struct.pack("<IIHBHB", 10, 0, 63, 0, 63, 0)
     return {
+        "webp canvas": b"RIFF" + struct.pack("<I", len(inner) + 10) + b"WEBP" + canvas + inner[12:],
         "png": png(9000, 9000, bytes(27_001)),
         "jpeg": bytes(jpeg),
         "heic": with_sizes(FILES["heic"], 9000, 9000),

@@ -10,12 +10,15 @@ What the pixels are:
   of were taken so. HEIC and AVIF turn and mirror by their own boxes (irot, imir), which are part
   of the picture: these are applied.
 - Transparent pictures are laid on white, as a viewer shows them; hidden colours play no part.
-- 16-bit samples keep their high byte. Grey is repeated into R, G and B; palettes are looked up.
+- 16-bit samples keep their high byte; a single transparent colour of theirs is not honoured.
+- Grey is repeated into R, G and B; palettes are looked up.
 - CMYK is converted by Pillow's plain formula. Colour profiles are ignored, as the reference does.
 - Of an animation, the first frame. Metadata is never read.
 
-Limits: a picture within `max_pixels` may take up to 22 bytes a pixel while it is opened (WebP), and
-a parser's memory error ends this process: strangers' files belong in a sandbox.
+Limits: a picture within `max_pixels` may take up to 22 bytes a pixel while it is opened (WebP). An
+AVIF frame that is larger than its container says is bounded by libavif alone (16384x16384), before
+it is scaled to what was said. A memory fault in a parser ends this process. So strangers' files
+belong in a sandbox.
 """
 
 import io

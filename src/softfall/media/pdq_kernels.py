@@ -69,7 +69,7 @@ def _kernel(signature: Any = None) -> Callable[[Callable[..., Any]], Callable[..
         made: Callable[..., Any]
         try:
             made = numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function)
-        except RuntimeError:  # nowhere to keep a cache: compile in every process
+        except (RuntimeError, OSError):  # nowhere to keep a cache: compile in every process
             made = numba.njit(signature, nogil=True, error_model="numpy")(function)
         return made
 
