@@ -5,11 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from softfall.media.pdq import cut, spectrum
 from softfall.options.split import pieces
 from softfall.options.split.parameters import (
     BadParameters,
     SplitParameters,
     disjoint_positions,
+    low_frequency_positions,
     random_positions,
 )
 from softfall.wire import MalformedMessage
@@ -96,6 +98,28 @@ def test_position_sets_come_again_from_their_seed() -> None:
     assert sorted(flat) == list(range(256))
     with pytest.raises(BadParameters):
         disjoint_positions("a", 9, 32)
+    with pytest.raises(BadParameters):
+        low_frequency_positions("a", 9, 32)
+
+
+def test_low_frequency_sets_take_the_low_corner_of_the_transform_first() -> None:
+    tables = low_frequency_positions("a", 2, 3)
+    corner = [255, 254, 239, 238, 253, 223]  # (1,1) (1,2) (2,1) (2,2) (1,3) (3,1)
+    assert sorted(bit for table in tables for bit in table) == sorted(corner)
+    everything = low_frequency_positions("a", 8, 32)
+    assert sorted(bit for table in everything for bit in table) == list(range(256))
+
+
+@pytest.mark.parametrize(("waves_across", "waves_down"), [(1, 1), (1, 2), (2, 1), (3, 5), (16, 16)])
+def test_a_pure_wave_stands_out_in_the_bit_of_its_frequency(
+    waves_across: int, waves_down: int
+) -> None:
+    """The bit order that low frequencies rest on."""
+    place = (np.arange(512) + 0.5) / 512
+    wave = np.outer(np.cos(np.pi * waves_down * place), np.cos(np.pi * waves_across * place))
+    _, margins = cut(spectrum(np.uint8(128 + 100 * wave)))
+    strongest = 255 - int(np.argmax(margins))
+    assert {strongest // 16 + 1, strongest % 16 + 1} == {waves_down, waves_across}
 
 
 @pytest.mark.parametrize(
