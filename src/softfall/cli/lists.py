@@ -99,7 +99,7 @@ def import_list(
         if source is None and form is Form.THREATEXCHANGE:
             source = "threatexchange"
         importer = Importer(
-            clean_organisation(source) if source else None,
+            _source(source),
             frozenset(map(clean_name, label or ())),
             frozenset(map(clean_organisation, certifier or ())),
             _now_ms() + CLOCK_GRACE_MS,
@@ -131,6 +131,7 @@ def export_list(
     sources nor milliseconds. Without --form, the name's end decides: .txt, .csv, .jsonl, .json.
     """
     form = form or form_of_name(file)
+    source = _source(source)
     with _catalogue(config_file) as catalogue:
         spoken = (
             statement
@@ -139,7 +140,7 @@ def export_list(
             if source in (None, statement.source) and (statement.active or not active)
         )
         count = export_to(file, form, spoken, force)
-    typer.echo(f"wrote {count} lines ({form.value})", err=True)
+    typer.echo(f"lines written: {count} ({form.value})", err=True)
 
 
 @app.command()
@@ -185,6 +186,7 @@ def withdraw(
     """
     if everything == (entry is not None) or (everything and source is None):
         raise typer.BadParameter("give an entry, or --all with --source")
+    source = _source(source)
     with _catalogue(config_file) as catalogue:
         if entry is not None:
             done = catalogue.withdraw(_key(entry), source, _now_ms())
@@ -193,7 +195,9 @@ def withdraw(
             if not yes:
                 typer.confirm(f"Withdraw everything that {source!r} says?", abort=True)
             done = catalogue.withdraw_source(source, _now_ms())
-    typer.echo(f"withdrew {done.statements} statements; {done.entries} entries left the list")
+    typer.echo(
+        f"statements withdrawn: {done.statements}; entries that left the list: {done.entries}"
+    )
 
 
 @app.command()
@@ -232,7 +236,7 @@ def search(
         matches.query_rows, matches.entry_numbers, matches.distances_bits, strict=True
     ):
         typer.echo(f"hash {row + 1}: {bits} bits from {_one_line(found[number])}")
-    typer.echo(f"{len(matches)} matches for {len(hashes)} hashes", err=True)
+    typer.echo(f"matches: {len(matches)}, for hashes: {len(hashes)}", err=True)
     _print_bad_lines(report or ImportReport())
     if report and report.bad_count:
         raise typer.Exit(1)
@@ -270,6 +274,12 @@ def _key(text: str) -> int | bytes:
     return int(text)
 
 
+def _source(name: str | None) -> str | None:
+    from softfall.lists.entries import clean_organisation
+
+    return clean_organisation(name) if name is not None else None
+
+
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -282,8 +292,8 @@ def _print_report(file: str, form: Form, report: "ImportReport") -> None:
         typer.echo(f"  skipped    {count} ({reason})")
     if report.unbalanced:
         typer.echo(
-            f"  note: {report.unbalanced} hashes have not 128 ones of 256 bits; PDQ makes few "
-            "such, so if there are many, check that the list holds PDQ hashes"
+            f"  note: hashes that have not 128 ones of 256 bits: {report.unbalanced}; PDQ makes "
+            "few such, so if there are many, check that the list holds PDQ hashes"
         )
     _print_bad_lines(report)
 
