@@ -33,7 +33,7 @@ def row(**changes: object) -> Row:
     return Row(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def test_the_ratio_is_the_peers_median_over_ours_and_the_slower_side_is_the_slower_one():
+def test_the_ratio_is_the_peers_median_over_ours_and_each_side_is_timed_by_itself():
     found = compare(
         "sleeping",
         peer="numpy",
@@ -43,8 +43,8 @@ def test_the_ratio_is_the_peers_median_over_ours_and_the_slower_side_is_the_slow
         rounds=3,
     )
     assert found.ratio == found.peer_median_ms / found.our_median_ms
-    assert found.ratio > 1
-    assert found.our_median_ms >= 1
+    assert found.our_median_ms >= 1  # a sleep may last longer, never shorter
+    assert found.peer_median_ms >= 30
     assert found.peer == f"numpy {np.__version__}"
     assert (found.exact, found.exactness, found.rounds) == (True, "both slept", 3)
 
