@@ -22,8 +22,11 @@ from softfall.lists.manifest import Manifest
 from softfall.media.pdq import PdqHash
 from softfall.options.contract import ScanSecret
 from softfall.options.split.device import SplitDevice, SplitPending
-from softfall.options.split.parameters import SplitParameters
+from softfall.options.split.parameters import DEFAULT_PARAMETERS, SplitParameters
 from tests.edge.asking import Lines
+
+QUESTIONS = DEFAULT_PARAMETERS.questions
+"""Evaluations that one picture's question costs."""
 
 START_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000

@@ -6,7 +6,15 @@ from softfall.lists import manifest as manifests
 from softfall.options.contract import Submission
 from softfall.options.split import wire
 from softfall.options.split.provider import SplitProvider
-from tests.custodian.keeping import DAY_MS, HOUR_MS, Keeper, a_question, ask_answer, ask_epoch
+from tests.custodian.keeping import (
+    DAY_MS,
+    HOUR_MS,
+    QUESTIONS,
+    Keeper,
+    a_question,
+    ask_answer,
+    ask_epoch,
+)
 
 
 def test_an_epoch_goes_from_the_list_to_a_verdict(keeper: Keeper) -> None:
@@ -168,8 +176,8 @@ def test_logs_and_figures_hold_nothing_of_what_was_asked_or_answered(keeper: Kee
     ask_answer(app, b"zebra-crossing")
     ask_epoch(app, "/v1/epochs/current?option=zebra-crossing")
     figures = ask_epoch(app, "/metrics").text
-    assert "softfall_evaluations_total 128.0" in figures
-    assert "softfall_quota_used_evaluations 128.0" in figures
+    assert f"softfall_evaluations_total {QUESTIONS}.0" in figures
+    assert f"softfall_quota_used_evaluations {QUESTIONS}.0" in figures
     answers = [
         line for line in keeper.lines.all() if line["route"] == "/v1/options/{option}/answer"
     ]

@@ -14,7 +14,7 @@ from softfall.config import to_toml
 from softfall.edge.tls import client_context, init_tls
 from softfall.lists import manifest as manifests
 from softfall.options.split import wire
-from tests.custodian.keeping import Keeper, a_question
+from tests.custodian.keeping import QUESTIONS, Keeper, a_question
 
 SERVICE = """
 import sys
@@ -110,11 +110,11 @@ def test_the_provider_is_answered_others_are_not_and_nothing_of_it_is_logged(
 
 
 def test_a_service_killed_and_started_again_still_counts_the_quota(current: Keeper) -> None:
-    current.changed["evaluations_per_hour"] = 200
+    current.changed["evaluations_per_hour"] = QUESTIONS + 1
     manifest = current.publish()
     body = a_question(manifest).request.body
     with running(current) as (url, process), provider(current, url) as client:
-        assert client.post("/v1/options/split/answer", content=body).status_code == 200
+        assert client.post("/v1/options/split/answer", content=body).status_code == QUESTIONS + 1
         process.kill()
     with running(current) as (url, _), provider(current, url) as client:
         reply = client.post("/v1/options/split/answer", content=body)

@@ -10,6 +10,7 @@ from softfall.custodian.store import open_database
 from softfall.custodian.tables import evaluations
 from tests.custodian.keeping import (
     HOUR_MS,
+    QUESTIONS,
     START_MS,
     Clocks,
     Keeper,
@@ -155,7 +156,7 @@ def test_old_windows_are_forgotten(engine: Engine, clocks: Clocks) -> None:
 
 
 def test_the_service_answers_up_to_the_quota_whoever_asks_then_says_when(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path, changed={"evaluations_per_hour": 300}).set_up(3)
+    keeper = Keeper(tmp_path, changed={"evaluations_per_hour": 3 * QUESTIONS - 1}).set_up(3)
     manifest = keeper.publish()
     app = keeper.app()
     bodies = [a_question(manifest, f"device {n}").request.body for n in range(3)]
@@ -170,7 +171,7 @@ def test_the_service_answers_up_to_the_quota_whoever_asks_then_says_when(tmp_pat
 
 
 def test_a_malformed_question_costs_nothing(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path, changed={"evaluations_per_hour": 128}).set_up(3)
+    keeper = Keeper(tmp_path, changed={"evaluations_per_hour": QUESTIONS}).set_up(3)
     manifest = keeper.publish()
     app = keeper.app()
     body = a_question(manifest).request.body
