@@ -1,0 +1,90 @@
+"""A few people with real devices, and a provider in memory between them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from softfall.config import DeviceSettings
+from softfall.device.device import HONEST, Device, Parts
+from softfall.device.surroundings import REAL
+from softfall.testing.epochs import SmallCustodian
+from softfall.testing.provider import InMemoryProvider
+
+KEY = bytes(range(32))
+
+
+class Clock:
+    """Unix milliseconds that tests move; sleeping moves it."""
+
+    def __init__(self) -> None:
+        self.ms = 1_700_000_000_000
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    def sleep_seconds(self, seconds: float) -> None:
+        self.ms += int(seconds * 1000) + 1
+
+
+class Town:
+    """Devices by name; `town["ada"]` is made and registered when first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = Clock()
+        self.custodian = SmallCustodian(self.clock.now_ms)
+        self.provider = InMemoryProvider(None, self.clock.now_ms)
+        self.open: dict[str, Device] = {}
+        self.authority = folder / "ca.crt"
+        self.authority.write_text("not used in memory", "ascii")
+
+    def publish(self, number: int, *listed: bytes, days: float = 30) -> None:
+        self.provider.epoch = self.custodian.publish(number, listed, days)
+
+    def parts(self, honest: Parts = HONEST) -> Parts:
+        around = replace(
+            REAL,
+            now_ms=self.clock.now_ms,
+            monotonic_ms=lambda: float(self.clock.ms),
+            sleep_seconds=self.clock.sleep_seconds,
+        )
+        return replace(honest, connect=self.provider.connect, surroundings=around)
+
+    def join(self, name: str, parts: Parts | None = None, **settings: Any) -> Device:
+        device = Device.create(
+            self.folder / name,
+            KEY,
+            name,
+            "https://provider.example",
+            self.authority,
+            self.custodian.public_key,
+            DeviceSettings(**settings),
+            parts=parts or self.parts(),
+        )
+        self.open[name] = device
+        return device
+
+    def __getitem__(self, name: str) -> Device:
+        return self.open.get(name) or self.join(name)
+
+    def restart(self, name: str, parts: Parts | None = None) -> Device:
+        self.open.pop(name).close()
+        self.open[name] = Device.open(self.folder / name, KEY, parts=parts or self.parts())
+        return self.open[name]
+
+    def close(self) -> None:
+        for device in self.open.values():
+            device.close()
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    made = Town(tmp_path)
+    yield made
+    made.close()
+
+
+NewTown = Callable[[], Town]
