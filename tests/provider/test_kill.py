@@ -1,5 +1,6 @@
 """kill -9 at random instants, while people write: nothing lost, nothing twice, nothing let out."""
 
+import hashlib
 import random
 import secrets
 import sqlite3
@@ -10,74 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 
-from softfall.lists.manifest import Manifest, sign
-from softfall.media.pdq import PdqHash
 from softfall.messaging.envelope import ENVELOPE, MAILBOX
-from softfall.options.contract import ScanSecret, Submission
-from softfall.options.split.custodian import SplitCustodian, derive_secret
-from softfall.options.split.device import SplitDevice
-from softfall.options.split.parameters import SplitParameters, random_positions
+from softfall.options.contract import Submission
 from softfall.provider.clock import system_clock
-from softfall.provider.database import Database
-from softfall.provider.epochs import Epochs
 from softfall.provider.life import Actor, State, is_legal
-from softfall.provider.options import offered
-from softfall.store.database import sqlite_url
 
-from .cast import App, Custodian, Identity, envelope
+from .cast import App, Identity, envelope
 from .process import Served
+from .split_epoch import SplitEpoch, random_hash
 
 KILLS = 10
 SEED = 20_240_229
 SENDERS = 3
 RECIPIENTS = ("ben", "cy")
-PARAMETERS = SplitParameters(
-    k_bits=24, probes=4, hits=2, positions=random_positions("kill", tables=4, k_bits=24)
-)
-
-
-class SplitEpoch:
-    """A real epoch of `split` with one entry, and submissions of real pictures' hashes for it."""
-
-    def __init__(self) -> None:
-        self.custodian = SplitCustodian(1, derive_secret(bytes(32), 1), PARAMETERS)
-        self.listed = random_hash()
-        self.prepared = self.custodian.prepare([(7, self.listed)], lambda done, total: None)
-        self.device = SplitDevice(1, self.prepared.public_key, PARAMETERS)
-
-    def install(self, data_dir: Path) -> None:
-        import hashlib
-
-        manifest = Manifest(
-            option="split",
-            epoch=1,
-            public_key=self.prepared.public_key,
-            artefact_sha256=hashlib.sha256(self.prepared.artefact).digest(),
-            entries=1,
-            published_at_ms=system_clock(),
-            expires_at_ms=system_clock() + 86_400_000,
-            parameters=PARAMETERS.encode(),
-        )
-        option = offered("split")
-        assert option is not None
-        db = Database(sqlite_url(data_dir / "provider.db"))
-        epochs = Epochs(db, data_dir / "epochs", option, system_clock)
-        epochs.install(sign(manifest, Custodian().key.sign), self.prepared.artefact)
-        db.close()
-
-    def submission(self, bits: bytes) -> Submission:
-        picture = PdqHash(bits, 100, np.ones(256, np.float32))
-        pending = self.device.begin(picture, ScanSecret(secrets.token_bytes(32), "split", 1))
-        submission, _ = pending.finish(self.custodian.answer(pending.request.body))
-        return submission
-
-
-def random_hash() -> bytes:
-    bits = np.zeros(256, np.uint8)
-    bits[np.random.default_rng(secrets.randbits(32)).permutation(256)[:128]] = 1
-    return np.packbits(bits).tobytes()
 
 
 def until_answered(call: Callable[[], httpx.Response]) -> httpx.Response:
@@ -126,8 +73,6 @@ class Sender(threading.Thread):
         return {"attachment": digest, "submission": submission}
 
     def _uploaded(self, body: bytes) -> bytes:
-        import hashlib
-
         digest = hashlib.sha256(body).digest()
         path = f"/v1/attachments/{digest.hex()}"
         answer = until_answered(lambda: self.app.call("PUT", path, content=body))
