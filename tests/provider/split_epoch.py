@@ -26,7 +26,7 @@ PARAMETERS = SplitParameters(
 
 
 class SplitEpoch:
-    """A real epoch of `split` with one entry (always the same), and submissions of real pictures' hashes for it."""
+    """A real epoch of `split` with one entry, always the same, and submissions for it."""
 
     def __init__(self) -> None:
         self.custodian = SplitCustodian(1, derive_secret(bytes(32), 1), PARAMETERS)
