@@ -9,6 +9,7 @@ import sys
 import typer
 
 from softfall.cli import config, doctor, keys, lists, serve
+from softfall.cli.compare import compare
 from softfall.cli.hash import hash_files
 from softfall.errors import Blame, SoftfallError
 
@@ -19,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.command("compare")(compare)
 app.add_typer(config.app, name="config")
 app.command("doctor")(doctor.doctor)
 app.command("hash")(hash_files)

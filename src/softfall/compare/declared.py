@@ -39,16 +39,26 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True)
+class Inner:
+    """What stands, encoded, in a field of bytes: it depends on the field `chooser` beside it.
+
+    forms: by the chooser's value; None where the bytes have no inner form.
+    """
+
+    chooser: str
+    forms: Mapping[str, Message | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Cbor:
     """A message of `wire.Message`.
 
-    natures: by dotted field name, where they differ from the declaration's own.
-    inner: messages that stand, encoded, in a field of bytes, by dotted field name.
+    natures, inner: by dotted field name; natures where they differ from the declaration's own.
     """
 
     message: Message
     natures: Mapping[str, Nature] = field(default_factory=dict)
-    inner: Mapping[str, Message] = field(default_factory=dict)
+    inner: Mapping[str, Inner] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -64,8 +74,21 @@ class Cbor:
     ) -> Iterable[Leaf]:
         for each in message.fields:
             name = f"{at}{each.name}"
-            of_field = self.natures.get(name, nature)
-            yield from self._of_value(each.kind, values[each.name], name, each.meaning, of_field)
+            of_field, value = self.natures.get(name, nature), values[each.name]
+            inner = self._inner(name, values)
+            if inner is not None and isinstance(value, bytes):
+                yield from self._of_message(inner, inner.decode(value), f"{name}.", of_field)
+            else:
+                yield from self._of_value(each.kind, value, name, each.meaning, of_field)
+
+    def _inner(self, name: str, values: Mapping[str, Value]) -> Message | None:
+        if name not in self.inner:
+            return None
+        rule = self.inner[name]
+        chosen = values[rule.chooser]
+        if not isinstance(chosen, str) or chosen not in rule.forms:
+            raise MalformedMessage(f"{name}: nothing is declared for {rule.chooser} {chosen!r}")
+        return rule.forms[chosen]
 
     def _of_value(
         self, kind: Kind, value: Value, name: str, meaning: str, nature: Nature
@@ -78,9 +101,6 @@ class Cbor:
         elif isinstance(kind, ListOf) and isinstance(value, list):
             for item in value:
                 yield from self._of_value(kind.item, item, name, meaning, nature)
-        elif name in self.inner and isinstance(value, bytes):
-            inner = self.inner[name]
-            yield from self._of_message(inner, inner.decode(value), f"{name}.", nature)
         else:
             yield Leaf(name, meaning, nature, _size_bytes(value))
 

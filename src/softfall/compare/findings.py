@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+from softfall.compare.declared import Nature
 from softfall.compare.plan import AS_IT_IS, Cheat, Kind
 from softfall.compare.results import Comparison, OptionRun, Outcome, Sent, View
 from softfall.compare.statistics import Share
@@ -139,7 +140,7 @@ def natures(run: OptionRun, role: str) -> dict[str, int]:
     for view in views_of(run, role):
         for field in view.fields:
             total[field.nature] += field.size_bytes
-    return dict(total)
+    return {nature.value: total[nature.value] for nature in Nature if total[nature.value]}
 
 
 def views_of(run: OptionRun, role: str) -> list[View]:

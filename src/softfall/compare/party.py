@@ -19,6 +19,7 @@ KINDS: Final = {
     "provider": "softfall.compare.parties.provider",
     "custodian": "softfall.compare.parties.custodian",
     "device": "softfall.compare.parties.device",
+    "patched-device": "softfall.compare.parties.patched_device",
     "in-transit-provider": "softfall.compare.parties.in_transit_provider",
     "in-transit-device": "softfall.compare.parties.in_transit_device",
 }

@@ -22,7 +22,7 @@ from softfall.media.pdq import PdqHash, Unhashable, pdq
 AS_IT_IS: Final = "as it is"
 MAX_PLANTED: Final = 8
 MAX_EDITED: Final = 8
-MAX_CHEATED: Final = 3
+MAX_CHEATED: Final = 2
 MAX_COLLUDED: Final = 3
 
 LINES: Final = (
@@ -62,10 +62,13 @@ class Kind(Enum):
 class Cheat(Enum):
     """What a patched sender hands over for matching, in place of the listed picture's own."""
 
-    OTHER = "another picture's"
+    OTHER = "another picture's tags"
+    WHOLE = "another picture altogether"
     JUNK = "junk"
-    OLD = "old ones"
+    OLD = "old tags"
     NOTHING = "nothing"
+    TEXT = "nothing, as if it were text"
+    OUTAGE = "a made-up outage"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

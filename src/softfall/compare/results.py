@@ -132,10 +132,11 @@ class Setup(Value):
 
 
 class OptionRun(Value):
-    """One option's run."""
+    """One option's run. submits: whether devices hand something over for matching."""
 
     name: str
     summary: str
+    submits: bool
     limits: tuple[str, ...]
     parameters: Mapping[str, int | str | float]
     setup: tuple[Setup, ...]
@@ -162,3 +163,11 @@ class Comparison(Value):
     pictures: tuple[PictureFacts, ...]
     turns: tuple[TurnFacts, ...]
     options: tuple[OptionRun, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether every message was accounted for, and every received byte declared."""
+        return not any(
+            run.undeclared or any(sent.outcome is Outcome.LOST for sent in run.sent)
+            for run in self.options
+        )

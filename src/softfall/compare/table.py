@@ -51,6 +51,8 @@ class Group:
     rows: tuple[Row, ...]
 
 
+NOTHING_SUBMITTED = "there is nothing to lie about: the provider hashes the picture itself"
+
 _Answer = Callable[[Comparison, OptionRun], Cell]
 
 
@@ -116,7 +118,7 @@ def _stopping(comparison: Comparison) -> tuple[Row, ...]:
     def edited(comparison: Comparison, run: OptionRun) -> Cell:
         recalls = findings.recall_by_edit(comparison, run)
         total = findings.recall_overall([each for each in recalls if each.edit != AS_IT_IS], "")
-        return Cell(str(total.stopped), f"plain PDQ: {total.plain.count}", Tone.PLAIN)
+        return Cell(str(total.stopped), f"plain PDQ: {total.plain}", Tone.PLAIN)
 
     def kept(comparison: Comparison, run: OptionRun) -> Cell:
         recalls = findings.recall_by_edit(comparison, run)
@@ -133,7 +135,7 @@ def _stopping(comparison: Comparison) -> tuple[Row, ...]:
             ),
             (
                 "Of those that plain PDQ matches",
-                "as they are and edited; plain PDQ is the most that any hash option here can do",
+                "as they are and edited, within the match radius; held or not",
                 kept,
             ),
             ("Listed pictures after everyday edits", "all edits together", edited),
@@ -151,8 +153,9 @@ def _edits(comparison: Comparison) -> tuple[Row, ...]:
         for column in columns:
             recall = column[at]
             tone = _more_is_better(recall.kept) if recall.kept.total else Tone.PLAIN
-            cells.append(Cell(str(recall.stopped), f"plain PDQ: {recall.plain.count}", tone))
-        rows.append(Row(first.edit, "stopped after this edit", tuple(cells), minor=True))
+            cells.append(Cell(str(recall.stopped), tone=tone))
+        detail = f"plain PDQ: {first.plain}"
+        rows.append(Row(first.edit, detail, tuple(cells), minor=True))
     return tuple(rows)
 
 
@@ -161,7 +164,7 @@ def _by_mistake(comparison: Comparison, run: OptionRun) -> Cell:
     bound = percent(upper_bound(share), 1)
     note = (
         f"list of {comparison.list_size:,}; true rate under {bound} "
-        f"({CONFIDENCE:.0%} sure, if the pictures are independent)"
+        f"({percent(CONFIDENCE)} sure, if they are independent)"
     )
     return Cell(str(share), note, _none_is_better(share))
 
@@ -177,17 +180,33 @@ def _text_only(comparison: Comparison, run: OptionRun) -> Cell:
 
 
 def _cheats(comparison: Comparison) -> tuple[Row, ...]:
-    rows = []
-    for cheat in Cheat:
-        cells = []
-        for run in comparison.options:
-            sent = findings.sent_of(comparison, run, Kind.CHEAT, cheat=cheat)
-            share = findings.stopped(sent)
-            note = "; ".join(findings.by_whom(sent))
-            cells.append(Cell(str(share), note, _more_is_better(share)))
-        question = f"Patched sender hands over {cheat.value}"
-        rows.append(Row(question, "with a listed picture; caught before it is shown", tuple(cells)))
+    rows = [
+        Row(
+            "Patched sender caught",
+            "a listed picture, by an app that cheats in one way; caught before it is shown",
+            tuple(_caught(comparison, run, None) for run in comparison.options),
+        )
+    ]
+    rows += [
+        Row(
+            f"hands over {cheat.value}",
+            "",
+            tuple(_caught(comparison, run, cheat) for run in comparison.options),
+            minor=True,
+        )
+        for cheat in Cheat
+    ]
     return tuple(rows)
+
+
+def _caught(comparison: Comparison, run: OptionRun, cheat: Cheat | None) -> Cell:
+    """One cheat's cell; of all cheats together where `cheat` is None."""
+    sent = findings.sent_of(comparison, run, Kind.CHEAT, cheat=cheat)
+    share = findings.stopped(sent)
+    if cheat is None:
+        return Cell(str(share), "" if run.submits else NOTHING_SUBMITTED, _more_is_better(share))
+    note = "; ".join(findings.by_whom(sent)) if run.submits else ""
+    return Cell(str(share), note, _more_is_better(share))
 
 
 def _colluding(comparison: Comparison, run: OptionRun) -> Cell:
@@ -215,7 +234,7 @@ def _learned(role: str) -> _Answer:
         if not views:
             return Cell("-", "takes no part")
         natures = findings.natures(run, role)
-        told = [f"{nature}: {size(count)}" for nature, count in natures.items() if count]
+        told = [f"{nature}: {size(count)}" for nature, count in natures.items()]
         return Cell(size(sum(view.body_bytes for view in views)), "; ".join(told))
 
     return answer
@@ -225,7 +244,10 @@ def _list_at(role: str) -> _Answer:
     def answer(comparison: Comparison, run: OptionRun) -> Cell:
         found = findings.readable_of(run, role)
         share = Share(found["list_entries"], comparison.list_size)
-        note = f"{share} entries found in the {size(found['searched_bytes'])} that it received"
+        note = (
+            f"{share.count:,} of {share.total:,} entries found in the "
+            f"{size(found['searched_bytes'])} that it received"
+        )
         return Cell("no" if share.count == 0 else "yes", note, _none_is_better(share))
 
     return answer
@@ -238,6 +260,8 @@ def _sender_waits(comparison: Comparison, run: OptionRun) -> Cell:
 
 def _decided(comparison: Comparison, run: OptionRun) -> Cell:
     sent = findings.honest_pictures(comparison, run)
+    if not any(each.verdict_ms for each in sent):
+        return Cell("before it answers")
     return Cell(duration(findings.median_ms(sent, lambda each: each.verdict_ms)))
 
 

@@ -153,7 +153,12 @@ def _play(
     files: Sequence[tuple[Path, str, str]],
     show: Show,
 ) -> dict[str, list[Played]]:
-    plays = {cast.name: Play(cast, files) for cast in casts}
+    decoy = next(
+        path
+        for (path, *_), picture in zip(files, conversation.pictures, strict=True)
+        if not picture.listed and isinstance(picture.hashed, PdqHash)
+    )
+    plays = {cast.name: Play(cast, files, decoy) for cast in casts}
     played: dict[str, list[Played]] = {cast.name: [] for cast in casts}
     for number, turn in enumerate(conversation.turns):
         first = number % len(casts)
@@ -193,6 +198,7 @@ def _gather(
     return OptionRun(
         name=cast.name,
         summary=cast.summary,
+        submits=cast.submits,
         limits=tuple(cast.limits),
         parameters=dict(cast.parameters),
         setup=tuple(setup),

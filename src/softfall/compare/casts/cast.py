@@ -26,6 +26,7 @@ COLLUDER: Final = "colluding recipient"
 PROVIDER: Final = "provider"
 CUSTODIAN: Final = "custodian"
 DEVICES: Final = {SENDER: "ana", RECIPIENT: "ben", PATCHED: "pat", COLLUDER: "col"}
+HONEST_DEVICES: Final = (SENDER, RECIPIENT)
 
 POLL_SECONDS: Final = 0.02
 FATE_SECONDS: Final = 30.0
@@ -72,10 +73,14 @@ class Played:
 
 
 class Cast(Protocol):
-    """One option's parties. `begin` starts what takes long; `finish` waits and connects."""
+    """One option's parties. `begin` starts what takes long; `finish` waits and connects.
+
+    submits: whether devices hand something over for matching, and could lie about it.
+    """
 
     name: str
     summary: str
+    submits: bool
     parties: dict[str, PartyProcess]
 
     @property
@@ -103,8 +108,12 @@ class Cast(Protocol):
 class Play:
     """Plays turns through one cast, one at a time."""
 
-    def __init__(self, cast: Cast, pictures: Sequence[tuple[Path, str, str]]) -> None:
-        """pictures: for each picture of the conversation its file, its type, its SHA-256 in hex."""
+    def __init__(self, cast: Cast, pictures: Sequence[tuple[Path, str, str]], decoy: Path) -> None:
+        """pictures: for each picture of the conversation its file, its type, its SHA-256 in hex.
+
+        decoy: an unlisted picture's file, for cheats that hand over another picture's tags.
+        """
+        self._decoy = decoy
         self._cast = cast
         self._pictures = pictures
         self._unexpected: dict[str, dict[str, Any]] = {}
@@ -159,9 +168,9 @@ class Play:
             path, mime, _ = self._pictures[turn.picture]
             message |= {"picture": str(path), "mime": mime}
         if turn.cheat is not None:
-            message["cheat"] = turn.cheat.name.lower()
+            message |= {"cheat": turn.cheat.name.lower(), "decoy": str(self._decoy)}
         if turn.kind is Kind.COLLUDING:
-            message["colluding"] = True
+            message |= {"colluding": True, "decoy": str(self._decoy)}
         return message
 
     def _sha256(self, turn: Turn) -> str:

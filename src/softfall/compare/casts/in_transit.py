@@ -6,7 +6,15 @@ from pathlib import Path
 
 from softfall.compare.baselines.in_transit import device, provider
 from softfall.compare.baselines.in_transit.wire import INBOX, SENT
-from softfall.compare.casts.cast import DEVICES, PROVIDER, Fate, Place, Progress, StaffClient
+from softfall.compare.casts.cast import (
+    DEVICES,
+    HONEST_DEVICES,
+    PROVIDER,
+    Fate,
+    Place,
+    Progress,
+    StaffClient,
+)
 from softfall.compare.casts.limits import limits_of
 from softfall.compare.declared import (
     REPLY,
@@ -73,6 +81,7 @@ class InTransit:
 
     name = "in_transit"
     summary = "as today: encrypted on the way only, the provider reads and matches everything"
+    submits = False
     limits: Sequence[str] = limits_of(provider, device)
     declared = DECLARED
 
@@ -105,7 +114,7 @@ class InTransit:
                 "account": account,
                 "authority": str(self._authority()),
             }
-            if role not in ("sender", "recipient"):
+            if role not in HONEST_DEVICES:
                 task["password"] = PAIR_PASSWORD
             self.parties[role] = stage.start(f"{self.name} {role}", "in-transit-device", task)
 

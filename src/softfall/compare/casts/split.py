@@ -7,6 +7,7 @@ from pathlib import Path
 from softfall.compare.casts.cast import (
     CUSTODIAN,
     DEVICES,
+    HONEST_DEVICES,
     PROVIDER,
     Fate,
     Place,
@@ -34,6 +35,7 @@ class Split:
 
     name = "split"
     summary = "end-to-end encrypted; devices hash, the provider matches blind tags and holds"
+    submits = True
     limits: Sequence[str] = limits_of(contract, device, provider, custodian, wire)
     declared = DECLARED
 
@@ -70,7 +72,7 @@ class Split:
         for role, account in DEVICES.items():
             self.parties[role] = stage.start(
                 f"{self.name} {role}",
-                "device",
+                "device" if role in HONEST_DEVICES else "patched-device",
                 {
                     "role": role,
                     "views": str(place.views),

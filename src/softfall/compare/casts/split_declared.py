@@ -9,6 +9,7 @@ from softfall.compare.declared import (
     Declaration,
     Declared,
     Form,
+    Inner,
     Json,
     Nature,
     Nothing,
@@ -27,10 +28,9 @@ _ENVELOPE: Final = Cbor(
     natures={
         "payloads.body": Nature.SEALED,
         "group_body": Nature.SEALED,
-        "submission.body.version": Nature.MATCHING,
-        "submission.body.tags": Nature.MATCHING,
+        "submission.body": Nature.MATCHING,
     },
-    inner={"submission.body": TAGS},
+    inner={"submission.body": Inner("option", {"split": TAGS, "outage": None})},
 )
 _MAILBOX: Final = Cbor(
     MAILBOX,
@@ -41,7 +41,7 @@ _MAILBOX: Final = Cbor(
 )
 _REGISTRATION: Final = Json(
     "account",
-    frozenset({"account", "curve25519", "ed25519", "signature", "registration_token"}),
+    frozenset({"account", "curve25519", "ed25519", "signature", "token", "registration_token"}),
 )
 _IDENTITY: Final = Json(
     "identity", frozenset({"account", "curve25519", "ed25519", "account_signature"})

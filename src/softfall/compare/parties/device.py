@@ -3,48 +3,19 @@
 import hashlib
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from softfall.compare.parties.serving import make_recorder
 from softfall.compare.party import Wire
-from softfall.device.device import Device
+from softfall.device.device import HONEST, Device, Parts
 from softfall.device.outcomes import Arrival, Quarantined, Queued, Shown
 from softfall.errors import SoftfallError
 
 
-def play(wire: Wire, task: dict[str, Any]) -> None:
-    """Do what the witness says until it is gone."""
-    make_recorder(task)
-    wire.say(ready=True)
-    opened: Device | None = None
-    for command in wire.commands():
-        start = time.perf_counter()
-        if command["do"] == "connect":
-            opened = _create(task, command)
-            wire.say(ms=_ms_since(start))
-            continue
-        assert opened is not None
-        if command["do"] == "send":
-            sent = _send(opened, command)
-            wire.say(**sent, ms=_ms_since(start))
-        else:
-            events = [_event(arrival) for arrival in opened.sync()]
-            wire.say(events=events, ms=_ms_since(start))
-
-
-def _create(task: dict[str, Any], command: dict[str, Any]) -> Device:
-    return Device.create(
-        Path(task["data"]),
-        secrets.token_bytes(32),
-        task["account"],
-        command["url"],
-        Path(task["authority"]),
-        bytes.fromhex(command["custodian_key"]),
-    )
-
-
-def _send(device: Device, command: dict[str, Any]) -> dict[str, str]:
+def send(device: Device, command: dict[str, Any]) -> dict[str, str]:
+    """One message: its id, or why it was refused."""
     try:
         if command.get("picture"):
             data = Path(command["picture"]).read_bytes()
@@ -52,9 +23,49 @@ def _send(device: Device, command: dict[str, Any]) -> dict[str, str]:
         else:
             outcome = device.send_text(command["to"], command["text"])
     except SoftfallError as error:
-        return {"id": "", "refused": f"{error.name}: {error.what}"}
+        said = error.what.partition(" (")[0]  # without the remedy, which is for people
+        return {"id": "", "refused": said}
     refused = f"queued: {outcome.reason}" if isinstance(outcome, Queued) else ""
     return {"id": outcome.envelope_id.hex(), "refused": refused}
+
+
+def play(
+    wire: Wire,
+    task: dict[str, Any],
+    parts: Parts = HONEST,
+    send_one: Callable[[Device, dict[str, Any]], dict[str, str]] = send,
+) -> None:
+    """Do what the witness says until it is gone.
+
+    parts, send_one: other ones make a patched device.
+    """
+    make_recorder(task)
+    wire.say(ready=True)
+    opened: Device | None = None
+    for command in wire.commands():
+        start = time.perf_counter()
+        if command["do"] == "connect":
+            opened = _create(task, command, parts)
+            wire.say(ms=_ms_since(start))
+            continue
+        assert opened is not None
+        if command["do"] == "send":
+            wire.say(**send_one(opened, command), ms=_ms_since(start))
+        else:
+            events = [_event(arrival) for arrival in opened.sync()]
+            wire.say(events=events, ms=_ms_since(start))
+
+
+def _create(task: dict[str, Any], command: dict[str, Any], parts: Parts) -> Device:
+    return Device.create(
+        Path(task["data"]),
+        secrets.token_bytes(32),
+        task["account"],
+        command["url"],
+        Path(task["authority"]),
+        bytes.fromhex(command["custodian_key"]),
+        parts=parts,
+    )
 
 
 def _event(arrival: Arrival) -> dict[str, Any]:

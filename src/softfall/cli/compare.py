@@ -1,0 +1,118 @@
+"""`softfall compare`: the same conversation past each option, every party in its own process."""
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+Photos = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Photographs, or folders of them; the default: those in scikit-image and scikit-learn."
+    ),
+]
+ListFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--list",
+        help="A list in any form that `softfall list import` reads; the default: half of the "
+        "photographs.",
+        show_default=False,
+    ),
+]
+Options = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        help="An option to run: in_transit, split; may be repeated. The default: all.",
+        show_default=False,
+    ),
+]
+ListSize = Annotated[
+    int | None,
+    typer.Option(
+        "--list-size",
+        min=0,
+        max=10_000_000,
+        help="How many random balanced hashes to put on the list besides; the default: 100,000, "
+        "or none with --list.",
+        show_default=False,
+    ),
+]
+Html = Annotated[
+    Path | None,
+    typer.Option("--html", help="Where to write the report.", show_default=False),
+]
+Json = Annotated[
+    Path | None,
+    typer.Option("--json", help="Where to write everything as JSON.", show_default=False),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Draws the list and the order.")]
+Keep = Annotated[
+    Path | None,
+    typer.Option(
+        "--keep",
+        help="Leave every party's data, logs and recordings in this folder.",
+        show_default=False,
+    ),
+]
+
+
+def compare(
+    photos: Photos = None,
+    list_file: ListFile = None,
+    option: Options = None,
+    list_size: ListSize = None,
+    html: Html = None,
+    json: Json = None,
+    seed: Seed = 1,
+    keep: Keep = None,
+) -> None:
+    """Send photographs past each option, and show what was stopped, who saw what, and its cost.
+
+    Real programs, real encryption, real connections, on this machine. Exit code 1 if a message was
+    lost or a party received bytes that nothing declares.
+    """
+    from rich.console import Console
+
+    from softfall.cli.progress import shown_progress
+    from softfall.compare.console import MIN_COLUMNS, print_comparison
+    from softfall.compare.report import check_writable, render, write_whole
+    from softfall.compare.table import make_table
+    from softfall.compare.witness import DEFAULT_OPTIONS, Asked
+    from softfall.compare.witness import compare as run_comparison
+
+    signal.signal(signal.SIGTERM, _stop)
+    for path in filter(None, (html, json)):
+        check_writable(path)
+    asked = Asked(
+        options=option or DEFAULT_OPTIONS,
+        places=photos or (),
+        list_file=list_file,
+        random_count=list_size,
+        seed=seed,
+        keep=keep,
+    )
+    with shown_progress() as show:
+        comparison = run_comparison(asked, show)
+    console = Console()
+    if console.width < MIN_COLUMNS:
+        console = Console(width=MIN_COLUMNS)
+    print_comparison(comparison, make_table(comparison), console)
+    if json is not None:
+        write_whole(json, comparison.model_dump_json(indent=1) + "\n")
+        console.print(f"\neverything as JSON: {json}", highlight=False, soft_wrap=True)
+    if html is not None:
+        write_whole(html, render(comparison))
+        console.print(f"report: {html.resolve()}", highlight=False, soft_wrap=True)
+    if not comparison.sound:
+        sys.exit(1)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """A polite request to end is handled like Ctrl-C: every process is stopped first."""
+    del number, frame
+    raise KeyboardInterrupt
