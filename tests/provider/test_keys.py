@@ -75,7 +75,7 @@ def test_a_claimed_key_published_again_is_not_given_out_again(house: House) -> N
 def test_without_any_key_it_says_so(house: House) -> None:
     ada, ben = house.join("ada"), house.join("ben")
     answer = ben.call("POST", "/v1/keys/claim", json={"account": ada.name})
-    assert (answer.status_code, answer.json()["error"]) == (503, "NoKeysLeft")
+    assert (answer.status_code, answer.json()["error"]) == (409, "NoKeysLeft")
     answer = ben.call("POST", "/v1/keys/claim", json={"account": "nobody"})
     assert (answer.status_code, answer.json()["error"]) == (404, "UnknownAccount")
 

@@ -21,7 +21,7 @@ from .cast import App, Identity, envelope
 from .process import Served
 from .split_epoch import SplitEpoch, random_hash
 
-KILLS = 10
+KILLS = 8
 SEED = 20_240_229
 SENDERS = 3
 RECIPIENTS = ("ben", "cy")
@@ -33,7 +33,7 @@ def until_answered(call: Callable[[], httpx.Response]) -> httpx.Response:
         try:
             answer = call()
         except httpx.HTTPError:
-            time.sleep(0.02)
+            time.sleep(0.05)
             continue
         if answer.status_code not in (502, 503):
             return answer

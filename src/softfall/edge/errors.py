@@ -149,6 +149,12 @@ def install_error_replies(app: FastAPI, statuses: Statuses) -> None:
         kind = _OF_FRAMEWORK.get(error.status_code, InvalidRequest)
         reply = of_softfall(request, kind(f"the request was refused: {error.status_code}"))
         reply.headers.update(error.headers or {})
+        if kind is MethodRefused:
+            # The framework knows of the first of several routes on one path only.
+            path = getattr(request.scope.get("route"), "path", "")
+            methods = app.openapi()["paths"].get(path, {})
+            if methods:
+                reply.headers["Allow"] = ", ".join(sorted(map(str.upper, methods)))
         return reply
 
     app.add_exception_handler(SoftfallError, of_softfall)

@@ -10,7 +10,7 @@ from softfall.provider.attachments import AttachmentUnknown
 from softfall.provider.database import StorageFull
 from softfall.provider.envelopes import EnvelopeIdReused, UnknownRecipient
 from softfall.provider.epochs import WrongEpoch
-from softfall.provider.keys import KeyIdReused, TooManyKeys, UnknownAccount
+from softfall.provider.keys import KeyIdReused, NoKeysLeft, TooManyKeys, UnknownAccount
 from softfall.provider.life import UnknownTransition
 from softfall.provider.reports import ReceiptTooOld, ReportReplayed
 from softfall.provider.staff import EnvelopeAmbiguous, EnvelopeUnknown, StaffRoutesOff
@@ -19,6 +19,7 @@ STATUSES: Statuses = {
     NotAuthenticated: 401,
     AccountTaken: 409,
     UnknownAccount: 404,
+    NoKeysLeft: 409,
     KeyIdReused: 409,
     TooManyKeys: 409,
     AttachmentUnknown: 404,

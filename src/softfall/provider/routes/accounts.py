@@ -17,7 +17,7 @@ router = APIRouter(tags=["accounts and keys"])
 
 
 class _Asked(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Registration(_Asked):

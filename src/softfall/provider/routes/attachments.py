@@ -6,7 +6,7 @@ from typing import BinaryIO
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from softfall.provider.attachments import AttachmentUnknown
 from softfall.provider.files import DigestMismatch, Incoming
@@ -49,7 +49,7 @@ async def upload(sha256: Sha256, account: Device, request: Request, service: Ser
 @router.get(
     "/v1/attachments/{sha256}",
     summary="Fetch an encrypted file",
-    response_class=StreamingResponse,
+    response_class=Response,  # errors are JSON
     responses={
         **may_raise(*ALWAYS, AttachmentUnknown),
         200: {"description": "The encrypted file.", "content": _OCTETS},

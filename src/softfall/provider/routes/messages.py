@@ -72,7 +72,7 @@ class Accepted(BaseModel):
 class Acknowledgement(BaseModel):
     """Everything up to this sequence is safe with the device."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     through: int = Field(ge=0, le=2**63 - 1)
 
@@ -93,7 +93,7 @@ def send(account: Device, body: Body, service: ServiceNow) -> Accepted:
 @router.get(
     "/v1/mailbox",
     summary="Read the mailbox",
-    response_class=CborResponse,
+    response_class=Response,  # errors are JSON
     responses={**may_raise(*ALWAYS), **cbor_out("mailbox")},
 )
 async def read_mailbox(
@@ -137,7 +137,7 @@ def acknowledge(account: Device, asked: Acknowledgement, service: ServiceNow) ->
 @router.post(
     "/v1/options/{option}/ask",
     summary="Ask the custodian, through the relay",
-    response_class=CborResponse,
+    response_class=Response,  # errors are JSON
     openapi_extra=cbor_in("the option's question"),
     responses={
         **may_raise(

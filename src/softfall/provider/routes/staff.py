@@ -41,7 +41,7 @@ class HoldsReply(BaseModel):
 class DecisionAsked(BaseModel):
     """What a moderator decides, and why."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     decision: Literal["release", "block"]
     reason: str = Field(min_length=1, max_length=1000, description="Kept with the decision.")
