@@ -1,6 +1,8 @@
 """A few people with real devices, and a provider in memory between them."""
 
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from softfall.config import DeviceSettings
 from softfall.device.device import HONEST, Device, Parts
 from softfall.device.surroundings import REAL
+from softfall.store import database
 from softfall.testing.epochs import SmallCustodian
 from softfall.testing.provider import InMemoryProvider
 
@@ -78,6 +81,32 @@ class Town:
     def close(self) -> None:
         for device in self.open.values():
             device.close()
+        self.open.clear()
+
+    def copy(self, folder: Path) -> "Town":
+        """The same people in the same state, apart from this town; close it first."""
+        shutil.copytree(self.folder, folder)
+        twin = Town.__new__(Town)
+        twin.__dict__.update({**self.__dict__, "folder": folder, "open": {}, "clock": Clock()})
+        twin.clock.ms = self.clock.ms
+        twin.provider = InMemoryProvider(self.provider.epoch, twin.clock.now_ms)
+        for kept in ("members", "files", "passed", "receipt_keys", "vouchers"):
+            setattr(twin.provider, kept, deepcopy(getattr(self.provider, kept)))
+        for name in self.provider.members:
+            twin.open[name] = Device.open(folder / name, KEY, parts=twin.parts())
+        return twin
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the disk itself keeps its word is not what these tests ask; transactions are."""
+    durable = database._make_durable
+
+    def quick(connection: Any, record: Any) -> None:
+        durable(connection, record)
+        connection.execute("PRAGMA synchronous = OFF")
+
+    monkeypatch.setattr(database, "_make_durable", quick)
 
 
 @pytest.fixture
@@ -85,6 +114,3 @@ def town(tmp_path: Path) -> Iterator[Town]:
     made = Town(tmp_path)
     yield made
     made.close()
-
-
-NewTown = Callable[[], Town]
