@@ -20,7 +20,8 @@ from softfall.wire import Kind, ListOf, MalformedMessage, Message, Nested, Optio
 class Nature(Enum):
     """What the bytes of a field are to the party that receives them."""
 
-    READABLE = "words and pictures, readable"
+    READABLE = "words and pictures of others, readable"
+    OWN = "words and pictures meant for it"
     SEALED = "ciphertext, which it can't open"
     LIST = "the list itself"
     DERIVED = "made from the list; not the hashes"

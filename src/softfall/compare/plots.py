@@ -26,6 +26,7 @@ ROLE_COLOURS: Final = {
 }
 NATURE_COLOURS: Final = {
     Nature.READABLE.value: "#d1495b",
+    Nature.OWN.value: "#5b9bd0",
     Nature.SEALED.value: "#8a8f98",
     Nature.MATCHING.value: "#e0a526",
     Nature.ROUTING.value: "#3a9a8f",
@@ -56,14 +57,14 @@ def recall_plot(comparison: Comparison) -> str:
         plain = [100 * (each.plain.value or 0) for each in edits]
         axes.barh(rows, plain, height=0.72, color=INK, alpha=0.13, label="plain PDQ matches")
         for at, (run, column) in enumerate(zip(comparison.options, columns, strict=True)):
-            shift = 0.18 * (at - (len(columns) - 1) / 2)
+            shift = 0.3 * (at - (len(columns) - 1) / 2)
             axes.plot(
                 [100 * (each.stopped.value or 0) for each in column],
                 [row + shift for row in rows],
                 linestyle="none",
                 marker=OPTION_MARKERS[at % len(OPTION_MARKERS)],
                 color=OPTION_COLOURS[at % len(OPTION_COLOURS)],
-                markersize=6,
+                markersize=5.5,
                 label=f"{run.name} stopped",
                 clip_on=False,
             )
@@ -71,7 +72,7 @@ def recall_plot(comparison: Comparison) -> str:
         axes.invert_yaxis()
         axes.set_xlim(0, 100)
         axes.set_xlabel("per cent of the listed pictures")
-        _legend(axes)
+        _legend(figure, 2)
         return _svg(figure)
 
 
@@ -88,7 +89,7 @@ def cost_plot(comparison: Comparison) -> str:
         figure, axes = _figure(0.55 * len(names) + 1.3)
         _stack(axes, names, series, ROLE_COLOURS, "{:.0f} ms")
         axes.set_xlabel("milliseconds of processor time a picture (medians)")
-        _legend(axes)
+        _legend(figure, 2)
         return _svg(figure)
 
 
@@ -111,7 +112,7 @@ def received_plot(comparison: Comparison) -> str:
         figure, axes = _figure(0.42 * len(labels) + 1.5)
         _stack(axes, labels, series, NATURE_COLOURS, "{:.1f} kB")
         axes.set_xlabel("kilobytes received a picture (mean)")
-        _legend(axes, columns=1)
+        _legend(figure, 1)
         return _svg(figure)
 
 
@@ -139,14 +140,8 @@ def _stack(
     axes.set_xlim(0, most * 1.2)
 
 
-def _legend(axes: Any, columns: int = 2) -> None:
-    axes.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.4, -0.16 if columns == 2 else -0.2),
-        ncols=columns,
-        frameon=False,
-        borderaxespad=0,
-    )
+def _legend(figure: Figure, columns: int) -> None:
+    figure.legend(loc="outside lower center", ncols=columns, frameon=False)
 
 
 def _svg(figure: Figure) -> str:

@@ -180,7 +180,7 @@ def _plots(comparison: Comparison) -> list[Plot]:
         Plot(
             "Who receives what",
             "Kilobytes that each party received for each picture that was sent, by what they are "
-            "to it. Red is what the party can read.",
+            "to it. Red is what a party can read although it is meant for others.",
             Markup(plots.received_plot(comparison)),  # noqa: S704 - likewise
             _received_data(comparison),
         ),

@@ -37,9 +37,8 @@ PAIR_PASSWORD = "agreed upon elsewhere"  # noqa: S105 - what a colluding pair sh
 _READABLE = {
     "text": Nature.READABLE,
     "picture": Nature.READABLE,
-    "deliveries.text": Nature.READABLE,
-    "deliveries.picture": Nature.READABLE,
 }
+_OWN = {"deliveries.text": Nature.OWN, "deliveries.picture": Nature.OWN}
 _ACCEPTED = Json("accepted", frozenset({"accepted"}))
 _THROUGH = Json("through", frozenset({"through"}))
 
@@ -69,7 +68,7 @@ DECLARED = Declared(
         for route, form, meaning in (
             ("POST /v1/accounts", Json("token", frozenset({"token"})), "the account's token"),
             ("POST /v1/messages", _ACCEPTED, "the one answer to every message"),
-            ("GET /v1/mailbox", Cbor(INBOX, _READABLE), "its own messages"),
+            ("GET /v1/mailbox", Cbor(INBOX, _OWN), "its own messages"),
             ("POST /v1/mailbox/ack", _THROUGH, "that the provider noted it"),
         )
     ]

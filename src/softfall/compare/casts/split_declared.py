@@ -35,8 +35,8 @@ _ENVELOPE: Final = Cbor(
 _MAILBOX: Final = Cbor(
     MAILBOX,
     natures={
-        "deliveries.payload.body": Nature.READABLE,
-        "deliveries.group_body": Nature.READABLE,
+        "deliveries.payload.body": Nature.OWN,
+        "deliveries.group_body": Nature.OWN,
     },
 )
 _REGISTRATION: Final = Json(
@@ -157,7 +157,7 @@ _DEVICE_ANSWERED: Final[tuple[_Row, ...]] = (
         Nature.ROUTING,
         "that the file is kept",
     ),
-    ("GET /v1/attachments/{digest}", _OWN_FILE, Nature.READABLE, "a picture sent to it"),
+    ("GET /v1/attachments/{digest}", _OWN_FILE, Nature.OWN, "a picture sent to it"),
     (
         "POST /v1/options/split/ask",
         Cbor(ANSWER),
