@@ -10,6 +10,7 @@ import typer
 
 from softfall.cli import config, doctor, keys, lists, serve
 from softfall.cli.compare import compare
+from softfall.cli.demo import demo
 from softfall.cli.hash import hash_files
 from softfall.errors import Blame, SoftfallError
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 
 app.command("compare")(compare)
 app.add_typer(config.app, name="config")
+app.command("demo")(demo)
 app.command("doctor")(doctor.doctor)
 app.command("hash")(hash_files)
 app.add_typer(keys.app, name="keys")

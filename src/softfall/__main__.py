@@ -1,0 +1,5 @@
+"""`python -m softfall`: the same command as `softfall`."""
+
+from softfall.cli.main import main
+
+main()
