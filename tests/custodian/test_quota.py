@@ -1,13 +1,14 @@
 from pathlib import Path
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from softfall.custodian.quota import Quota, QuotaSpent
-from softfall.custodian.store import open_database
-from softfall.custodian.tables import evaluations
+from softfall.custodian.quota import Quota, QuotaSpent, evaluations, metadata
+from softfall.custodian.store import open_database, open_quota_database
 from tests.custodian.keeping import (
     HOUR_MS,
     QUESTIONS,
@@ -25,7 +26,7 @@ MINUTE_MS = 60_000
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    return open_database(tmp_path_factory.mktemp("quota"))
+    return open_quota_database(tmp_path_factory.mktemp("quota"))
 
 
 @pytest.fixture
@@ -178,3 +179,34 @@ def test_a_malformed_question_costs_nothing(tmp_path: Path) -> None:
     for _ in range(3):
         assert ask_answer(app, body[:-1]).status_code == 400
     assert ask_answer(app, body).status_code == 200
+
+
+def test_what_can_not_be_counted_is_not_answered(keeper: Keeper) -> None:
+    manifest = keeper.publish()
+    app = keeper.app()
+    path = keeper.settings.data_dir / "quota.db"
+    holder = open_quota_database(keeper.settings.data_dir).connect()
+    size = holder.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+    assert size
+    holder.close()
+    path.write_bytes(b"no database any more" + path.read_bytes()[20:])
+    reply = ask_answer(app, a_question(manifest).request.body)
+    assert (reply.status_code, reply.json()["error"]) == (503, "QuotaNotCounted")
+
+
+def test_a_long_import_keeps_no_answer_waiting(keeper: Keeper) -> None:
+    manifest = keeper.publish()
+    app = keeper.app()
+    with open_database(keeper.settings.data_dir).connect() as importing:
+        importing.exec_driver_sql("BEGIN IMMEDIATE")  # holds the list's write lock, as an import
+        body = a_question(manifest).request.body
+        assert ask_answer(app, body).status_code == 200
+
+
+def test_the_migrations_make_exactly_the_quotas_table(engine: Engine) -> None:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert [
+            change for change in compare_metadata(context, metadata)
+            if "alembic_version" not in str(change)
+        ] == []  # fmt: skip

@@ -24,7 +24,7 @@ from softfall.custodian.epochs import EpochBook, EpochEnded, EpochNotPublished, 
 from softfall.custodian.figures import Figures
 from softfall.custodian.options import OptionUnknown, kept
 from softfall.custodian.quota import Quota, QuotaSpent
-from softfall.custodian.store import open_database
+from softfall.custodian.store import open_database, open_quota_database
 from softfall.edge.app import make_app
 from softfall.edge.errors import Statuses
 from softfall.edge.logs import Logger, failure, make_logger
@@ -54,7 +54,7 @@ def make(
     reap_seconds: float = REAP_SECONDS,
     log: Logger | None = None,
 ) -> FastAPI:
-    """The service's application; its database is opened, and made if need be.
+    """The service's application; its databases are opened, and made if need be.
 
     now_ms: milliseconds since 1970; steady_ms: milliseconds that never run back.
     Raises StoreUnusable.
@@ -62,7 +62,8 @@ def make(
     log = log or make_logger("custodian")
     engine = open_database(settings.data_dir)
     book = EpochBook.of(settings, engine)
-    quota = Quota(engine, settings.evaluations_per_hour, now_ms, steady_ms)
+    quota_engine = open_quota_database(settings.data_dir)
+    quota = Quota(quota_engine, settings.evaluations_per_hour, now_ms, steady_ms)
     answers = Answers(book, quota, now_ms)
     figures = Figures(quota)
 
@@ -75,6 +76,7 @@ def make(
         yield
         reaper.cancel()
         engine.dispose()
+        quota_engine.dispose()
 
     app = make_app(
         "Softfall custodian",

@@ -5,17 +5,37 @@ before the answer leaves, so a restart or a kill -9 hands nothing out twice; a c
 back frees nothing. While the service runs, time is measured by the monotonic clock; the wall clock
 only tells how long it was off.
 Why: whoever may call the OPRF without limit can invert tags and rebuild the list's hashes.
-Limit: who can set the custodian's clock ahead, and restart it, gains the quota of that time; the
+Limit: who can set the custodian's clock ahead and restart it, or write its files, gains quota; the
 quota is the whole service's, so one greedy provider can use it up for all its users.
 """
 
 import math
 from collections.abc import Callable
 
-from sqlalchemy import Engine, delete, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Engine,
+    MetaData,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.exc import DBAPIError
 
-from softfall.custodian.tables import evaluations
-from softfall.errors import RefusedError
+from softfall.errors import RefusedError, UnavailableError
+
+metadata = MetaData()
+
+# How many evaluations were used in the minute that began then; `quota_migrations/` makes it.
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("window_start_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("used", BigInteger, nullable=False),
+)
 
 WINDOW_MS = 60_000
 # A window counts until an hour after its very end: so never less than the last 60 minutes.
@@ -32,8 +52,14 @@ class QuotaSpent(RefusedError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class QuotaNotCounted(UnavailableError):
+    """The evaluations can't be counted on disk, so they are not answered."""
+
+    remedy = "Check the custodian's disk; the same question may be asked again."
+
+
 class Quota:
-    """The quota as kept in the custodian's database; one object per running service.
+    """The quota as kept in its own database; one object per running service.
 
     wall_ms: milliseconds since 1970. monotonic_ms: any origin, never runs back.
     """
@@ -53,7 +79,13 @@ class Quota:
         self._offset_ms = max(wall_ms(), newest_ms) - monotonic_ms()
 
     def take(self, count: int) -> None:
-        """Count `count` evaluations, on disk. Raises QuotaSpent, counting none."""
+        """Count `count` evaluations, on disk. Raises QuotaSpent, QuotaNotCounted: then none is."""
+        try:
+            self._take(count)
+        except DBAPIError as error:
+            raise QuotaNotCounted(f"no evaluations can be counted: {error.orig}") from None
+
+    def _take(self, count: int) -> None:
         now_ms = self._offset_ms + self._monotonic_ms()
         window_ms = now_ms - now_ms % WINDOW_MS
         start = evaluations.c.window_start_ms

@@ -15,6 +15,7 @@ from softfall.errors import OperatorError
 from softfall.store.database import open_store, sqlite_url
 
 DATABASE_FILE = "custodian.db"
+QUOTA_FILE = "quota.db"
 EPOCHS_FOLDER = "epochs"
 
 
@@ -27,6 +28,15 @@ class DataInUse(OperatorError):
 def open_database(data_dir: Path) -> Engine:
     """The custodian's database, brought up to date. Raises StoreUnusable."""
     return open_store(sqlite_url(data_dir / DATABASE_FILE), Path(__file__).parent / "migrations")
+
+
+def open_quota_database(data_dir: Path) -> Engine:
+    """The quota's own database. Raises StoreUnusable.
+
+    Its own file, because SQLite has one writer at a time, and a long import must not keep every
+    answer waiting to be counted.
+    """
+    return open_store(sqlite_url(data_dir / QUOTA_FILE), Path(__file__).parent / "quota_migrations")
 
 
 @contextlib.contextmanager

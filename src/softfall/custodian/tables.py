@@ -1,4 +1,4 @@
-"""The custodian's tables: the list, its frozen epochs with their keys, and the global quota.
+"""The custodian's tables: the list, and its frozen epochs with their keys.
 
 Guarantees, by the schema itself:
 - an entry number means one hash for ever, and is never given out again;
@@ -42,9 +42,9 @@ entries = Table(
     Column("pdq", LargeBinary(32), nullable=False, unique=True),
 )
 
-# added_ms: the earliest date of listing (NULL: only ever withdrawn). listed_ms: the latest date that
-# the source itself gave (NULL: none). withdrawn_ms: the latest withdrawal. Labels and certifiers are
-# sorted names joined by ";", which no name may hold.
+# added_ms: the earliest date of listing (NULL: only ever withdrawn). listed_ms: the latest date
+# that the source itself gave (NULL: none). withdrawn_ms: the latest withdrawal. Labels and
+# certifiers are sorted names joined by ";", which no name may hold.
 statements = Table(
     "statements",
     metadata,
@@ -84,13 +84,4 @@ epoch_entries = Table(
     Column("epoch", Integer, ForeignKey("epochs.number"), primary_key=True),
     Column("entry_number", Integer, ForeignKey("entries.number"), primary_key=True),
     sqlite_with_rowid=False,
-)
-
-# The global OPRF quota: how many evaluations were used in the window that began then. It is counted
-# before an answer leaves, so that a restart can't hand the quota out twice.
-evaluations = Table(
-    "evaluations",
-    metadata,
-    Column("window_start_ms", BigInteger, primary_key=True, autoincrement=False),
-    Column("used", BigInteger, nullable=False),
 )

@@ -1,4 +1,4 @@
-"""The list, its epochs, and the quota."""
+"""The list and its epochs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,11 +28,6 @@ def upgrade() -> None:
     """Make every table."""
     _make_list()
     _make_epochs()
-    op.create_table(
-        "evaluations",
-        sa.Column("window_start_ms", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("used", sa.BigInteger, nullable=False),
-    )
     if op.get_bind().dialect.name == "sqlite":
         for trigger in SQLITE_TRIGGERS:
             op.execute(trigger)
