@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from softfall.errors import OperatorError
 from tests.edge.asking import Lines, fresh_tls, served
 
 
-def an_app() -> FastAPI:
-    app = make_app("t", "d", max_body_bytes=1000, requests_per_minute=100_000, log=Lines().log)
+def an_app(lines: Lines | None = None) -> FastAPI:
+    log = (lines or Lines()).log
+    app = make_app("t", "d", max_body_bytes=1000, requests_per_minute=100_000, log=log)
 
     @app.post("/read")
     async def read(request: Request) -> int:
@@ -99,6 +101,21 @@ def test_a_chunked_body_over_the_limit_is_cut_off_over_a_real_socket(
         assert client.post(url + "/read", content=iter([bytes(500)] * 2)).json() == 1000
         reply = client.post(url + "/read", content=iter([bytes(500)] * 3))
         assert reply.status_code == 413
+
+
+def test_a_caller_that_hangs_up_in_the_middle_is_no_failure_of_ours(tmp_path: Path) -> None:
+    tls, lines = fresh_tls(tmp_path), Lines()
+    with served(an_app(lines), tls) as url:
+        port = int(url.rpartition(":")[2])
+        raw = socket.create_connection(("127.0.0.1", port))
+        caller = client_context(tls).wrap_socket(raw, server_hostname="localhost")
+        caller.sendall(b"POST /read HTTP/1.1\r\nhost: a\r\ncontent-length: 900\r\n\r\nhalf")
+        caller.close()
+        while not lines.text:
+            time.sleep(0.02)
+    (line,) = lines.all()
+    assert (line["route"], line["status"], line["level"]) == ("/read", 0, "info")
+    assert line["error"] == "ClientDisconnect"
 
 
 def test_a_port_in_use_is_an_error_by_name(mutual: tuple[str, Path]) -> None:

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import FastAPI, Response
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from softfall import __version__
@@ -130,6 +131,8 @@ class Observed:
         told: dict[str, Any] = {}
         try:
             await self._app(scope, seen.receive, seen.send)
+        except ClientDisconnect as error:  # nobody is there to be answered; no fault of ours
+            told = failure(error)
         except Exception as error:  # the last line of defence: told by type and place only
             told = failure(error)
             if not seen.status:
