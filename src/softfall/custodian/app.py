@@ -10,7 +10,7 @@ never used again, and destroyed within `REAP_SECONDS`.
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 import anyio.to_thread
@@ -33,6 +33,10 @@ OCTETS = "application/octet-stream"
 CBOR = "application/cbor"
 REAP_SECONDS = 5.0
 OPTIONS_KEPT = ("split",)
+DESCRIPTION = (
+    "Keeps the list. Answers blinded questions that the provider relays; sees neither pictures nor "
+    "hashes of messages, and never who asks."
+)
 
 STATUSES: Statuses = {
     EpochEnded: 410,
@@ -67,9 +71,6 @@ def make(
     answers = Answers(book, quota, now_ms)
     figures = Figures(quota)
 
-    def health() -> Mapping[str, str | int | bool]:
-        return {"epoch": book.current("split", now_ms()).number}
-
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         reaper = asyncio.create_task(_reap(answers, reap_seconds, log))
@@ -80,13 +81,12 @@ def make(
 
     app = make_app(
         "Softfall custodian",
-        "Keeps the list. Answers blinded questions that the provider relays; sees neither pictures "
-        "nor hashes of messages, and never who asks.",
+        DESCRIPTION,
         max_body_bytes=settings.max_request_bytes,
         requests_per_minute=settings.requests_per_minute,
         key_of_request=lambda _: "all callers",
         statuses=STATUSES,
-        health=health,
+        health=lambda: {"epoch": book.current("split", now_ms()).number},
         metrics=figures.metrics,
         log=log,
         lifespan=lifespan,

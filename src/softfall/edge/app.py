@@ -62,24 +62,19 @@ def make_app(
     """
     known = {**EDGE_STATUSES, **(statuses or {})}
     figures = metrics or Metrics()
+    any_error: dict[int | str, dict[str, Any]] = {
+        "default": {"model": ErrorReply, "description": "Any error"}
+    }
     app = FastAPI(
-        title=title,
-        description=description,
-        version=__version__,
-        lifespan=lifespan,
-        redoc_url=None,
-        responses={"default": {"model": ErrorReply, "description": "Any error"}},
-    )
+        title=title, description=description, version=__version__, lifespan=lifespan,
+        redoc_url=None, responses=any_error,
+    )  # fmt: skip
     install_error_replies(app, known)
+    rate = RateLimit("requests", requests_per_minute)
     app.add_middleware(
-        Limited,
-        rate=RateLimit("requests", requests_per_minute),
-        key_of_request=key_of_request,
-        max_body_bytes=max_body_bytes,
-        route_body_bytes=route_body_bytes or {},
-        body_seconds=body_seconds,
-        statuses=known,
-    )
+        Limited, rate=rate, key_of_request=key_of_request, max_body_bytes=max_body_bytes,
+        route_body_bytes=route_body_bytes or {}, body_seconds=body_seconds, statuses=known,
+    )  # fmt: skip
     app.add_middleware(Observed, log=log or make_logger(title), metrics=figures, statuses=known)
     _add_routes(app, figures, health)
     return app
