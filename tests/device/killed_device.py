@@ -1,6 +1,12 @@
-"""A device in a process of its own, which the test kills. Run: HOME ROLE PEER LOG RUN."""
+"""Devices in processes of their own, which the test kills.
+
+Reads lines of HOME ROLE PEER LOG RUN; forks a process for each, which says `ready PID` and then
+writes or reads until it is killed. Forked, so that only the first pays for loading the code.
+"""
 
 import itertools
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,9 +18,9 @@ KEY = bytes(range(32))
 GIF = bytes.fromhex("47494638396101000100800000000000ffffff2c00000000010001000002024401003b")
 
 
-def main(home: str, role: str, peer: str, log: str, run: str) -> None:
+def live(home: str, role: str, peer: str, log: str, run: str) -> None:
     with Device.open(Path(home), KEY) as device, Path(log).open("a") as noted:
-        print("ready", flush=True)
+        print("ready", os.getpid(), flush=True)
         for turn in itertools.count():
             try:
                 device.sync(0.2 if role == "reader" else 0)
@@ -30,5 +36,15 @@ def main(home: str, role: str, peer: str, log: str, run: str) -> None:
                 print(error, file=sys.stderr)
 
 
+def main() -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who is killed leaves no zombie
+    for line in sys.stdin:
+        if os.fork() == 0:
+            try:
+                live(*line.split())
+            finally:
+                os._exit(1)  # only a fault gets here, and then the test finds nobody to kill
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

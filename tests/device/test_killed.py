@@ -1,5 +1,6 @@
 """kill -9 of real device processes at random instants, against the real provider over TLS."""
 
+import os
 import random
 import signal
 import subprocess
@@ -14,37 +15,48 @@ from tests.provider.process import Served
 
 from .killed_device import KEY
 
-ROUNDS = 5
+ROUNDS = 10
 SEED = 20_210_427
 SCRIPT = Path(__file__).parent / "killed_device.py"
 
 
-def start(folder: Path, name: str, role: str, peer: str, run: int) -> subprocess.Popen[str]:
-    arguments = [folder / name, role, peer, folder / f"{name}.sent", run]
-    return subprocess.Popen(
-        [sys.executable, SCRIPT, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+class Devices:
+    """The process that forks the devices, and the devices that now live."""
 
+    def __init__(self) -> None:
+        self.nursery = subprocess.Popen(
+            [sys.executable, SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
-def until_ready(process: subprocess.Popen[str]) -> None:
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    def start(self, folder: Path, name: str, role: str, peer: str, run: int) -> int:
+        """The device's process id, once it is open."""
+        assert self.nursery.stdin is not None
+        assert self.nursery.stdout is not None
+        print(folder / name, role, peer, folder / f"{name}.sent", run, file=self.nursery.stdin)
+        self.nursery.stdin.flush()
+        ready, pid = self.nursery.stdout.readline().split()
+        assert ready == "ready"
+        return int(pid)
 
+    def kill(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)  # raises if it died by itself
+        for _ in range(2000):
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.01)
+        raise AssertionError("a killed process lives on")
 
-def kill(process: subprocess.Popen[str]) -> None:
-    process.send_signal(signal.SIGKILL)
-    assert process.wait(30) == -signal.SIGKILL
-    assert process.stdout is not None
-    process.stdout.close()
+    def close(self) -> None:
+        self.nursery.communicate()
 
 
 def test_killed_devices_lose_nothing_and_show_nothing_twice(tmp_path):
-    served = Served(
-        tmp_path, option="none", requests_per_minute=1_000_000, media_per_minute=1_000_000
-    )
+    plenty = 1_000_000
+    served = Served(tmp_path, option="none", requests_per_minute=plenty, media_per_minute=plenty)
     served.start()
+    devices = Devices()
     served.wait_until_ready()
     try:
         authority = tmp_path / "tls" / "ca.crt"
@@ -53,15 +65,13 @@ def test_killed_devices_lose_nothing_and_show_nothing_twice(tmp_path):
         draw = random.Random(SEED)
         for run in range(ROUNDS):
             pair = [
-                start(tmp_path, "ada", "writer", "ben", run),
-                start(tmp_path, "ben", "reader", "ada", run),
+                devices.start(tmp_path, "ada", "writer", "ben", run),
+                devices.start(tmp_path, "ben", "reader", "ada", run),
             ]
-            for process in pair:
-                until_ready(process)
             time.sleep(draw.uniform(0.1, 0.9))
             draw.shuffle(pair)
-            for process in pair:
-                kill(process)
+            for pid in pair:
+                devices.kill(pid)
                 time.sleep(draw.uniform(0, 0.2))
         noted = (tmp_path / "ada.sent").read_text().splitlines()
         with Device.open(tmp_path / "ada", KEY) as ada, Device.open(tmp_path / "ben", KEY) as ben:
@@ -69,11 +79,13 @@ def test_killed_devices_lose_nothing_and_show_nothing_twice(tmp_path):
             assert ada.outbox() == []
             while ben.sync(1.0):
                 pass
-            shown = [a.text for a in ben.history() if isinstance(a, Shown)]
-            assert len(shown) == len(ben.history())
+            history = ben.history()
+            shown = [a.text for a in history if isinstance(a, Shown)]
+            assert len(shown) == len(history)
             ben.send_text("ada", "all is well")
             assert [a.text for a in ada.sync(5.0)] == ["all is well"]
     finally:
+        devices.close()
         served.stop()
     assert len(noted) > ROUNDS
     assert [text for text, times in Counter(shown).items() if times > 1] == []
