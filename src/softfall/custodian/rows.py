@@ -36,8 +36,8 @@ def statement_of(row: Row[Any]) -> Statement:
     return Statement(
         row.pdq,
         row.source,
-        _names(row.labels),
-        _names(row.certifiers),
+        names(row.labels),
+        names(row.certifiers),
         row.added_ms,
         row.listed_ms,
         row.withdrawn_ms,
@@ -49,8 +49,8 @@ def row_of(entry_number: int, statement: Statement) -> dict[str, object]:
     return {
         "entry_number": entry_number,
         "source": statement.source,
-        "labels": NAME_SEPARATOR.join(sorted(statement.labels)),
-        "certifiers": NAME_SEPARATOR.join(sorted(statement.certifiers)),
+        "labels": cell(statement.labels),
+        "certifiers": cell(statement.certifiers),
         "added_ms": statement.added_ms,
         "listed_ms": statement.listed_ms,
         "withdrawn_ms": statement.withdrawn_ms,
@@ -80,5 +80,12 @@ def entries_of(connection: Connection, hashes: Iterable[bytes]) -> dict[bytes, E
 
 
 @lru_cache(maxsize=1024)
-def _names(cell: str) -> frozenset[str]:
+def cell(names: frozenset[str]) -> str:
+    """Names as one cell: in order, joined."""
+    return NAME_SEPARATOR.join(sorted(names))
+
+
+@lru_cache(maxsize=1024)
+def names(cell: str) -> frozenset[str]:
+    """The names in one cell."""
     return frozenset(cell.split(NAME_SEPARATOR)) if cell else frozenset()

@@ -1,7 +1,7 @@
 """Statements read from a file, kept until the whole file has been read.
 
-Why: a file may be slow, or end badly; the list's write lock must not wait for it, since the service
-counts its quota in the same database. Memory stays bounded: what goes beyond IN_MEMORY statements
+Why: a file may be slow, or end badly; the write lock must not wait for it, since the service ends
+epochs in the same database. Memory stays bounded: what goes beyond IN_MEMORY statements
 lies in an unnamed file in the custodian's own folder, which vanishes with the process, however it
 ends.
 """
@@ -13,6 +13,7 @@ from types import TracebackType
 
 import cbor2
 
+from softfall.custodian.rows import cell, names
 from softfall.lists.entries import Statement
 
 IN_MEMORY = 200_000
@@ -56,7 +57,7 @@ class Spool:
         self._file.seek(0)
         for _ in range(self._in_file):
             yield [
-                Statement(pdq, source, frozenset(labels), frozenset(certifiers), *times)
+                Statement(pdq, source, names(labels), names(certifiers), *times)
                 for pdq, source, labels, certifiers, *times in cbor2.load(self._file)
             ]
 
@@ -73,8 +74,8 @@ def _values(spoken: Statement) -> tuple[object, ...]:
     return (
         spoken.pdq,
         spoken.source,
-        tuple(spoken.labels),
-        tuple(spoken.certifiers),
+        cell(spoken.labels),
+        cell(spoken.certifiers),
         spoken.added_ms,
         spoken.listed_ms,
         spoken.withdrawn_ms,
