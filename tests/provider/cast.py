@@ -1,5 +1,6 @@
 """The people of these tests: a tiny option with a real judge, and apps that speak bare HTTP."""
 
+import asyncio
 import base64
 import hashlib
 import random
@@ -71,6 +72,7 @@ class Custodian:
         self.artefact = b""
         self.asked: list[httpx.Request] = []
         self.fault: Exception | int | None = None
+        self.hang_seconds = 0.0
         self.answer: bytes | None = None
 
     def publish(
@@ -100,8 +102,9 @@ class Custodian:
             transport=httpx.MockTransport(self._handle), base_url="https://custodian"
         )
 
-    def _handle(self, request: httpx.Request) -> httpx.Response:
+    async def _handle(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
+        await asyncio.sleep(self.hang_seconds)
         if isinstance(self.fault, Exception):
             raise self.fault
         if isinstance(self.fault, int):

@@ -85,7 +85,7 @@ class Served:
     def _end(self, number: signal.Signals) -> int:
         assert self.process is not None
         assert self.process.stdout is not None
-        self.process.send_signal(number)
+        self.process.send_signal(number)  # nothing, where it has ended already
         code = self.process.wait(30)
         self.process.stdout.close()
         return code

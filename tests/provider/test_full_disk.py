@@ -1,4 +1,5 @@
 import hashlib
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,3 +105,28 @@ def test_a_file_that_does_not_fit_is_refused_by_name_and_leaves_nothing(
     assert [left for left in folder.rglob("*") if left.is_file()] == []
     monkeypatch.undo()
     assert ada.upload(body)
+
+
+def test_a_database_that_another_process_keeps_locked_is_busy_and_nothing_is_lost(
+    house: House,
+) -> None:
+    ada, ben = house.join("ada"), house.join("ben")
+    engine = house.service.db.engine
+    body = ada.text("ben")
+
+    def impatient(connection: Any, *_: object) -> None:
+        connection.execute("PRAGMA busy_timeout=20")
+
+    event.listen(engine, "checkout", impatient)
+    other = sqlite3.connect(house.service.settings.data_dir / "provider.db", isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        answer = ada.post(body)
+        assert (answer.status_code, answer.json()["error"]) == (503, "StoreBusy")
+        assert ben.mailbox() == []  # reading goes on
+        other.execute("ROLLBACK")
+    finally:
+        other.close()
+        event.remove(engine, "checkout", impatient)
+    house.send(ada, body)
+    assert len(ben.mailbox()) == 1

@@ -191,3 +191,22 @@ def test_old_vouchers_are_forgotten_only_when_they_can_not_come_back(house: Hous
     house.send(ada, with_voucher(ada, given))
     house.service.upkeep.round()
     assert refused(ada, with_voucher(ada, given)) == (403, "VoucherRefused")
+
+
+def test_a_custodian_that_hangs_holds_up_nobody_but_who_asked(open_house: Open) -> None:
+    custodian = Custodian()
+    custodian.publish(1)
+    with open_house(custodian, custodian_timeout_seconds=1.0) as house:
+        ada, ben = house.join("ada"), house.join("ben")
+        custodian.hang_seconds = 600
+        answers: list[httpx.Response] = []
+        asking = [threading.Thread(target=lambda: answers.append(ask(ada))) for _ in range(60)]
+        for thread in asking:
+            thread.start()
+        house.send(ada, ada.text("ben"))
+        assert len(ben.mailbox()) == 1
+        assert len(answers) < 60  # some still wait while text flows
+        for thread in asking:
+            thread.join()
+        assert {answer.json()["error"] for answer in answers} == {"CustodianUnavailable"}
+        assert "too slow" in {answer.json()["what"].rpartition(": ")[2] for answer in answers}
