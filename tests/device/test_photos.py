@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from softfall.config import MediaLimits
+from softfall.device.options import OptionMissing
 from softfall.device.outcomes import (
     CHECKED,
     UNCHECKED_NONE,
@@ -15,7 +16,13 @@ from softfall.device.outcomes import (
     Shown,
 )
 from softfall.device.transport import RequestRejected, SaidByService, ServiceUnreachable
-from softfall.lists.manifest import BadManifest, ManifestExpired, ManifestRolledBack
+from softfall.lists.manifest import (
+    BadManifest,
+    ManifestExpired,
+    ManifestRolledBack,
+    read,
+    sign,
+)
 from softfall.media.decode import TooManyPixels
 from softfall.media.headers import BrokenPicture, EmptyPicture, UnsupportedPicture
 from softfall.messaging.envelope import RECEIPT
@@ -348,6 +355,17 @@ def test_an_expired_manifest_is_refused(split: Town, flower):
     split.clock.ms += 31 * DAY_MS
     with pytest.raises(ManifestExpired):
         split["ada"].send_photo("ben", flower)
+
+
+def test_a_service_with_an_option_of_the_future_gets_words_but_no_photograph(split: Town, flower):
+    told = dataclasses.replace(read(split.provider.epoch.manifest), option="later")
+    manifest = sign(told, split.custodian._identity.sign)
+    split.provider.epoch = dataclasses.replace(
+        split.provider.epoch, option="later", manifest=manifest
+    )
+    with pytest.raises(OptionMissing):
+        split["ada"].send_photo("ben", flower)
+    assert isinstance(split["ada"].send_text("ben", "words flow"), Sent)
 
 
 def test_where_nothing_is_matched_the_recipient_is_told(town: Town, flower):

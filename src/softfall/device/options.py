@@ -12,7 +12,7 @@ NONE = "none"
 HalfFactory = Callable[[Manifest], DeviceHalf]
 
 
-class UnknownOption(RefusedError):
+class OptionMissing(RefusedError):
     """The service matches media by an option that this device does not have."""
 
     remedy = "Update the app; pictures are not sent unmatched by mistake. Text goes as ever."
@@ -30,7 +30,7 @@ OPTIONS: Mapping[str, HalfFactory] = {"split": _split}
 
 
 def make_half(manifest: Manifest) -> DeviceHalf:
-    """The device's half for one epoch. Raises UnknownOption."""
+    """The device's half for one epoch. Raises OptionMissing."""
     if manifest.option not in OPTIONS:
-        raise UnknownOption(f"the service's option {manifest.option!r} is not one of this device")
+        raise OptionMissing(f"the service's option {manifest.option!r} is not one of this device")
     return OPTIONS[manifest.option](manifest)
