@@ -100,7 +100,9 @@ class CustodianSettings(Section):
         description="custodian.crt/.key, ca.crt; made by `softfall keys init`.",
     )
     evaluations_per_hour: int = Field(
-        5_000_000, gt=0, description="Global quota of OPRF evaluations, whoever asks."
+        500_000,
+        gt=0,
+        description="Global quota of OPRF evaluations, whoever asks; 192 a picture by default.",
     )
     max_request_bytes: int = Field(64 * 1024, gt=0, description="One relayed question.")
     requests_per_minute: int = Field(6000, gt=0, description="All routes, all callers.")

@@ -8,9 +8,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from softfall.custodian.epochs import EpochBook
+from softfall.custodian.epochs import EpochBook, PublishedEpoch
 from softfall.custodian.options import kept
 from softfall.custodian.quota import Quota
+from softfall.lists.manifest import read
 from softfall.options.contract import CustodianHalf
 
 
@@ -39,8 +40,7 @@ class Answers:
         the option's half raises for malformed points.
         """
         epoch = kept(option).epoch_of(body)
-        self._book.answering(epoch, option, self._now_ms())
-        half = self._half(option, epoch)
+        half = self._half(self._book.answering(epoch, option, self._now_ms()))
         cost = half.cost(body)
         self._quota.take(cost)
         return Answered(half.answer(body), cost)
@@ -55,8 +55,12 @@ class Answers:
                 del self._halves[number]
         return ended
 
-    def _half(self, option: str, epoch: int) -> CustodianHalf:
+    def _half(self, epoch: PublishedEpoch) -> CustodianHalf:
+        number = epoch.number
         with self._lock:
-            if epoch not in self._halves:
-                self._halves[epoch] = kept(option).make_half(epoch, self._book.secret(epoch))
-            return self._halves[epoch]
+            if number not in self._halves:
+                # The epoch's own parameters: an upgrade may publish the next one with others.
+                self._halves[number] = kept(epoch.option).make_half(
+                    number, self._book.secret(number), read(epoch.manifest).parameters
+                )
+            return self._halves[number]

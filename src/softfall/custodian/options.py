@@ -22,13 +22,14 @@ class KeptOption:
     """One option as the custodian runs it.
 
     derive_secret: from (32 fresh random bytes, epoch) to the epoch's secret key.
-    make_half: from (epoch, secret key) to the custodian's half. parameters: as the manifest says.
+    make_half: from (epoch, secret key, parameters) to the custodian's half.
+    parameters: what a new epoch is published with; an older one keeps its manifest's own.
     request: what devices ask, relayed; it has a field `epoch`.
     """
 
     name: str
     derive_secret: Callable[[bytes, int], bytes]
-    make_half: Callable[[int, bytes], CustodianHalf]
+    make_half: Callable[[int, bytes, bytes], CustodianHalf]
     parameters: bytes
     request: Message
 
@@ -41,11 +42,14 @@ class KeptOption:
 
 def _split() -> KeptOption:
     from softfall.options.split.custodian import SplitCustodian, derive_secret
-    from softfall.options.split.parameters import DEFAULT_PARAMETERS
+    from softfall.options.split.parameters import DEFAULT_PARAMETERS, SplitParameters
     from softfall.options.split.wire import REQUEST
 
+    def make_half(epoch: int, secret: bytes, parameters: bytes) -> SplitCustodian:
+        return SplitCustodian(epoch, secret, SplitParameters.decode(parameters))
+
     return KeptOption(
-        SplitCustodian.name, derive_secret, SplitCustodian, DEFAULT_PARAMETERS.encode(), REQUEST
+        SplitCustodian.name, derive_secret, make_half, DEFAULT_PARAMETERS.encode(), REQUEST
     )
 
 
