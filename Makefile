@@ -9,19 +9,25 @@ RUN := .venv/bin/python -m
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-.venv/.ready: pyproject.toml uv.lock
+# Two steps, so that a first `make run` does not wait for what only developers need.
+.venv/.product: pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Softfall needs Python 3.11 or newer: set PYTHON=...")'
+	@echo "Installing Softfall into .venv (once)"
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@test -x $(UV) || .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
-	$(UV) sync --locked --inexact --all-extras --group dev --python .venv/bin/python
+	@$(UV) sync --quiet --locked --inexact --all-extras --no-default-groups --python .venv/bin/python
+	@touch $@
+
+.venv/.ready: .venv/.product
+	@$(UV) sync --quiet --locked --inexact --all-extras --group dev --python .venv/bin/python
 	@touch $@
 
 setup: .venv/.ready ## install everything into .venv
 
-run: .venv/.ready ## send real photographs past each option and write the report
+run: .venv/.product ## send real photographs past each option and write the report
 	.venv/bin/softfall compare --html softfall-out/report.html --json softfall-out/report.json
 
-serve: .venv/.ready ## start every party, play a conversation, leave the services up
+serve: .venv/.product ## start every party, play a conversation, leave the services up
 	.venv/bin/softfall demo --data softfall-data
 
 chromium:
@@ -45,5 +51,5 @@ docs: .venv/.ready ## redraw the reference pages from the code
 	.venv/bin/python docs/generate.py
 
 bench: .venv/.ready ## measure against named peers, interleaved
-	$(UV) sync --locked --inexact --all-extras --group dev --group bench --python .venv/bin/python
+	@$(UV) sync --locked --inexact --all-extras --group dev --group bench --python .venv/bin/python
 	$(RUN) bench
