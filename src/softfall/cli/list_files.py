@@ -132,6 +132,19 @@ def progress_bar(stream: BinaryIO) -> Iterator["Progress"]:
         yield tell
 
 
+@contextmanager
+def spinner(what: str) -> Iterator[None]:
+    """A sign of life on standard error, where somebody watches."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(what):
+        yield
+
+
 def _size_bytes(stream: BinaryIO) -> int | None:
     status = os.fstat(stream.fileno())
     return status.st_size if stat.S_ISREG(status.st_mode) else None

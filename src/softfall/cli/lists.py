@@ -21,6 +21,7 @@ from softfall.cli.list_files import (
     guess_form_of,
     open_list,
     progress_bar,
+    spinner,
 )
 from softfall.cli.publish import publish
 from softfall.errors import InputError
@@ -132,7 +133,7 @@ def export_list(
     """
     form = form or form_of_name(file)
     source = _source(source)
-    with _catalogue(config_file) as catalogue:
+    with _catalogue(config_file) as catalogue, spinner("exporting"):
         spoken = (
             statement
             for entry in catalogue.entries()
@@ -228,8 +229,8 @@ def search(
     from softfall.lists.index import words
     from softfall.lists.report import ImportReport
 
-    hashes, report = _queries(what)
-    with _catalogue(config_file) as catalogue:
+    with _catalogue(config_file) as catalogue, spinner("searching"):
+        hashes, report = _queries(what)
         matches = catalogue.search(words(hashes), radius)
         found = catalogue.show_all(matches.entry_numbers.tolist())
     for row, number, bits in zip(

@@ -35,7 +35,7 @@ class BadQueries(InputError):
     remedy = "Pass (N, 4) uint64 arrays (see `words`) and a radius of 0 or more."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # arrays have no one answer to ==
 class Matches:
     """Pairs of query and entry, ordered by query row, then by entry number.
 

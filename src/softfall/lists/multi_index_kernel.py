@@ -51,7 +51,7 @@ def _found_before(query: Any, entry: Any, piece: Any, tables: Any) -> Any:
     return False
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def find(queries: U64, query_keys: U64, radius_bits: int, hashes: U64, tables: Any) -> Any:
     """Query rows, entry rows and distances of all matches, in no order: (M, 3) int64.
 
