@@ -2,6 +2,7 @@
 
 Guarantees: each edit is a plain operation with its size in its name, and gives a JPEG file, as a
 phone would save it (quality 95, except where the quality is the edit). None is aimed at a hash.
+A picture over `LONGEST_SIDE_PIXELS` is first scaled down to it, as messengers do.
 Source: Pillow; the same edits as docs/experiments/multi_probe.md.
 """
 
@@ -16,7 +17,8 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from softfall.media.pdq_oracle import PixelArray
 
 SAVED_QUALITY: Final = 95
-SCREEN_WIDTH_PIXELS: Final = 1080
+LONGEST_SIDE_PIXELS: Final = 2048
+SCREEN_PIXELS: Final = (1080, 2400)
 BLUR_RADIUS_PIXELS: Final = 2
 BORDER_SHARE: Final = 0.02
 BAR_SHARE: Final = 0.04  # of the picture's height
@@ -34,7 +36,7 @@ class Edit:
 
     def apply(self, pixels: PixelArray) -> bytes:
         """The edited picture as a JPEG file. pixels: (H, W, 3) uint8 RGB."""
-        return to_jpeg(self.make(Image.fromarray(pixels)), self.quality)
+        return to_jpeg(self.make(_for_sending(pixels)), self.quality)
 
 
 def to_jpeg(picture: Image.Image, quality: int = SAVED_QUALITY) -> bytes:
@@ -45,17 +47,25 @@ def to_jpeg(picture: Image.Image, quality: int = SAVED_QUALITY) -> bytes:
 
 
 def tiles(pixels: PixelArray) -> list[bytes]:
-    """The picture's quarters, none overlapping another, as JPEG files: pictures of their own."""
-    height, width = (side // TILES_A_SIDE for side in pixels.shape[:2])
+    """The picture's quarters, none overlapping another, as JPEG files: pictures of their own.
+
+    None of a picture that is a single pixel high or wide.
+    """
+    picture = _for_sending(pixels)
+    width, height = (side // TILES_A_SIDE for side in picture.size)
+    if not width or not height:
+        return []
     return [
-        to_jpeg(
-            Image.fromarray(
-                pixels[row * height : (row + 1) * height, column * width : (column + 1) * width]
-            )
-        )
-        for row in range(TILES_A_SIDE)
-        for column in range(TILES_A_SIDE)
+        to_jpeg(picture.crop((left, top, left + width, top + height)))
+        for top in (0, height)
+        for left in (0, width)
     ]
+
+
+def _for_sending(pixels: PixelArray) -> Image.Image:
+    picture = Image.fromarray(pixels)
+    share = LONGEST_SIDE_PIXELS / max(picture.size)
+    return _resize(picture, share) if share < 1 else picture
 
 
 def _same(picture: Image.Image) -> Image.Image:
@@ -90,7 +100,7 @@ def _border(picture: Image.Image) -> Image.Image:
 
 
 def _on_screen(picture: Image.Image) -> Image.Image:
-    return _resize(picture, SCREEN_WIDTH_PIXELS / picture.width)
+    return _resize(picture, min(s / p for s, p in zip(SCREEN_PIXELS, picture.size, strict=True)))
 
 
 def _screenshot(picture: Image.Image) -> Image.Image:

@@ -18,6 +18,7 @@ from softfall.errors import InputError
 from softfall.lists.entries import MATCH_RADIUS_BITS
 from softfall.lists.formats.fields import Importer
 from softfall.lists.formats.forms import GUESS_BYTES, guess_form, load
+from softfall.lists.formats.lines import UnreadableList
 from softfall.lists.index import words
 from softfall.lists.scan import Scan
 from softfall.media.pdq import PdqHash, Unhashable
@@ -30,12 +31,6 @@ class EmptyKnownList(InputError):
     """The list has no active entry."""
 
     remedy = "Name a list that has entries; `softfall list import` says what it can't read."
-
-
-class UnreadableListFile(InputError):
-    """The list file can't be opened."""
-
-    remedy = "Check the path, and that you may read it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +72,7 @@ def make_list(planted: Iterable[bytes], random_count: int, seed: int, origin: st
 def read_list(path: Path) -> tuple[list[bytes], str]:
     """The active hashes of a list file in any form, and what was not read, in words.
 
-    Raises UnreadableListFile, EmptyKnownList, or the formats' own InputErrors.
+    Raises UnreadableList, EmptyKnownList, or the formats' own InputErrors.
     """
     try:
         with path.open("rb") as stream:
@@ -85,7 +80,7 @@ def read_list(path: Path) -> tuple[list[bytes], str]:
             stream.seek(0)
             entries, report = load(stream, form, Importer(source="file"))
     except OSError as error:
-        raise UnreadableListFile(f"{path} can't be opened: {error.strerror}") from None
+        raise UnreadableList(f"{path} can't be opened: {error.strerror}") from None
     active = [entry.pdq for entry in entries if entry.active]
     if not active:
         raise EmptyKnownList(f"{path.name} has no active entry")

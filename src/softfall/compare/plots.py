@@ -73,7 +73,7 @@ def recall_plot(comparison: Comparison) -> str:
         axes.set_xlim(0, 100)
         axes.set_xlabel("per cent of the listed pictures")
         _legend(figure, 2)
-        return _svg(figure)
+        return _svg(figure, "recall")
 
 
 def cost_plot(comparison: Comparison) -> str:
@@ -90,7 +90,7 @@ def cost_plot(comparison: Comparison) -> str:
         _stack(axes, names, series, ROLE_COLOURS, "{:.0f} ms")
         axes.set_xlabel("milliseconds of processor time a picture (medians)")
         _legend(figure, 2)
-        return _svg(figure)
+        return _svg(figure, "cost")
 
 
 def received_plot(comparison: Comparison) -> str:
@@ -113,7 +113,7 @@ def received_plot(comparison: Comparison) -> str:
         _stack(axes, labels, series, NATURE_COLOURS, "{:.1f} kB")
         axes.set_xlabel("kilobytes received a picture (mean)")
         _legend(figure, 1)
-        return _svg(figure)
+        return _svg(figure, "received")
 
 
 def _figure(height_inches: float) -> tuple[Figure, Any]:
@@ -144,8 +144,11 @@ def _legend(figure: Figure, columns: int) -> None:
     figure.legend(loc="outside lower center", ncols=columns, frameon=False)
 
 
-def _svg(figure: Figure) -> str:
-    """The figure's <svg> element: scaled by the page, in the page's ink and letters."""
+def _svg(figure: Figure, name: str) -> str:
+    """The figure's <svg> element: scaled by the page, in the page's ink and letters.
+
+    name: before every id, so that no two plots of a page share one.
+    """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     drawn = buffer.getvalue()
@@ -155,6 +158,7 @@ def _svg(figure: Figure) -> str:
     drawn = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", drawn, count=1)
     drawn = re.sub(r"font: ([0-9.]+px) [^;\"]*", r"font-size: \1; font-family: inherit", drawn)
     drawn = re.sub(r"font-family: [^;\"]*", "font-family: inherit", drawn)
+    drawn = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", drawn)
     return drawn.replace("<svg", '<svg aria-hidden="true" focusable="false"', 1).replace(
         INK, "currentColor"
     )

@@ -10,16 +10,12 @@ from softfall.config import CustodianSettings
 from softfall.custodian.app import make
 from softfall.custodian.catalogue import Catalogue
 from softfall.custodian.clock import wall_ms
-from softfall.custodian.epochs import EpochBook
 from softfall.custodian.keys import create_identity
-from softfall.custodian.publish import Publisher
-from softfall.custodian.store import EPOCHS_FOLDER, open_database
+from softfall.custodian.publish import publish_epoch
 from softfall.edge.logs import make_logger, quiet_libraries
 from softfall.edge.tls import TlsFiles
 from softfall.lists.formats.fields import Importer
 from softfall.lists.formats.forms import Form, read
-
-OVERLAP_MS = 3_600_000
 
 
 def play(wire: Wire, task: dict[str, Any]) -> None:
@@ -36,23 +32,13 @@ def play(wire: Wire, task: dict[str, Any]) -> None:
 
 def _publish(wire: Wire, settings: CustodianSettings, list_file: Path) -> None:
     identity = create_identity(settings.data_dir)
-    engine = open_database(settings.data_dir)
-    catalogue = Catalogue(engine, settings.data_dir)
     start = time.perf_counter()
+    catalogue = Catalogue.open(settings.data_dir)
     with list_file.open("rb") as stream:
         catalogue.import_items(read(stream, Form.PLAIN, Importer(source="comparison")), wall_ms())
+    catalogue.close()
     imported = time.perf_counter()
-    folder = settings.data_dir / EPOCHS_FOLDER
-    publisher = Publisher(
-        engine=engine,
-        catalogue=catalogue,
-        book=EpochBook(engine, folder, OVERLAP_MS),
-        identity=identity,
-        folder=folder,
-        epoch_days=settings.epoch_days,
-        now_ms=wall_ms,
-    )
-    publisher.publish("split", wire.progress)
+    publish_epoch(settings, "split", wire.progress)
     wire.say(
         public_key=identity.public_key.hex(),
         import_seconds=imported - start,
