@@ -13,15 +13,35 @@ DIGEST = hashlib.sha256(BODY).digest()
 PATH = f"/v1/attachments/{DIGEST.hex()}"
 
 
-def test_a_file_is_for_its_sender_and_for_whom_it_was_delivered_to(house: House) -> None:
+def test_a_file_is_its_senders_until_sent_and_then_theirs_whom_it_was_delivered_to(
+    house: House,
+) -> None:
     ada, ben, eve = house.join("ada"), house.join("ben"), house.join("eve")
     ada.upload(BODY)
     assert [app.call("GET", PATH).status_code for app in (ada, ben, eve)] == [200, 404, 404]
     house.send(ada, ada.media("ben", attachment=DIGEST))
     answers = [app.call("GET", PATH) for app in (ada, ben, eve)]
-    assert [answer.status_code for answer in answers] == [200, 200, 404]
+    assert [answer.status_code for answer in answers] == [404, 200, 404]
     assert answers[1].content == BODY
     assert answers[1].headers["content-length"] == str(len(BODY))
+
+
+def test_by_its_file_a_sender_can_not_tell_held_from_delivered_from_read(house: House) -> None:
+    ada, ben = house.join("ada"), house.join("ben")
+
+    def asked_by_sender(word: bytes, read: bool) -> list[object]:
+        ada.upload(BODY)
+        house.send(ada, ada.media("ben", word=word, attachment=DIGEST))
+        if read:
+            ben.ack(2**62)
+        answers = [ada.call("GET", PATH), ada.post(ada.media("ben", attachment=DIGEST))]
+        answers.append(ada.call("PUT", PATH, content=BODY))
+        return [(answer.status_code, answer.content) for answer in answers]
+
+    held = asked_by_sender(LISTED, read=False)
+    assert asked_by_sender(b"free", read=False) == held
+    assert asked_by_sender(b"free", read=True) == held
+    assert [code for code, _ in held] == [404, 400, 200]  # type: ignore[misc]
 
 
 def test_the_file_of_a_held_message_can_not_be_told_from_one_that_never_was(house: House) -> None:
@@ -69,12 +89,24 @@ def test_sending_the_same_file_again_is_harmless(house: House) -> None:
 
 def test_a_file_is_kept_while_another_message_still_needs_it(house: House) -> None:
     ada, ben, cy = house.join("ada"), house.join("ben"), house.join("cy")
-    ada.upload(BODY)
-    house.send(ada, ada.media("ben", attachment=DIGEST))
-    house.send(ada, ada.media("cy", attachment=DIGEST))
+    for name in ("ben", "cy"):
+        ada.upload(BODY)
+        house.send(ada, ada.media(name, attachment=DIGEST))
     ben.ack(1)
     assert cy.call("GET", PATH).content == BODY
     cy.ack(1)
+    assert not house.service.attachments.files.has(DIGEST)
+
+
+def test_a_file_sent_again_with_its_message_does_not_outlive_it(house: House) -> None:
+    ada, ben = house.join("ada"), house.join("ben")
+    ada.upload(BODY)
+    body = ada.media("ben", attachment=DIGEST)
+    house.send(ada, body)
+    ada.upload(BODY)
+    house.send(ada, body)
+    assert ben.call("GET", PATH).content == BODY
+    ben.ack(1)
     assert not house.service.attachments.files.has(DIGEST)
 
 

@@ -26,6 +26,7 @@ from softfall.provider.service import Service, Surroundings, Tokens
 from softfall.provider.statuses import STATUSES
 
 JSON_BODY_BYTES = 64 * 1024
+BODY_SECONDS = 180.0  # a large photograph over a slow mobile network
 
 DESCRIPTION = """
 The messaging service's side of Softfall. It sees ciphertext, who writes to whom, and what the
@@ -87,6 +88,7 @@ def make(
             "PUT /v1/attachments/{sha256}": settings.max_attachment_bytes,
             "POST /v1/reports": REPORT.max_bytes,
         },
+        body_seconds=BODY_SECONDS,
         key_of_request=tokens.key_of_request,
         statuses=STATUSES,
         health=health,

@@ -1,8 +1,9 @@
-"""Encrypted attachments: uploaded first, named by an envelope, fetched, and gone once all have it.
+"""Encrypted attachments: uploaded first, named by one envelope, fetched, gone once all have it.
 
-Guarantees: only its uploader, or a recipient of a delivered envelope that names it, can fetch a
-file; a recipient of a held one can't tell that it exists. A file without a row is an orphan of a
-kill and is collected, as is a row that no envelope came to name.
+Guarantees: a file is its uploader's until an envelope names it; from then on it is for those whom
+that envelope was delivered to, and nobody else. So a recipient of a held message can't tell that
+its file exists, and a sender can't tell by the file whether a message was held, delivered or read.
+A file that nothing names is an orphan of a kill, or of a message never sent, and is collected.
 Refuses: everyone else, by the same `AttachmentUnknown` as for a file that was never there.
 """
 
@@ -13,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import Connection, and_, delete, exists, insert, select
+from sqlalchemy import Connection, and_, delete, exists, insert, or_, select
 
 from softfall.errors import InputError
 from softfall.provider.accounts import Account
@@ -31,13 +32,13 @@ class AttachmentUnknown(InputError):
 
 
 class AttachmentMissing(InputError):
-    """The envelope names a file that its sender has not uploaded."""
+    """The envelope names a file that its sender has not uploaded for it."""
 
-    remedy = "PUT the encrypted file first, then send the envelope that names it."
+    remedy = "PUT the encrypted file first, once for each envelope that is to name it."
 
 
 class AttachmentStore:
-    """The rows and the files, kept in step."""
+    """The files, and a row for each upload that no envelope has named yet."""
 
     def __init__(self, db: Database, folder: Path) -> None:
         self._db = db
@@ -86,48 +87,43 @@ class AttachmentStore:
                 return file, os.fstat(file.fileno()).st_size
         raise AttachmentUnknown("there is no such file for this account")
 
+    def withdraw(self, owner: Account, sha256: bytes) -> None:
+        """Forget an upload that came along with a message sent again: that has its file."""
+        mine = and_(attachments.c.sha256 == sha256, attachments.c.account == owner.row)
+        with self._db.write() as tx:
+            tx.execute(delete(attachments).where(mine))
+        self.drop_files([sha256])
+
     def drop_files(self, digests: Iterable[bytes]) -> None:
-        """Delete files that no row names."""
+        """Delete files that neither an upload nor an envelope with ciphertext names any more."""
         with self._step:
             for sha256 in digests:
-                named = exists().where(attachments.c.sha256 == sha256)
+                uploaded = exists().where(attachments.c.sha256 == sha256)
+                sent = exists().where(
+                    envelopes.c.attachment == sha256, envelopes.c.emptied_at_ms.is_(None)
+                )
                 with self._db.read() as tx:
-                    needed = tx.execute(select(named)).scalar()
+                    needed = tx.execute(select(or_(uploaded, sent))).scalar()
                 if not needed:
                     self.files.delete(sha256)
 
     def collect_orphans(self, now_ms: int) -> None:
         """Forget uploads that no envelope came to name within an hour."""
-        named = exists().where(
-            envelopes.c.attachment == attachments.c.sha256,
-            envelopes.c.sender == attachments.c.account,
-            envelopes.c.emptied_at_ms.is_(None),
-        )
         old = attachments.c.uploaded_at_ms < now_ms - ORPHAN_MS
         with self._db.write() as tx:
             unnamed = tx.execute(
-                delete(attachments).where(old, ~named).returning(attachments.c.sha256)
+                delete(attachments).where(old).returning(attachments.c.sha256)
             ).scalars()
             digests = list(unnamed)
         self.drop_files(digests)
 
 
-def require(tx: Connection, sender: Account, sha256: bytes) -> None:
-    """Pass only if the sender has uploaded the file. Raises AttachmentMissing."""
+def claim(tx: Connection, sender: Account, sha256: bytes) -> None:
+    """Use the sender's upload up, for the envelope that this transaction takes in.
+
+    Raises AttachmentMissing.
+    """
     mine = and_(attachments.c.sha256 == sha256, attachments.c.account == sender.row)
-    if tx.execute(select(attachments.c.sha256).where(mine)).first() is None:
-        raise AttachmentMissing("the envelope names a file that was not uploaded")
-
-
-def forget_unneeded(tx: Connection, sha256: bytes, sender: int) -> bool:
-    """Forget one sender's upload, unless another of their live envelopes names it: done?"""
-    live = exists().where(
-        envelopes.c.attachment == sha256,
-        envelopes.c.sender == sender,
-        envelopes.c.emptied_at_ms.is_(None),
-    )
-    if tx.execute(select(live)).scalar():
-        return False
-    mine = and_(attachments.c.sha256 == sha256, attachments.c.account == sender)
-    tx.execute(delete(attachments).where(mine))
-    return True
+    claimed = tx.execute(delete(attachments).where(mine).returning(attachments.c.sha256)).first()
+    if claimed is None:
+        raise AttachmentMissing("the envelope names a file that was not uploaded for it")

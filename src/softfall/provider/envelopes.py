@@ -19,7 +19,7 @@ from softfall.messaging.franking import Receipt, stamp
 from softfall.options.contract import Submission
 from softfall.provider import life
 from softfall.provider.accounts import Account
-from softfall.provider.attachments import require
+from softfall.provider.attachments import claim
 from softfall.provider.mail import Decision, record
 from softfall.provider.service_keys import stamping_key
 from softfall.provider.tables import accounts, envelopes, payloads
@@ -148,7 +148,7 @@ def take_in(tx: Connection, outgoing: Outgoing, intake: Intake) -> int | None:
         return None
     recipients = _recipients(tx, outgoing)
     if outgoing.attachment is not None:
-        require(tx, outgoing.sender, outgoing.attachment)
+        claim(tx, outgoing.sender, outgoing.attachment)
     if intake.voucher_nonce is not None:
         spend(tx, intake.voucher_nonce, intake.now_ms)
     receipt = _stamped(tx, outgoing, intake)

@@ -12,6 +12,7 @@ from softfall.errors import InputError
 from softfall.options.contract import Malformed, Submission
 from softfall.provider import vouchers
 from softfall.provider.accounts import Account
+from softfall.provider.attachments import AttachmentStore
 from softfall.provider.clock import Clock
 from softfall.provider.database import Database
 from softfall.provider.envelopes import (
@@ -54,6 +55,7 @@ class FrontDesk:
     def __init__(
         self,
         db: Database,
+        attachments: AttachmentStore,
         judge: Judge,
         clock: Clock,
         rules: Rules,
@@ -62,6 +64,7 @@ class FrontDesk:
         media_rate: RateLimit,
     ) -> None:
         self._db = db
+        self._attachments = attachments
         self._judge = judge
         self._clock = clock
         self._rules = rules
@@ -78,16 +81,21 @@ class FrontDesk:
         """
         outgoing = read_envelope(sender, body)
         with self._db.read() as tx:
-            if is_repeat(tx, outgoing):
-                return
+            repeated = is_repeat(tx, outgoing)
+        envelope = None if repeated else self._take_in(outgoing)
+        if envelope is not None:
+            self._judge.submit(envelope, is_media=outgoing.submission is not None)
+        elif outgoing.attachment is not None:
+            self._attachments.withdraw(sender, outgoing.attachment)
+
+    def _take_in(self, outgoing: Outgoing) -> int | None:
+        """Its row, or None where the same envelope was taken in meanwhile."""
         now_ms = self._clock()
         check_clock(outgoing, now_ms, self._rules.clock_skew_ms)
         nonce = self._check_submission(outgoing, now_ms)
         intake = Intake(now_ms, self._rules.receipt_key_ms, nonce)
         with self._db.write() as tx:
-            envelope = take_in(tx, outgoing, intake)
-        if envelope is not None:
-            self._judge.submit(envelope, is_media=outgoing.submission is not None)
+            return take_in(tx, outgoing, intake)
 
     def _check_submission(self, outgoing: Outgoing, now_ms: int) -> bytes | None:
         """The nonce of the outage voucher, where the submission is one."""

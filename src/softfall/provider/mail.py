@@ -17,7 +17,6 @@ from sqlalchemy import Connection, and_, exists, insert, select, update
 from softfall.messaging.envelope import MAILBOX, RECEIPT
 from softfall.provider import life
 from softfall.provider.accounts import Account
-from softfall.provider.attachments import forget_unneeded
 from softfall.provider.database import Database
 from softfall.provider.tables import accounts, envelopes, mailboxes, payloads, transitions
 from softfall.wire import Value
@@ -77,20 +76,18 @@ def record(
 
 
 def empty(tx: Connection, envelope: int, now_ms: int) -> bytes | None:
-    """Delete an envelope's ciphertext; the digest of a file that nobody needs any more.
+    """Delete an envelope's ciphertext; the digest of the file that it needs no more.
 
     The file itself goes once the transaction is through (`AttachmentStore.drop_files`).
     """
-    row = tx.execute(
+    file = tx.execute(
         update(envelopes)
         .where(envelopes.c.row == envelope)
         .values(group_body=None, submission_body=None, emptied_at_ms=now_ms)
-        .returning(envelopes.c.sender, envelopes.c.attachment)
-    ).one()
+        .returning(envelopes.c.attachment)
+    ).scalar_one()
     tx.execute(update(payloads).where(payloads.c.envelope == envelope).values(body=None))
-    if row.attachment is not None and forget_unneeded(tx, row.attachment, row.sender):
-        return bytes(row.attachment)
-    return None
+    return None if file is None else bytes(file)
 
 
 def fetch(db: Database, owner: Account, after: int) -> tuple[bytes, int]:
@@ -139,7 +136,7 @@ def fetch(db: Database, owner: Account, after: int) -> tuple[bytes, int]:
 def acknowledge(db: Database, owner: Account, through: int, now_ms: int) -> list[bytes]:
     """The owner has everything up to a sequence for good; what all have is emptied.
 
-    Returns the digests of files that nobody needs any more.
+    Returns the digests of files that they need no more.
     """
     mine = and_(
         mailboxes.c.account == owner.row,

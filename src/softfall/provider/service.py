@@ -14,12 +14,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import httpx
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import HTTPConnection
 
 from softfall.config import ProviderSettings
 from softfall.edge.limits import RateLimit, key_of_address
 from softfall.edge.logs import Logger
 from softfall.edge.metrics import Metrics
+from softfall.errors import SoftfallError
 from softfall.provider import accounts, vouchers
 from softfall.provider.accounts import Account, NotAuthenticated
 from softfall.provider.attachments import AttachmentStore
@@ -175,7 +177,8 @@ class Service:
                     await polling
             await asyncio.to_thread(self.judge.stop)
             await asyncio.to_thread(self.upkeep.stop)
-            self.db.truncate_log()
+            with suppress(SoftfallError, SQLAlchemyError):  # a full disk is no reason not to end
+                self.db.truncate_log()
             self.db.close()
 
     def _reach_custodian(
@@ -212,6 +215,7 @@ class Service:
         )
         return FrontDesk(
             self.db,
+            self.attachments,
             self.judge,
             self.clock,
             rules,

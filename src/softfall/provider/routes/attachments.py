@@ -33,7 +33,10 @@ class Kept(BaseModel):
     responses=may_raise(*ALWAYS, DigestMismatch),
 )
 async def upload(sha256: Sha256, account: Device, request: Request, service: ServiceNow) -> Kept:
-    """Under the SHA-256 of what is sent; before the envelope that names it. Harmless to repeat."""
+    """Under the SHA-256 of what is sent; before the envelope that names it, once for each such.
+
+    Harmless to repeat. An upload that no envelope names within an hour is deleted.
+    """
     service.upload_rate.take(account.name)
     incoming = await run_in_threadpool(service.attachments.files.begin)
     try:
@@ -56,7 +59,7 @@ async def upload(sha256: Sha256, account: Device, request: Request, service: Ser
     },
 )
 def download(sha256: Sha256, account: Device, service: ServiceNow) -> StreamingResponse:
-    """For its uploader, and for recipients of a delivered message that names it."""
+    """For its uploader until a message names it; then for those whom that was delivered to."""
     file, size_bytes = service.attachments.open(account, bytes.fromhex(sha256))
     return StreamingResponse(
         _pieces(file),
