@@ -1,10 +1,12 @@
 """Groups of three and more: members change, keys follow, nobody speaks for another."""
 
+from softfall.device import shelf
 from softfall.device.outcomes import Queued, Refused, Shown, Waiting
 from softfall.messaging.envelope import ENVELOPE, GROUP_BODY
 from softfall.messaging.session import megolm
 
 from .conftest import Town
+from .pictures import FLOWER, jpeg
 
 
 def texts(arrivals):
@@ -184,3 +186,34 @@ def test_the_envelope_never_holds_the_words(town: Town):
     for body in seen:
         assert ENVELOPE.decode(body)["version"] == 1
         assert b"lake" not in body
+
+
+def test_no_one_sender_can_crowd_out_what_waits(town: Town, monkeypatch):
+    monkeypatch.setattr(shelf, "MAX_WAITING_OF_ONE", 3)
+    town["ben"]
+    town.provider.hold_everything = True
+    for name in ("ada", "carol"):
+        town[name].send_text(["ben", "dan"] if town["dan"] else [], "with the key")
+        sent = [town[name].send_text(["ben", "dan"], f"{name} {i}") for i in range(5)]
+        for outcome in sent:
+            town.provider.deliver(name, outcome.envelope_id)
+    outcomes = [type(a) for a in town["ben"].sync()]
+    assert outcomes == [Waiting, Waiting, Waiting, Refused, Refused] * 2
+    for sender, envelope_id in list(town.provider.passed):
+        if not town.provider.passed[sender, envelope_id].delivered:
+            town.provider.deliver(sender, envelope_id)
+    assert len(texts(town["ben"].sync())) == 2 + 6
+
+
+def test_a_held_photograph_that_came_before_its_key_keeps_its_file(town: Town):
+    town.publish(1)
+    town["ben"], town["carol"]
+    ada, photo = town["ada"], jpeg(FLOWER, side=64)
+    town.provider.hold_everything = True
+    sent = ada.send_photo(["ben", "carol"], photo)
+    key_ahead = next(key for key in town.provider.passed if key[1] != sent.envelope_id)
+    town.provider.deliver("ada", sent.envelope_id)
+    assert [type(a) for a in town["ben"].sync()] == [Waiting]
+    town.provider.files.clear()  # acknowledged by all: the provider lets go of it
+    town.provider.deliver(*key_ahead)
+    assert [a.picture for a in town.restart("ben").sync()] == [photo]

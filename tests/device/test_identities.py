@@ -8,6 +8,7 @@ from softfall.messaging.identity import Identity, KeySignatureBroken, SignedKey
 from softfall.messaging.session.pins import FingerprintMismatch, IdentityChanged
 
 from .conftest import Town
+from .pictures import FLOWER, jpeg
 
 
 def new_phone(town: Town, name: str) -> Device:
@@ -119,3 +120,18 @@ def test_a_directory_that_swaps_keys_is_caught_by_signatures(town: Town):
     ben.published = eve.published
     with pytest.raises(KeySignatureBroken):
         town["dan"].send_text("ben", "hello")
+
+
+def test_a_groups_key_that_waited_for_a_person_opens_what_came_with_it(town: Town):
+    """The key comes in a message of its own, ahead of a photograph: both wait, and both open."""
+    town.publish(1)
+    ada, ben = town["ada"], town["ben"]
+    town["carol"]
+    ben.send_text("ada", "hello")
+    ada.sync()
+    new, photo = new_phone(town, "ben"), jpeg(FLOWER, side=64)
+    new.send_photo(["ada", "carol"], photo)
+    assert {a.reason for a in ada.sync()} == {"IdentityChanged", "GroupKeyMissing"}
+    ada.trust("ben", new.fingerprint())
+    assert [a.picture for a in ada.sync()] == [photo]
+    assert town.restart("ada").sync() == []

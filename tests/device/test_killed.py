@@ -15,7 +15,7 @@ from tests.provider.process import Served
 
 from .killed_device import KEY
 
-ROUNDS = 10
+ROUNDS = 6
 SEED = 20_210_427
 SCRIPT = Path(__file__).parent / "killed_device.py"
 

@@ -27,7 +27,13 @@ from softfall.device.kit import Kit
 from softfall.device.options import HalfFactory, make_half
 from softfall.device.outcomes import Arrival, Quarantined, Reported, SendOutcome, Shown
 from softfall.device.outgoing import Outgoing
-from softfall.device.records import PROFILE
+from softfall.device.profile import (
+    Profile,
+    make_store,
+    open_store,
+    read_profile,
+    write_profile,
+)
 from softfall.device.store import SealedStore
 from softfall.device.surroundings import REAL, Surroundings
 from softfall.device.timings import Timings
@@ -40,21 +46,7 @@ from softfall.messaging.session.cells import StateDamaged
 from softfall.messaging.session.olm import PREKEY
 from softfall.wire import MalformedMessage
 
-_PROFILE = "profile"
-_STORE = "device.db"
 MAX_WAIT_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """Whose device this is, whom it trusts, and what it shows the provider."""
-
-    account: str
-    provider_url: str
-    authority_pem: str
-    custodian_key: bytes
-    token: str = field(repr=False)
-    registered: int = 0
 
 
 def by_https(profile: Profile) -> Transport:
@@ -135,8 +127,8 @@ class Device:
         lock = keyring.lock_home(home)
         store: SealedStore | None = None
         try:
-            store = _prepared(home, secret, profile, parts)
-            profile = _read_profile(store)
+            store = make_store(home, secret, profile, parts.surroundings)
+            profile = read_profile(store)
             device = cls(lock, store, profile, settings or DeviceSettings(), parts)
             device._register(registration_token)
             return device
@@ -162,9 +154,8 @@ class Device:
         lock = keyring.lock_home(home)
         store: SealedStore | None = None
         try:
-            keys = keyring.open_keyring(home, secret)
-            store = SealedStore(home / _STORE, keys, parts.surroundings.random_bytes)
-            profile = _read_profile(store)
+            store = open_store(home, secret, parts.surroundings)
+            profile = read_profile(store)
             if not profile.registered:
                 raise StateDamaged("this device never finished registering; create it again")
             return cls(lock, store, profile, settings or DeviceSettings(), parts)
@@ -260,6 +251,7 @@ class Device:
             self._kit.pins.accept(account, fingerprint)
             self._kit.olm.forget(account)
             self._kit.megolm.forget_sending_to(account)
+            self._incoming.look_again = True
 
     def close(self) -> None:
         """Let go of the home and the network."""
@@ -285,7 +277,7 @@ class Device:
         self._kit.transport.register(published, self._profile.token, registration_token)
         self._profile = replace(self._profile, registered=1)
         with self._store.transaction():
-            self._store.put(_PROFILE, value=PROFILE.encode(_fields(self._profile)))
+            write_profile(self._store, self._profile)
         self._publish_keys()
 
     def _flush(self) -> None:
@@ -339,44 +331,6 @@ class Device:
         picture = self._incoming.shelf.picture(receipt.envelope_id, receipt.sender)
         finding = Finding(kept["reason"], kept["checked"], picture)
         return arrival_of(receipt, content, kept["members"], finding)
-
-
-def _prepared(home: Path, secret: Secret, profile: Profile, parts: Parts) -> SealedStore:
-    """The store of a device about to register, its keys made (once, however often this is cut)."""
-    random_bytes = parts.surroundings.random_bytes
-    if keyring.has_keyring(home):
-        keys = keyring.open_keyring(home, secret)
-    else:
-        keys = keyring.make_keyring(home, secret, random_bytes)
-    store = SealedStore(home / _STORE, keys, random_bytes)
-    try:
-        with store.transaction():
-            body = store.get(_PROFILE)
-            if body is None:
-                Kit.create_account(store, profile.account)
-            known = profile if body is None else _read_profile(store)
-            if known.registered or known.account != profile.account:
-                raise keyring.HomeNotEmpty(f"{home} holds the device of {known.account} already")
-            # Where an earlier try was cut off, its keys and its token are asked for again.
-            again = replace(profile, token=known.token)
-            store.put(_PROFILE, value=PROFILE.encode(_fields(again)))
-    except BaseException:
-        store.close()
-        raise
-    return store
-
-
-def _read_profile(store: SealedStore) -> Profile:
-    with store.transaction():
-        body = store.get(_PROFILE)
-    if body is None:
-        raise StateDamaged("the device's profile is missing")
-    values: dict[str, Any] = PROFILE.decode(body)
-    return Profile(**values)
-
-
-def _fields(profile: Profile) -> dict[str, Any]:
-    return {name: getattr(profile, name) for name in Profile.__dataclass_fields__}
 
 
 def _names(to: str | Sequence[str]) -> Sequence[str]:

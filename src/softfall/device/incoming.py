@@ -25,17 +25,20 @@ from softfall.device.outcomes import (
     Shown,
     Waiting,
 )
-from softfall.device.shelf import Shelf
+from softfall.device.shelf import Key, Shelf
 from softfall.device.transport import SaidByService
 from softfall.errors import PeerError, SoftfallError, UnavailableError
 from softfall.messaging.envelope import CONTENT, INNER
 from softfall.messaging.franking import CommitmentBroken, Receipt, verify_commitment
 from softfall.messaging.identity import Identity
 from softfall.messaging.session.attachments import AttachmentTampered, unseal
+from softfall.messaging.session.cells import StateDamaged
 from softfall.messaging.session.megolm import GroupKeyMissing
 from softfall.messaging.session.olm import NORMAL, PREKEY, Undecryptable
 from softfall.messaging.session.pins import IdentityChanged
 from softfall.options.contract import Mismatch, ScanSecret
+
+LOOK_UP_MS = 60_000
 
 Delivery = Mapping[str, Any]
 
@@ -70,6 +73,8 @@ class Incoming:
     def __init__(self, kit: Kit) -> None:
         self.kit = kit
         self.shelf = Shelf(kit.store)
+        self.look_again = True  # whether something that waits may open by now
+        self._looked_up_ms: dict[str, float] = {}
 
     def receive(self, delivery: Delivery) -> Arrival | None:
         """Handle one delivery of the mailbox for good; None where there is nothing to tell.
@@ -99,14 +104,13 @@ class Incoming:
     def retry_waiting(self) -> list[Arrival]:
         """What opens now of the messages that were kept sealed."""
         arrivals: list[Arrival] = []
-        for key in self.shelf.waiting_keys():
+        while self.look_again:  # what opens may be the key of another
+            self.look_again = False
             with self.kit.store.transaction():
-                delivery, file = self.shelf.waiting(key)
-                receipt = Receipt.from_values(delivery["receipt"])
-                sender = self.kit.pins.of(receipt.sender)
-                arrival = self.handle(delivery, receipt, sender, file) if sender else None
+                keys = self.shelf.waiting_keys()
+            for key in keys:
+                arrival = self._retry(key)
                 if arrival is not None and not isinstance(arrival, Waiting):
-                    self.shelf.stop_waiting(key)
                     arrivals.append(arrival)
         return arrivals
 
@@ -204,6 +208,18 @@ class Incoming:
             return Finding(f"the submission is not this picture's: {verdict.reason}", TEXT, picture)
         return Finding("", CHECKED, picture)
 
+    def _retry(self, key: Key) -> Arrival | None:
+        with self.kit.store.transaction():
+            delivery, file = self.shelf.waiting(key)
+            receipt = Receipt.from_values(delivery["receipt"])
+            sender = self.kit.pins.of(receipt.sender)
+            if sender is None:
+                raise StateDamaged("a message waits whose sender was never met")
+            arrival = self.handle(delivery, receipt, sender, file)
+            if not isinstance(arrival, Waiting):
+                self.shelf.stop_waiting(key)
+        return arrival
+
     def _decrypt(self, delivery: Delivery, receipt: Receipt, sender: Identity) -> bytes:
         kit, payload = self.kit, delivery["payload"]
         if payload["recipient"] != kit.account:
@@ -213,6 +229,7 @@ class Incoming:
         if payload["kind"] in (PREKEY, NORMAL):
             key = self._by_olm(sender, payload)
             kit.megolm.accept_key(receipt.sender, receipt.conversation, key)
+            self.look_again = True
         return kit.megolm.decrypt(
             receipt.sender, receipt.conversation, delivery["group_body"], receipt.envelope_id
         )
@@ -222,8 +239,15 @@ class Incoming:
             return self.kit.olm.decrypt(sender, payload["kind"], payload["body"])
         except Undecryptable:
             if payload["kind"] == PREKEY:
-                self.kit.look_up(sender.account)  # perhaps the sender has other keys now
+                self._look_up_again(sender.account)
             raise
+
+    def _look_up_again(self, account: str) -> None:
+        """Perhaps the sender has other keys now: IdentityChanged. Junk asks once a minute only."""
+        now_ms = self.kit.surroundings.monotonic_ms()
+        if now_ms - self._looked_up_ms.get(account, -LOOK_UP_MS) >= LOOK_UP_MS:
+            self.kit.look_up(account)
+            self._looked_up_ms[account] = now_ms
 
     def _sender(self, receipt: Receipt) -> Identity | SoftfallError:
         if receipt.sender == self.kit.account:

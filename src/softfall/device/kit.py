@@ -37,11 +37,6 @@ class Kit:
         self.megolm = Megolm(self.store)
         self.pins = Pins(self.store)
 
-    @staticmethod
-    def create_account(store: SealedStore, account: str) -> None:
-        """Make the account's long-term keys, in the caller's transaction."""
-        Olm(store, account).create()
-
     def meet(self, account: str) -> Identity:
         """Another account's pinned identity, looked up and pinned on first use.
 

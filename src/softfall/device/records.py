@@ -1,7 +1,7 @@
 """What a device keeps about itself and its messages, as strict records inside the sealed store."""
 
 from softfall.messaging.envelope import ADDRESS, CONVERSATION, MAX_MEMBERS, RECEIPT
-from softfall.wire import Bytes, Field, ListOf, Message, Nested, Optional, Party, Text, Uint
+from softfall.wire import Bytes, Field, ListOf, Message, Nested, Party, Text, Uint
 
 PROFILE = Message(
     "device profile",
@@ -76,8 +76,7 @@ WAITING = Message(
     Party.DEVICE,
     (
         Field("delivery", Bytes(1, 200_000), "the `delivery`, as it came"),
-        Field("file", Optional(Bytes(0, 67_108_864)), "its encrypted file"),
         Field("reason", Text(160), "what it waits for"),
     ),
-    max_bytes=67_400_000,
+    max_bytes=210_000,
 )

@@ -16,12 +16,14 @@ from softfall.messaging.session.cells import KeyPart
 from softfall.wire import Value
 
 MAX_WAITING = 200
+MAX_WAITING_OF_ONE = 20  # so that no one sender can crowd out the others
 MAX_SENDERS = 1000
 
 _MESSAGES = "messages"
 _PICTURES = "pictures"
 _HANDLED = "handled"
 _WAITING = "waiting"
+_WAITING_FILES = "waiting files"
 _CURSOR = "cursor"
 
 Key = tuple[KeyPart, ...]
@@ -90,34 +92,34 @@ class Shelf:
         return self._store.get(_PICTURES, envelope_id, sender)
 
     def keep_waiting(self, delivery: Mapping[str, Any], file: bytes | None, reason: str) -> bool:
-        """Keep a delivery sealed; False where too many wait already."""
-        if len(self.waiting_keys()) >= MAX_WAITING:
-            return False
+        """Keep a delivery sealed; False where too many wait already, in all or of its sender."""
         receipt = Receipt.from_values(delivery["receipt"])
-        values: dict[str, Value] = {
-            "delivery": DELIVERY.encode(delivery),
-            "file": file,
-            "reason": reason,
-        }
+        senders = [sender for _, sender in self.waiting_keys()]
+        if len(senders) >= MAX_WAITING or senders.count(receipt.sender) >= MAX_WAITING_OF_ONE:
+            return False
+        values: dict[str, Value] = {"delivery": DELIVERY.encode(delivery), "reason": reason}
         key = (receipt.envelope_id, receipt.sender)
         self._store.put(_WAITING, *key, value=WAITING.encode(values))
+        if file is not None:
+            self._store.put(_WAITING_FILES, *key, value=file)
         return True
 
     def waiting_keys(self) -> list[Key]:
-        """Which deliveries wait, oldest first."""
-        with self._store.transaction():
-            return [key for key, _ in self._store.items(_WAITING)]
+        """Which deliveries wait (envelope id, sender), oldest first."""
+        return [key for key, _ in self._store.items(_WAITING)]
 
     def waiting(self, key: Key) -> tuple[dict[str, Any], bytes | None]:
         """A waiting delivery and its encrypted file."""
         body = self._store.get(_WAITING, *key)
         assert body is not None, "keys come from waiting_keys"
         values: dict[str, Any] = WAITING.decode(body)
-        return dict(DELIVERY.decode(values["delivery"])), values["file"]
+        delivery: dict[str, Any] = DELIVERY.decode(values["delivery"])
+        return delivery, self._store.get(_WAITING_FILES, *key)
 
     def stop_waiting(self, key: Key) -> None:
         """It has been handled."""
         self._store.delete(_WAITING, *key)
+        self._store.delete(_WAITING_FILES, *key)
 
     @property
     def cursor(self) -> tuple[int, int]:

@@ -34,7 +34,7 @@ _LENGTH_BYTES = 4
 
 
 class StateUnwritable(OperatorError):
-    """The device's state can't be written: nothing was changed, sent or acknowledged."""
+    """The device's state can't be written; what was not written was not sent or acknowledged."""
 
     remedy = "Make room on the disk and check the folder's owner; then try again."
 

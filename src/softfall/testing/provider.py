@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from softfall.device.device import Profile
 from softfall.device.outcomes import Reported
+from softfall.device.profile import Profile
 from softfall.device.surroundings import REAL
 from softfall.device.transport import (
     AccusedByService,
