@@ -1,16 +1,9 @@
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
-from softfall.compare.report import (
-    ReportUnwritable,
-    check_writable,
-    render,
-    sentences_of,
-    write_whole,
-)
+from softfall.compare.report import render, sentences_of
 from softfall.compare.results import Comparison, Undeclared
 
 from .results_at_will import PICTURES, comparison, option_run
@@ -145,20 +138,3 @@ def test_a_report_of_one_option_is_a_report():
 def test_sentences_are_told_once_each():
     told = sentences_of(("one thing. another thing", "another thing. a third"))
     assert told == ["One thing.", "Another thing.", "A third."]
-
-
-def test_a_file_appears_whole_and_in_the_place_of_the_old_one(tmp_path: Path):
-    path = tmp_path / "new folder" / "report.html"
-    write_whole(path, "first")
-    write_whole(path, "second")
-    assert path.read_text() == "second"
-    assert [each.name for each in path.parent.iterdir()] == ["report.html"]
-
-
-def test_a_place_that_can_not_be_written_is_refused_before_and_after(tmp_path: Path):
-    (tmp_path / "file").write_text("x")
-    for path in (tmp_path, tmp_path / "file" / "report.html"):
-        with pytest.raises(ReportUnwritable):
-            check_writable(path)
-    with pytest.raises(ReportUnwritable):
-        write_whole(tmp_path / "file" / "report.html", "text")

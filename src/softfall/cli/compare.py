@@ -80,7 +80,7 @@ def compare(
 
     from softfall.cli.progress import shown_progress
     from softfall.compare.console import MIN_COLUMNS, print_comparison
-    from softfall.compare.report import check_writable, render, write_whole
+    from softfall.compare.files import check_writable, write_whole
     from softfall.compare.table import make_table
     from softfall.compare.witness import DEFAULT_OPTIONS, Asked
     from softfall.compare.witness import compare as run_comparison
@@ -106,6 +106,8 @@ def compare(
         write_whole(json, comparison.model_dump_json(indent=1) + "\n")
         console.print(f"\neverything as JSON: {json}", highlight=False, soft_wrap=True)
     if html is not None:
+        from softfall.compare.report import render  # draws plots: slow to load
+
         write_whole(html, render(comparison))
         console.print(f"report: {html.resolve()}", highlight=False, soft_wrap=True)
     if not comparison.sound:

@@ -1,14 +1,11 @@
 """The report: one HTML file that stands alone, for people who are no engineers as well.
 
 Guarantees: no request leaves the page (styles and plots stand in it, no script); every sentence
-with a number is made from the run; it is written whole or not at all.
+with a number is made from the run.
 """
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -19,15 +16,8 @@ from softfall.compare.plan import AS_IT_IS, Kind
 from softfall.compare.results import Comparison, OptionRun, View
 from softfall.compare.statistics import Share, upper_bound
 from softfall.compare.table import make_table, percent, size
-from softfall.errors import OperatorError
 
 TEMPLATE: Final = "report.html.jinja"
-
-
-class ReportUnwritable(OperatorError):
-    """A report can't be written where it should go; what was there is as it was."""
-
-    remedy = "Name a file in a folder that you may write to."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,35 +65,6 @@ def render(comparison: Comparison) -> str:
         pictures_sent=sum(turn.picture is not None for turn in comparison.turns),
         texts_sent=sum(turn.kind is Kind.TEXT for turn in comparison.turns),
     )
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it appears whole or not at all. Raises ReportUnwritable."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(part).chmod(0o644)
-            Path(part).replace(path)
-        except OSError:
-            Path(part).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise ReportUnwritable(f"{path} can't be written: {error.strerror}") from None
-
-
-def check_writable(path: Path) -> None:
-    """Find out before a long run whether `write_whole` will be able to. Raises ReportUnwritable."""
-    if path.is_dir():
-        raise ReportUnwritable(f"{path} is a folder")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise ReportUnwritable(f"{path} can't be written: {error.strerror}") from None
 
 
 def capital(text: str) -> str:

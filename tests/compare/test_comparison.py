@@ -1,0 +1,133 @@
+"""The whole comparison on a small list: real processes, real sockets, real encryption."""
+
+from pathlib import Path
+
+import pytest
+
+from softfall.compare import findings
+from softfall.compare.photographs import default_paths
+from softfall.compare.plan import Cheat, Kind
+from softfall.compare.results import Comparison, OptionRun, Outcome
+from softfall.compare.witness import Asked, compare
+
+LIST_SIZE = 2000
+PHOTOGRAPHS = ("chelsea", "coffee", "coins", "rocket", "clock_motion")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(scope="module")
+def made(kept: Path) -> Comparison:
+    places = [path for path in default_paths() if path.stem in PHOTOGRAPHS]
+    asked = Asked(places=places, random_count=LIST_SIZE, keep=kept)
+    return compare(asked, lambda step, done, total: None)
+
+
+def run_of(made: Comparison, name: str) -> OptionRun:
+    return next(run for run in made.options if run.name == name)
+
+
+def test_every_message_is_accounted_for_and_every_byte_declared(made: Comparison):
+    assert made.sound
+    for run in made.options:
+        assert len(run.sent) == len(made.turns)
+        assert run.undeclared == ()
+        assert findings.lost(run).count == 0
+
+
+def test_in_transit_stops_exactly_what_plain_pdq_matches(made: Comparison):
+    run = run_of(made, "in_transit")
+    for sent in findings.sent_of(made, run, Kind.AS_IS, Kind.EDITED, Kind.UNLISTED):
+        row = made.turns[sent.turn].picture
+        assert row is not None
+        matches = made.pictures[row].distance_bits is not None
+        assert (sent.outcome is Outcome.HELD) is matches, made.pictures[row]
+
+
+@pytest.mark.parametrize("option", ["in_transit", "split"])
+def test_listed_pictures_as_they_are_are_all_held(made: Comparison, option: str):
+    share = findings.held(findings.sent_of(made, run_of(made, option), Kind.AS_IS))
+    assert share.count == share.total > 0
+
+
+def test_split_misses_little_of_what_plain_pdq_matches(made: Comparison):
+    recalls = findings.recall_by_edit(made, run_of(made, "split"))
+    kept = findings.recall_overall(recalls, "all").kept
+    assert kept.total > 20
+    assert kept.value is not None
+    assert kept.value >= 0.9
+
+
+@pytest.mark.parametrize("option", ["in_transit", "split"])
+def test_innocent_pictures_and_words_arrive(made: Comparison, option: str):
+    run = run_of(made, option)
+    sent = findings.sent_of(made, run, Kind.UNLISTED, Kind.TEXT)
+    assert len(sent) >= 15
+    assert {each.outcome for each in sent} == {Outcome.SHOWN}
+
+
+@pytest.mark.parametrize("cheat", list(Cheat))
+def test_a_patched_sender_is_caught_by_an_honest_recipient_or_the_provider(
+    made: Comparison, cheat: Cheat
+):
+    sent = findings.sent_of(made, run_of(made, "split"), Kind.CHEAT, cheat=cheat)
+    assert sent
+    assert {each.outcome for each in sent} <= {Outcome.QUARANTINED, Outcome.REFUSED}
+
+
+@pytest.mark.parametrize("option", ["in_transit", "split"])
+def test_a_colluding_pair_is_not_caught(made: Comparison, option: str):
+    sent = findings.sent_of(made, run_of(made, option), Kind.COLLUDING)
+    assert sent
+    assert {each.outcome for each in sent} == {Outcome.SHOWN}
+
+
+def test_the_provider_reads_everything_in_transit_and_nothing_under_split(made: Comparison):
+    files = len({turn.picture for turn in made.turns if turn.picture is not None})
+    texts = sum(turn.kind is Kind.TEXT for turn in made.turns)
+    open_one = findings.readable_of(run_of(made, "in_transit"), "provider")
+    assert (open_one["pictures"], open_one["texts"]) == (files, texts)
+    assert open_one["list_entries"] == made.list_size
+    for role in ("provider", "custodian"):
+        found = findings.readable_of(run_of(made, "split"), role)
+        assert found["searched_bytes"] > 10_000
+        assert (found["pictures"], found["texts"], found["list_entries"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("option", ["in_transit", "split"])
+def test_no_device_receives_an_entry_of_the_list(made: Comparison, option: str):
+    for role in ("sender", "recipient", "patched sender", "colluding recipient"):
+        found = findings.readable_of(run_of(made, option), role)
+        assert found["searched_bytes"] > 0
+        assert found["list_entries"] == 0
+
+
+def test_every_party_is_a_process_of_its_own_with_a_recording(made: Comparison, kept: Path):
+    for name, parties in (("in_transit", 5), ("split", 6)):
+        run = run_of(made, name)
+        assert len(run.memory_bytes) == parties
+        assert all(size_bytes > 10_000_000 for size_bytes in run.memory_bytes.values())
+        assert {each.role for each in run.readable} == set(run.memory_bytes)
+        (folder,) = kept.glob(f"run-*/{name}/views")
+        assert len(list(folder.glob("*.spool"))) == parties
+
+
+def test_what_it_costs_was_measured(made: Comparison):
+    for run in made.options:
+        for role, spent_ms in findings.cpu_by_role(made, run).items():
+            assert spent_ms > 0, (run.name, role)
+        assert (findings.overhead_bytes(made, run, "up", "sender") or 0) > 100
+    split = run_of(made, "split")
+    setup = {each.role: each for each in split.setup}
+    assert setup["provider"].received_bytes > 12 * LIST_SIZE
+    assert setup["device"].received_bytes == 0
+    assert setup["custodian"].seconds > 0
+
+
+def test_the_results_survive_being_written_and_hold_no_hash(made: Comparison):
+    written = made.model_dump_json()
+    assert Comparison.model_validate_json(written) == made
+    assert '"hash"' not in written
