@@ -18,7 +18,6 @@ from softfall.edge.logs import Logger, make_logger
 from softfall.edge.metrics import Metrics
 from softfall.messaging.envelope import REPORT
 from softfall.provider.clock import Clock, system_clock
-from softfall.provider.database import alive
 from softfall.provider.options import OfferedOption, offered
 from softfall.provider.relay import custodian_client
 from softfall.provider.routes import accounts, attachments, messages, reports, service, staff
@@ -61,9 +60,8 @@ def make(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         chosen = option or offered(settings.option)
         client = custodian or (custodian_client(settings) if chosen else None)
-        around = Surroundings(
-            clock, randomness or random.SystemRandom(), client, chosen, logger, metrics
-        )
+        chance = randomness or random.SystemRandom()
+        around = Surroundings(clock, chance, client, chosen, logger, metrics)
         try:
             app.state.service = Service(settings, around, tokens)
             async with app.state.service.running():
@@ -74,20 +72,14 @@ def make(
 
     def health() -> Mapping[str, str | int | bool]:
         running: Service = app.state.service
-        alive(running.db)
-        current = running.epochs.current if running.epochs else None
-        return {"option": settings.option, "epoch": current.epoch if current else 0}
+        return running.health()
 
     app = make_app(
         "provider",
         DESCRIPTION,
         max_body_bytes=JSON_BODY_BYTES,
         requests_per_minute=settings.requests_per_minute,
-        route_body_bytes={
-            "POST /v1/envelopes": settings.max_envelope_bytes,
-            "PUT /v1/attachments/{sha256}": settings.max_attachment_bytes,
-            "POST /v1/reports": REPORT.max_bytes,
-        },
+        route_body_bytes=_body_limits(settings),
         body_seconds=BODY_SECONDS,
         key_of_request=tokens.key_of_request,
         statuses=STATUSES,
@@ -99,3 +91,11 @@ def make(
     for room in (service, accounts, messages, attachments, reports, staff):
         app.include_router(room.router)
     return app
+
+
+def _body_limits(settings: ProviderSettings) -> Mapping[str, int]:
+    return {
+        "POST /v1/envelopes": settings.max_envelope_bytes,
+        "PUT /v1/attachments/{sha256}": settings.max_attachment_bytes,
+        "POST /v1/reports": REPORT.max_bytes,
+    }

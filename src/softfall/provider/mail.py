@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, and_, exists, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, insert, select, update
 
 from softfall.messaging.envelope import MAILBOX, RECEIPT
 from softfall.provider import life
@@ -22,6 +22,33 @@ from softfall.provider.tables import accounts, envelopes, mailboxes, payloads, t
 from softfall.wire import Value
 
 MAX_FETCHED = 100
+
+
+_UNREAD = (
+    select(
+        mailboxes.c.sequence,
+        envelopes.c.row,
+        envelopes.c.group_body,
+        envelopes.c.receipt,
+        payloads.c.kind,
+        payloads.c.body,
+    )
+    .join(envelopes, envelopes.c.row == mailboxes.c.envelope)
+    .join(
+        payloads,
+        and_(
+            payloads.c.envelope == mailboxes.c.envelope,
+            payloads.c.account == mailboxes.c.account,
+        ),
+    )
+    .where(
+        mailboxes.c.account == bindparam("account"),
+        mailboxes.c.sequence > bindparam("after"),
+        mailboxes.c.acked_at_ms.is_(None),
+    )
+    .order_by(mailboxes.c.sequence)
+    .limit(MAX_FETCHED)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,32 +120,7 @@ def empty(tx: Connection, envelope: int, now_ms: int) -> bytes | None:
 def fetch(db: Database, owner: Account, after: int) -> tuple[bytes, int]:
     """A `mailbox` message with what is not acknowledged, past a sequence; and how many it holds."""
     with db.read() as tx:
-        rows = tx.execute(
-            select(
-                mailboxes.c.sequence,
-                envelopes.c.row,
-                envelopes.c.sender,
-                envelopes.c.group_body,
-                envelopes.c.receipt,
-                payloads.c.kind,
-                payloads.c.body,
-            )
-            .join(envelopes, envelopes.c.row == mailboxes.c.envelope)
-            .join(
-                payloads,
-                and_(
-                    payloads.c.envelope == mailboxes.c.envelope,
-                    payloads.c.account == mailboxes.c.account,
-                ),
-            )
-            .where(
-                mailboxes.c.account == owner.row,
-                mailboxes.c.sequence > after,
-                mailboxes.c.acked_at_ms.is_(None),
-            )
-            .order_by(mailboxes.c.sequence)
-            .limit(MAX_FETCHED)
-        ).all()
+        rows = tx.execute(_UNREAD, {"account": owner.row, "after": after}).all()
         members = _members(tx, [row.row for row in rows])
     deliveries: list[Value] = [
         {

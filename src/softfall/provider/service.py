@@ -27,7 +27,7 @@ from softfall.provider.accounts import Account, NotAuthenticated
 from softfall.provider.attachments import AttachmentStore
 from softfall.provider.bell import Bell
 from softfall.provider.clock import Clock, days_ms, seconds_ms
-from softfall.provider.database import Database
+from softfall.provider.database import Database, alive
 from softfall.provider.epochs import Epochs
 from softfall.provider.figures import Figures
 from softfall.provider.intake import FrontDesk, Rules
@@ -161,6 +161,12 @@ class Service:
         """Proof for one account that the custodian could not be reached just now."""
         nonce = secrets.token_bytes(vouchers.NONCE_BYTES)
         return vouchers.issue(self._voucher_key, account.name, nonce, self.clock())
+
+    def health(self) -> dict[str, str | int | bool]:
+        """The option, and the epoch in use (0: none). Raises what a read raises."""
+        alive(self.db)
+        current = self.epochs.current if self.epochs else None
+        return {"option": self.settings.option, "epoch": current.epoch if current else 0}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

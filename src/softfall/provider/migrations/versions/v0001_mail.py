@@ -15,6 +15,7 @@ def upgrade() -> None:
     _make_services()
     _make_envelopes()
     _make_mail()
+    _make_mailboxes()
     _make_reports()
 
 
@@ -145,6 +146,9 @@ def _make_mail() -> None:
         sa.ForeignKeyConstraint(["envelope"], ["envelopes.row"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("envelope", "account"),
     )
+
+
+def _make_mailboxes() -> None:
     op.create_table(
         "mailboxes",
         sa.Column("account", _ROW, nullable=False),
