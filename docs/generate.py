@@ -24,7 +24,7 @@ NOTICE = "<!-- Drawn from the code by docs/generate.py; edit the code instead. -
 def modules() -> Iterator[Any]:
     """Every module of the package, loaded; entry points that run when loaded have none."""
     for info in pkgutil.walk_packages(softfall.__path__, "softfall."):
-        if ".migrations" not in info.name:
+        if "migrations" not in info.name:
             yield importlib.import_module(info.name)
 
 
