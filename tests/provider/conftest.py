@@ -2,6 +2,7 @@
 
 import io
 import logging
+import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,7 +15,9 @@ import pytest
 from softfall.config import ProviderSettings
 from softfall.edge.logs import make_logger
 from softfall.provider.app import make
+from softfall.provider.database import Database
 from softfall.provider.service import Service
+from softfall.store.database import sqlite_url
 
 from .cast import WORDS, App, Clock, Custodian, no_wait, register
 
@@ -67,9 +70,21 @@ class House:
 Open = Callable[..., Any]
 
 
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database as a first start makes it: made once, copied for each test."""
+    path = tmp_path_factory.mktemp("provider") / "provider.db"
+    db = Database(sqlite_url(path))
+    db.truncate_log()
+    db.close()
+    return path
+
+
 @pytest.fixture
-def open_house(tmp_path: Path) -> Open:
+def open_house(tmp_path: Path, new_database: Path) -> Open:
     """Start a provider on this test's folder: `with open_house(option="none") as house`."""
+    (tmp_path / "provider").mkdir(mode=0o700)
+    shutil.copyfile(new_database, tmp_path / "provider" / "provider.db")
 
     @contextmanager
     def opening(

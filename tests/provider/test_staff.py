@@ -54,6 +54,8 @@ def test_a_released_message_arrives_once_and_its_life_says_who_let_it_go(
         assert (answer.status_code, answer.json()) == (200, {"state": "released"})
     assert len(ben.mailbox()) == 1
     assert house.holds() == []
+    figures = house.http.get("/metrics").text
+    assert 'softfall_moves_total{end="released",who="moderator"} 1.0' in figures
     last = house.life(envelope_id)[-1]
     assert (last["start"], last["end"], last["who"]) == ("held", "released", "moderator")
     assert last["why"] == "looked at the evidence"

@@ -58,3 +58,15 @@ def test_an_emptied_log_holds_no_deleted_value(tmp_path: Path) -> None:
         tx.execute(vouchers_used.delete())
     db.truncate_log()
     assert not any(secret in path.read_bytes() for path in kept)
+
+
+def test_a_long_reader_is_not_waited_for(tmp_path: Path) -> None:
+    db = Database(sqlite_url(tmp_path / "provider.db"))
+    with db.read() as reading:
+        reading.execute(text("SELECT * FROM vouchers_used")).all()
+        with db.write() as tx:
+            tx.execute(insert(vouchers_used).values(nonce=bytes(16), used_at_ms=1))
+        db.truncate_log()
+        assert (tmp_path / "provider.db-wal").stat().st_size > 0
+    db.truncate_log()
+    assert (tmp_path / "provider.db-wal").stat().st_size == 0

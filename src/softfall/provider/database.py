@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from softfall.errors import UnavailableError
-from softfall.store.database import open_store
+from softfall.store.database import BUSY_TIMEOUT_MS, open_store
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -57,13 +57,22 @@ class Database:
             yield connection
 
     def truncate_log(self) -> None:
-        """Empty SQLite's write-ahead log, where deleted values would live on for a while."""
+        """Empty SQLite's write-ahead log, where deleted values would live on for a while.
+
+        Gives way to a long reader (a back-up, say): the next call does it.
+        """
         if self.engine.dialect.name != "sqlite":
             return
         with self._writer, self.engine.connect() as connection:
             raw = connection.connection.dbapi_connection
             assert raw is not None
-            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            cursor = raw.cursor()
+            cursor.execute("PRAGMA busy_timeout=0")
+            try:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+                cursor.close()
 
     def close(self) -> None:
         """Let go of every connection."""

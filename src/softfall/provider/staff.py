@@ -55,6 +55,15 @@ class Hold:
     escalated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Where an envelope is now, whether this decision moved it, and whose mailboxes grew."""
+
+    state: State
+    moved: bool
+    grown: tuple[int, ...]
+
+
 def holds(db: Database) -> list[Hold]:
     """What is held now: escalated first, then oldest first; at most `MAX_LISTED`."""
     counted = (
@@ -81,8 +90,8 @@ def decide(
     decision: Literal["release", "block"],
     reason: str,
     now_ms: int,
-) -> tuple[State, tuple[int, ...]]:
-    """Release or block a hold; its state now, and the accounts whose mailboxes grew.
+) -> Decided:
+    """Release or block a hold.
 
     Raises EnvelopeUnknown, EnvelopeAmbiguous, UnknownTransition.
     """
@@ -90,8 +99,9 @@ def decide(
     with db.write() as tx:
         row = _find(tx, envelope_id, sender)
         if row.state == end:
-            return end, ()
-        return end, move(tx, row.row, Decision(end, Actor.MODERATOR, reason), now_ms)
+            return Decided(end, moved=False, grown=())
+        grown = move(tx, row.row, Decision(end, Actor.MODERATOR, reason), now_ms)
+    return Decided(end, moved=True, grown=grown)
 
 
 def life_of(

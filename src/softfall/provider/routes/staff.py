@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from softfall.provider import staff
-from softfall.provider.life import State, UnknownTransition
+from softfall.provider.life import Actor, State, UnknownTransition
 from softfall.provider.routes.access import ALWAYS, EnvelopeId, ServiceNow
 from softfall.provider.routes.access import staff as staff_only
 from softfall.provider.staff import EnvelopeAmbiguous, EnvelopeUnknown, StaffRoutesOff
@@ -95,7 +95,7 @@ def list_holds(service: ServiceNow) -> HoldsReply:
 )
 def decide(envelope_id: EnvelopeId, asked: DecisionAsked, service: ServiceNow) -> DecisionReply:
     """Deciding the same again is harmless; deciding otherwise afterwards is refused."""
-    state, grown = staff.decide(
+    decided = staff.decide(
         service.db,
         bytes.fromhex(envelope_id),
         asked.sender,
@@ -103,8 +103,10 @@ def decide(envelope_id: EnvelopeId, asked: DecisionAsked, service: ServiceNow) -
         asked.reason,
         service.clock(),
     )
-    service.bell.ring(grown)
-    return DecisionReply(state=state)
+    if decided.moved:
+        service.figures.moves.labels(decided.state, Actor.MODERATOR).inc()
+    service.bell.ring(decided.grown)
+    return DecisionReply(state=decided.state)
 
 
 @router.get(
