@@ -66,11 +66,6 @@ class Photograph:
     format: str
     hash: PdqHash | Unhashable
 
-    @property
-    def mime(self) -> str:
-        """As a sender's app would name it."""
-        return f"image/{self.format}"
-
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:

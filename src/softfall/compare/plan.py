@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from softfall.compare.edits import EDITS, tiles
+from softfall.compare.edits import EDITS, TILES_A_SIDE, tiles
 from softfall.compare.known import KnownList, make_list
 from softfall.compare.photographs import Photograph
 from softfall.config import MediaLimits
@@ -20,10 +20,11 @@ from softfall.media.decode import decode
 from softfall.media.pdq import PdqHash, Unhashable, pdq
 
 AS_IT_IS: Final = "as it is"
-MAX_PLANTED: Final = 8
-MAX_EDITED: Final = 8
-MAX_CHEATED: Final = 2
-MAX_COLLUDED: Final = 3
+MAX_PLANTED: Final = 6
+MAX_EDITED: Final = 6
+MAX_UNLISTED: Final = 40
+MAX_CHEATED: Final = 1
+MAX_COLLUDED: Final = 2
 
 LINES: Final = (
     "Hello! Did the two of you get home well?",
@@ -146,7 +147,11 @@ def plan(
     draw = random.Random(seed)  # noqa: S311 - a repeatable draw
     listed = [row for row, picture in enumerate(whole) if picture.listed]
     edited_rows = sorted(draw.sample(listed, min(MAX_EDITED, len(listed))))
-    derived = _derived(photographs, whole, edited_rows, limits, progress)
+    unlisted = [row for row, picture in enumerate(whole) if not picture.listed]
+    quarters = [(row, at) for row in unlisted for at in range(TILES_A_SIDE**2)]
+    wanted = min(len(quarters), max(0, MAX_UNLISTED - len(unlisted)))
+    chosen = sorted(draw.sample(quarters, wanted))
+    derived = _derived(photographs, edited_rows, chosen, limits, progress)
     bits_of = known.distances_bits([hashed for *_, hashed in derived])
     made = [Picture(*each, bits) for each, bits in zip(derived, bits_of, strict=True)]
     pictures = (*whole, *(each for each in made if each.edit in _EDIT_NAMES or not each.listed))
@@ -159,28 +164,25 @@ _Made = tuple[str, str, bytes, str, PdqHash | Unhashable]
 
 def _derived(
     photographs: Sequence[Photograph],
-    whole: Sequence[Picture],
     edited_rows: Sequence[int],
+    quarters: Sequence[tuple[int, int]],
     limits: MediaLimits,
     progress: Progress,
 ) -> list[_Made]:
     """Edited copies of listed photographs, and quarters of unlisted ones, with their hashes."""
-    unlisted = [row for row, picture in enumerate(whole) if not picture.listed]
-    total, made = len(edited_rows) * len(EDITS) + len(unlisted), list[_Made]()
+    total, made = len(edited_rows) * len(EDITS) + len(quarters), list[_Made]()
 
     def add(row: int, edit: str, data: bytes) -> None:
         hashed = pdq(decode(data, limits).pixels)
         made.append((photographs[row].name, edit, data, "jpeg", hashed))
+        progress(len(made), total)
 
-    done = 0
     for row in edited_rows:
         for edit in EDITS:
             add(row, edit.name, edit.apply(photographs[row].pixels))
-            progress(done := done + 1, total)
-    for row in unlisted:
-        for number, data in enumerate(tiles(photographs[row].pixels), start=1):
-            add(row, f"quarter {number}", data)
-        progress(done := done + 1, total)
+    for row, at in quarters:
+        for data in tiles(photographs[row].pixels)[at : at + 1]:
+            add(row, f"quarter {at + 1}", data)
     return made
 
 

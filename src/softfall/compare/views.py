@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from softfall.compare.declared import ERROR, REPLY, REQUEST, Declaration, Declared, Leaf, Nature
+from softfall.compare.declared import ERROR, REPLY, REQUEST, Declared, Leaf, Nature
 from softfall.compare.recorder import SERVER, Exchange
 from softfall.compare.results import FieldSeen, Readable, Undeclared, View
 from softfall.compare.traces import ListedHashes, Needles
@@ -130,24 +130,6 @@ def bytes_by_time(
         up[role] = sum(each.sent_bytes + each.sent_head_bytes for each in within)
         down[role] = sum(each.received_bytes + each.received_head_bytes for each in within)
     return up, down
-
-
-def received_from(recording: Recording, peer: str, declared: Declared, way: str) -> int:
-    """Bytes of bodies that a role received from a peer, one way."""
-    return sum(
-        exchange.received_bytes
-        for exchange in recording.exchanges
-        if _is_from(recording, exchange, peer, declared, way)
-    )
-
-
-def _is_from(
-    recording: Recording, exchange: Exchange, peer: str, declared: Declared, way: str
-) -> bool:
-    if (exchange.side == SERVER) != (way == REQUEST):
-        return False
-    row: Declaration | None = declared.of(recording.party, way, exchange.method, exchange.path)
-    return row is not None and row.peer == peer
 
 
 def _view(role: str, key: tuple[str, str, str], pile: _Pile) -> View:

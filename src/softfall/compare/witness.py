@@ -19,7 +19,7 @@ from typing import Final
 
 from softfall import __version__
 from softfall.compare.casts.cast import Cast, Place, Play, Played
-from softfall.compare.casts.known import make_cast
+from softfall.compare.casts.registry import make_cast
 from softfall.compare.known import KnownList, make_list, read_list
 from softfall.compare.machine import describe_machine, memory_bytes
 from softfall.compare.photographs import (

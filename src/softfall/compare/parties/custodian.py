@@ -43,5 +43,4 @@ def _publish(wire: Wire, settings: CustodianSettings, list_file: Path) -> None:
         public_key=identity.public_key.hex(),
         import_seconds=imported - start,
         publish_seconds=time.perf_counter() - imported,
-        publish_cpu_seconds=time.process_time(),
     )

@@ -1,7 +1,6 @@
 """Serving a party's application under its recorder until the witness is gone."""
 
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ def make_recorder(task: dict[str, Any]) -> Recorder:
 def serve_recorded(
     wire: Wire, app: ASGIApp, recorder: Recorder, files: TlsFiles, *, client_ca: bool = False
 ) -> None:
-    """Serve on a free port; the ready line tells the URL and how long the process has run."""
+    """Serve on a free port; the ready line tells the URL."""
     gone = threading.Event()
 
     def watch() -> None:
@@ -32,7 +31,7 @@ def serve_recorded(
         gone.set()
 
     def tell(url: str) -> None:
-        wire.say(ready=url, cpu_seconds=time.process_time())
+        wire.say(ready=url)
 
     threading.Thread(target=watch, daemon=True, name="witness").start()
     serve(

@@ -23,9 +23,9 @@ from softfall.compare.baselines.in_transit.wire import INBOX, SENT
 from softfall.config import MediaLimits
 from softfall.edge.app import make_app
 from softfall.errors import RefusedError, SoftfallError
+from softfall.lists.choose import build_index
 from softfall.lists.entries import MATCH_RADIUS_BITS
 from softfall.lists.index import HammingIndex, words
-from softfall.lists.multi_index import MultiIndex
 from softfall.media.decode import decode
 from softfall.media.pdq import Unhashable, pdq
 
@@ -96,7 +96,7 @@ class Matcher:
 def make(data_dir: Path, hashes: Sequence[bytes], staff_token: str, limits: MediaLimits) -> FastAPI:
     """The application over one data folder and one list. hashes: 32 bytes each."""
     store = OpenStore(data_dir / "in_transit.db")
-    matcher = Matcher(MultiIndex(words(hashes)), limits)
+    matcher = Matcher(build_index(words(hashes)), limits)
     matcher.index.search(words([bytes(32)]), MATCH_RADIUS_BITS)  # compiles what is not yet
     app = make_app(
         "in_transit",
