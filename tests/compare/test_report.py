@@ -3,7 +3,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from softfall.compare.report import render, sentences_of
+from softfall.compare.report import render, sentences_of, ticked
 from softfall.compare.results import Comparison, Undeclared
 
 from .results_at_will import PICTURES, comparison, option_run
@@ -121,6 +121,11 @@ def test_hostile_names_are_shown_and_do_nothing():
     page = Page(render(made))
     assert not page.named("script")
     assert name in "".join(page.words)
+
+
+def test_names_in_backticks_are_set_as_code_and_nothing_else_is_markup():
+    assert ticked("see `check` & <b>") == "see <code>check</code> &amp; &lt;b&gt;"
+    assert ticked("`<b>`") == "<code>&lt;b&gt;</code>"
 
 
 def test_numbers_of_the_page_are_those_of_the_run():

@@ -4,12 +4,13 @@ Guarantees: no request leaves the page (styles and plots stand in it, no script)
 with a number is made from the run.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from softfall.compare import findings, plots
 from softfall.compare.plan import AS_IT_IS, Kind
@@ -51,7 +52,7 @@ def render(comparison: Comparison) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(size=size, percent=percent, capital=capital)
+    environment.filters.update(size=size, percent=percent, capital=capital, ticked=ticked)
     return environment.get_template(TEMPLATE).render(
         run=comparison,
         groups=make_table(comparison),
@@ -70,6 +71,11 @@ def render(comparison: Comparison) -> str:
 def capital(text: str) -> str:
     """The text with a capital first letter."""
     return text[:1].upper() + text[1:]
+
+
+def ticked(text: str) -> Markup:
+    """The text, escaped, with `names` in backticks set as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
 
 
 def sentences_of(paragraphs: Sequence[str]) -> list[str]:
