@@ -1,5 +1,6 @@
 """The parts of the plaintext search: its finder against an oracle, and what it can look into."""
 
+import base64
 import os
 import subprocess
 import sys
@@ -56,8 +57,6 @@ def test_a_needle_too_short_for_every_alignment_is_refused() -> None:
 
 @pytest.mark.parametrize("skipped", range(3))
 def test_base64_is_found_wherever_in_it_the_octets_begin(skipped: int) -> None:
-    import base64
-
     octets = os.urandom(32)
     told = base64.b64encode(os.urandom(skipped + 30) + octets + os.urandom(7))
     wanted = [needle.body for needle in needles.written("x", "x", octets)]
