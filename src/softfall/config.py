@@ -102,7 +102,7 @@ class CustodianSettings(Section):
     evaluations_per_hour: int = Field(
         500_000,
         gt=0,
-        description="Global quota of OPRF evaluations, whoever asks; 192 a picture by default.",
+        description="Global quota of OPRF evaluations, whoever asks; 256 a picture by default.",
     )
     max_request_bytes: int = Field(64 * 1024, gt=0, description="One relayed question.")
     requests_per_minute: int = Field(6000, gt=0, description="All routes, all callers.")

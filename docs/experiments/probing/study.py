@@ -1,0 +1,244 @@
+"""The study itself: hashes in, one JSON-ready record of figures and the choice out.
+
+Guarantees: each figure in docs/experiments/multi_probe.md is in the record; the choice follows the
+rule in `choose`, not a judgement; the same photographs give the same record.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from rich.progress import track
+
+from probing import false_holds, families, recall
+from probing.census import NEAR_BITS, RADIUS_BITS, Census, census
+from probing.false_holds import NearPairs, far_rate, resampled_photographs
+from probing.families import Family
+from probing.hashes import EditedPairs, Hashes, Indices
+from probing.meetings import held_pairs
+from softfall.compare.edits import EDITS
+from softfall.options.split.parameters import low_frequency_positions
+
+BUDGET: Final = 1e-4  # false holds an innocent picture, at the 95 % bound, with N = LIST_SIZE
+QUESTIONS: Final = 256  # tables times probes: 70 ms on a device, 35 ms at the custodian
+TABLES: Final = 8  # more would take the custodian longer than 30 s for 100,000 entries on two cores
+SEED: Final = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is tried: `k_bits`, `tables`, `probes`, `hits`; how many draws of position sets."""
+
+    k_bits: Sequence[int] = tuple(range(20, 33))
+    tables: Sequence[int] = (6, 8, 10)
+    probes: Sequence[int] = (8, 12, 16, 20, 24, 28, 32, 40, 48, 64)
+    hits: Sequence[int] = (1, 2, 3, 4)
+    draws: int = 40
+    recall_draws: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The hashes that a study is made of, and how many photographs they come from."""
+
+    photographs: int
+    pairs: EditedPairs
+    innocent: Hashes
+    counted: Census
+
+    @classmethod
+    def of(cls, photographs: int, pairs: EditedPairs, innocent: Hashes) -> "Material":
+        """Count the pairs of innocent pictures, and keep the rest."""
+        return cls(photographs, pairs, innocent, census(innocent))
+
+
+def measure(material: Material, plan: Plan) -> list[dict[str, Any]]:
+    """One row for every k, T, P and m of the plan, with low-frequency sets."""
+    rows: list[dict[str, Any]] = []
+    sizes = [(t, k) for t in plan.tables for k in plan.k_bits if t * k <= 256]
+    matches = recall.plain_matches(material.pairs)
+    for tables, k_bits in track(sizes, "tables and bits"):
+        rows += _rows(material, plan, matches, families.low_frequency, tables, k_bits)
+    return rows
+
+
+def compare_families(
+    material: Material, plan: Plan, k_bits: int, tables: int
+) -> list[dict[str, Any]]:
+    """The ways to choose bits, side by side on the photographs that no family learned from."""
+    order = np.random.default_rng(SEED).permutation(material.photographs)
+    training, held_out = np.array_split(order, 2)
+    matches = recall.plain_matches(material.pairs, held_out)
+    learned = families.learned(material.pairs, material.innocent, training)
+    tried: dict[str, Family] = {
+        "random, overlapping": families.overlapping,
+        "random, disjoint": families.disjoint,
+        "low frequency, dealt": families.low_frequency,
+        **learned,
+    }
+    rows = []
+    for name, family in track(tried.items(), "position sets"):
+        for row in _rows(material, plan, matches, family, tables, k_bits):
+            rows.append({"family": name, **row})
+    return rows
+
+
+def _rows(
+    material: Material,
+    plan: Plan,
+    matches: recall.Matches,
+    family: Family,
+    tables: int,
+    k_bits: int,
+) -> Iterable[dict[str, Any]]:
+    most = max(plan.probes)
+    sets = false_holds.draws(family, tables, k_bits, plan.draws, SEED)
+    resampled = resampled_photographs(material.photographs, SEED)
+    near = NearPairs(material.innocent, material.counted, sets, most, resampled)
+    found = [matches.tables_hit(drawn, most) for drawn in sets[: plan.recall_draws]]
+    hard = matches.distance >= recall.HARD_BITS
+    for probes in plan.probes:
+        for hits in plan.hits:
+            far = _far(material, sets[0], probes, hits)
+            rate = near.rate(probes, hits, far)
+            held = np.mean([ranks[:, hits - 1] < probes for ranks in found], axis=0)
+            yield {
+                "k_bits": k_bits,
+                "tables": tables,
+                "probes": probes,
+                "hits": hits,
+                "questions": tables * probes,
+                "recall": float(held.mean()),
+                "recall_hard": float(held[hard].mean()) if hard.any() else None,
+                "near": rate.near,
+                "far": rate.far,
+                "false_holds": rate.near + rate.far,
+                "false_holds_upper": rate.upper,
+                "random_list": false_holds.random_list_rate(k_bits, tables, probes, hits),
+            }
+
+
+def _far(material: Material, positions: Indices, probes: int, hits: int) -> float:
+    tables, k_bits = positions.shape
+    some = material.innocent.margins[:: max(1, len(material.innocent.bits) // 1000)]
+    sizes = false_holds.probe_sizes(some[:, positions[0]], probes)
+    return far_rate(material.counted, NEAR_BITS, sizes, k_bits, tables, hits)
+
+
+def choose(rows: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    """The highest recall within the budget, the questions and the tables; None if none is."""
+    allowed = [
+        row
+        for row in rows
+        if row["tables"] <= TABLES
+        and row["questions"] <= QUESTIONS
+        and row["false_holds_upper"] <= BUDGET
+    ]
+    return max(allowed, key=lambda row: row["recall"], default=None)
+
+
+def published(material: Material, choice: dict[str, Any], seed: str) -> dict[str, Any]:
+    """What the position sets that the product publishes do: recall by edit and by distance."""
+    positions = low_frequency_positions(seed, choice["tables"], choice["k_bits"])
+    sets = np.array(positions)
+    matches = recall.plain_matches(material.pairs)
+    ranks = matches.tables_hit(sets, choice["probes"])
+    held = ranks[:, choice["hits"] - 1] < choice["probes"]
+    edit = material.pairs.edit[matches.rows]
+    source = material.pairs.edited.source[matches.rows]
+    resampled = resampled_photographs(material.photographs, SEED)
+    by_edit = recall.plain_recall(material.pairs)
+    for number, row in enumerate(by_edit):
+        own = edit == number
+        row["recovered"] = float(held[own].mean()) if own.any() else 0.0
+        row["matches"] = int(own.sum())
+        row["end_to_end"] = float(row["plain"]) * float(row["recovered"])
+    by_distance = [
+        {
+            "distance": int(distance),
+            "matches": int((matches.distance == distance).sum()),
+            "recovered": float(held[matches.distance == distance].mean()),
+        }
+        for distance in np.unique(matches.distance)
+    ]
+    near = NearPairs(material.innocent, material.counted, [sets], choice["probes"], resampled)
+    far = _far(material, sets, choice["probes"], choice["hits"])
+    rate = near.rate(choice["probes"], choice["hits"], far)
+    return {
+        "seed": seed,
+        "positions": [list(table) for table in positions],
+        "recall": float(held.mean()),
+        "recall_interval": recall.interval(held, source, resampled),
+        "by_edit": by_edit,
+        "by_distance": by_distance,
+        "false_holds": rate.near + rate.far,
+        "odd_distances": int((recall.distances(material.pairs) % 2).sum()),
+        "matches": len(held),
+        "edits": len(EDITS),
+    }
+
+
+def check(material: Material, choice: dict[str, Any], seed: str) -> list[dict[str, Any]]:
+    """The estimate beside a plain count of all pairs, for the published sets at each `hits`.
+
+    Few hits give many events, so that they test the estimate; the chosen one gives few.
+    """
+    tables, k_bits, probes = choice["tables"], choice["k_bits"], choice["probes"]
+    sets = np.array(low_frequency_positions(seed, tables, k_bits))
+    counted = held_pairs(material.innocent, sets, probes)
+    resampled = resampled_photographs(material.photographs, SEED)
+    near = NearPairs(material.innocent, material.counted, [sets], probes, resampled)
+    rows = []
+    for hits in (2, 3, 4):
+        rate = near.rate(probes, hits, _far(material, sets, probes, hits))
+        scale = 2 * material.counted.total / false_holds.LIST_SIZE
+        rows.append(
+            {
+                "hits": hits,
+                "counted": counted[hits],
+                "estimated": (rate.near + rate.far) * scale,
+                "of_them_near": rate.near * scale,
+            }
+        )
+    return rows
+
+
+def anatomy(material: Material, plan: Plan, choice: dict[str, Any]) -> dict[str, Any]:
+    """What the near part of the choice's rate is made of: how many pairs, how far apart."""
+    sets = false_holds.draws(
+        families.low_frequency, choice["tables"], choice["k_bits"], plan.draws, SEED
+    )
+    hashes, counted = material.innocent, material.counted
+    held = np.zeros(len(counted.query))
+    for drawn in sets:
+        ranks = false_holds.table_hits(
+            hashes.bits[counted.entry], hashes, counted.query, drawn, choice["probes"]
+        )
+        held += ranks[:, choice["hits"] - 1] < choice["probes"]
+    some = np.flatnonzero(held)
+    query, entry = counted.query[some], counted.entry[some]
+    distance = (hashes.bits[query] != hashes.bits[entry]).sum(axis=1)
+    photographs = {
+        tuple(sorted(pair)) for pair in zip(hashes.source[query], hashes.source[entry], strict=True)
+    }
+    middle = np.median(np.repeat(distance, held[some].astype(np.int64))) if len(some) else 0
+    return {
+        "pairs": len(some),
+        "pairs_of_photographs": len(photographs),
+        "median_distance": float(middle),
+    }
+
+
+def count_pairs(counted: Census) -> dict[str, Any]:
+    """The census: pairs at each distance, beside what balanced random hashes would show."""
+    tail = {str(d): int(n) for d, n in enumerate(counted.pairs) if n}
+    expected = {str(d): counted.total * false_holds.balanced_tail(d) for d in range(0, 130, 2)}
+    within = int(counted.pairs[: RADIUS_BITS + 1].sum())
+    return {
+        "pairs": counted.total,
+        "within_radius": within,
+        "odd": int(counted.pairs[1::2].sum()),
+        "at_distance": tail,
+        "balanced_within": expected,
+    }
