@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import ClassVar, Final
 
 import numpy as np
@@ -159,10 +159,7 @@ def _columns(
 
 def _counting(futures: list["Future[bytes]"], total: int) -> Iterator[int]:
     """How many evaluations are done, each time some are."""
-    waiting, finished = set(futures), 0
-    while waiting:
-        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-        finished += len(done)
+    for finished, _ in enumerate(as_completed(futures), start=1):
         yield min(finished * _CHUNK, total)
 
 
