@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from softfall.device.surroundings import REAL
+from softfall.errors import UnavailableError
 from softfall.lists.manifest import Manifest, sign
 from softfall.options.contract import CustodianHalf, ProviderHalf
 from softfall.options.split.custodian import SplitCustodian, derive_secret
@@ -28,8 +29,8 @@ class NoPorts:
     """For halves that reach nobody while they judge."""
 
     def ask(self, receiver: Party, body: bytes) -> bytes:
-        """Nobody is there."""
-        raise NotImplementedError(f"{receiver} is not there")
+        """Nobody is there: always raises UnavailableError."""
+        raise UnavailableError(f"the {receiver.value} is not there")
 
 
 @dataclass(frozen=True)

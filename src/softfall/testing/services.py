@@ -18,9 +18,7 @@ def openapi_descriptions() -> dict[str, dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         init_tls(root / "tls")
-        provider = ProviderSettings(
-            data_dir=root / "provider", tls_dir=root / "tls", staff_token="not-used"
-        )
+        provider = ProviderSettings(data_dir=root / "provider", tls_dir=root / "tls")
         custodian = CustodianSettings(data_dir=root / "custodian", tls_dir=root / "tls")
         return {
             "provider": provider_app.make(provider).openapi(),
