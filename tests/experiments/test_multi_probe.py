@@ -77,7 +77,7 @@ def test_the_published_photographs_are_all_in_the_catalogue(record: Any) -> None
 
 
 def test_few_photographs_choose_nothing(material: experiment.Material) -> None:
-    plan = experiment.Plan((20, 24), (4,), (1, 8), (1, 2), draws=2, recall_draws=1)
+    plan = experiment.Plan(((4, 20), (4, 24)), (1, 8), (1, 2), draws=2, recall_draws=1)
     rows = experiment.measure(material, plan)
     assert len(rows) == 8
     assert experiment.choose(rows) is None
@@ -137,7 +137,7 @@ def test_the_census_counts_every_pair_of_different_photographs() -> None:
     hashes = random_hashes(200, 5)
     distance = (hashes.bits[:, None] != hashes.bits[None]).sum(axis=2)
     foreign = np.triu(hashes.source[:, None] != hashes.source[None])
-    counted = census.census(hashes, near_bits=110)
+    counted = census.census(hashes, kept_bits=110)
     assert (counted.pairs == np.bincount(distance[foreign], minlength=257)).all()
     near = foreign & (distance <= 110)
     assert len(counted.query) == 2 * near.sum() > 0
@@ -148,7 +148,7 @@ def test_the_census_counts_every_pair_of_different_photographs() -> None:
 
 def test_the_far_rate_is_right_for_hashes_of_fair_coins() -> None:
     hashes = random_hashes(2000, 50)
-    counted = census.census(hashes, near_bits=0)
+    counted = census.census(hashes, kept_bits=0)
     sets = families.disjoint(8, 10, np.random.default_rng(1))
     sizes = false_holds.probe_sizes(hashes.margins[:, sets[0]], 6)
     far = false_holds.far_rate(counted, 0, sizes, 10, 8, 2)
@@ -159,8 +159,8 @@ def test_the_far_rate_is_right_for_hashes_of_fair_coins() -> None:
 
 
 def test_nothing_held_is_bounded_by_three_pairs() -> None:
-    assert false_holds._gamma_bound(np.zeros(0)) == pytest.approx(3.0, abs=0.01)
-    one = false_holds._gamma_bound(np.array([1.0]))
+    assert false_holds.gamma_bound(np.zeros(0)) == pytest.approx(3.0, abs=0.01)
+    one = false_holds.gamma_bound(np.array([1.0]))
     assert one == pytest.approx(4.74, abs=0.01)  # the exact Poisson bound for one event
 
 
@@ -175,7 +175,7 @@ def test_the_command_needs_no_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photographs: list[Photograph]
 ) -> None:
     monkeypatch.setattr(multi_probe, "find", lambda folders, everything: photographs)
-    plan = experiment.Plan((20,), (4,), (4,), (2,), draws=1, recall_draws=1)
+    plan = experiment.Plan(((4, 20),), (4,), (2,), draws=1, recall_draws=1)
     monkeypatch.setattr(multi_probe, "Plan", lambda: plan)
     out = tmp_path / "record.json"
     monkeypatch.setattr(sys, "argv", ["multi_probe.py", "--out", str(out), "--crops", "10"])

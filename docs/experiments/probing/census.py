@@ -13,20 +13,22 @@ import numpy.typing as npt
 from probing.hashes import Hashes, Indices
 
 RADIUS_BITS: Final = 31
-NEAR_BITS: Final = 80  # closer pairs are followed one by one, the others by their distance alone
+NEAR_BITS: Final = 80  # closer pairs are followed one by one, under many draws of position sets
+MIDDLE_BITS: Final = 88  # up to here under few draws; pairs beyond go by their distance alone
 
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """pairs: (257,) unordered pairs at each distance. query, entry: (n,) rows of near pairs.
+    """pairs: (257,) unordered pairs at each distance. query, entry: (n,) rows of kept pairs.
 
-    Near pairs stand in both directions, because only the query's side is probed; those within
-    PDQ's own radius are left out of them, as matches, and counted in `pairs`.
+    distance: (n,) bits apart. Kept pairs stand in both directions, because only the query's side is
+    probed; those within PDQ's own radius are left out of them, as matches, and counted in `pairs`.
     """
 
     pairs: Indices
     query: Indices
     entry: Indices
+    distance: Indices
 
     @property
     def total(self) -> int:
@@ -34,17 +36,19 @@ class Census:
         return int(self.pairs.sum())
 
 
-def census(hashes: Hashes, near_bits: int = NEAR_BITS) -> Census:
-    """Count all pairs, and keep those farther than PDQ's radius but within `near_bits`."""
+def census(hashes: Hashes, kept_bits: int = MIDDLE_BITS) -> Census:
+    """Count all pairs, and keep those farther than PDQ's radius but within `kept_bits`."""
     words = np.packbits(hashes.bits, axis=1).view(np.uint64)
-    kept = 1 << 16
+    room = 1 << 17
     while True:
-        pairs, near, found = _scan(words, hashes.source, RADIUS_BITS, near_bits, kept)
-        if found <= kept:
+        pairs, kept, found = _scan(words, hashes.source, RADIUS_BITS, kept_bits, room)
+        if found <= room:
             break
-        kept = found
-    first, second = near[:found].T
-    return Census(pairs, np.concatenate((first, second)), np.concatenate((second, first)))
+        room = found
+    first, second = kept[:found].T
+    query, entry = np.concatenate((first, second)), np.concatenate((second, first))
+    distance = (hashes.bits[query] != hashes.bits[entry]).sum(axis=1)
+    return Census(pairs, query, entry, distance)
 
 
 @numba.njit(cache=False)
@@ -58,10 +62,10 @@ def _ones(word: np.uint64) -> np.uint64:
 
 @numba.njit(cache=False)
 def _scan(
-    words: npt.NDArray[np.uint64], source: Indices, radius: int, near_bits: int, kept: int
+    words: npt.NDArray[np.uint64], source: Indices, radius: int, kept_bits: int, room: int
 ) -> tuple[Indices, Indices, int]:
     pairs = np.zeros(257, np.int64)
-    near = np.empty((kept, 2), np.int64)
+    kept = np.empty((room, 2), np.int64)
     found = 0
     for i in range(len(words)):
         for j in range(i + 1, len(words)):
@@ -71,8 +75,8 @@ def _scan(
             for word in range(4):
                 distance += np.int64(_ones(words[i, word] ^ words[j, word]))
             pairs[distance] += 1
-            if radius < distance <= near_bits:
-                if found < kept:
-                    near[found, 0], near[found, 1] = i, j
+            if radius < distance <= kept_bits:
+                if found < room:
+                    kept[found, 0], kept[found, 1] = i, j
                 found += 1
-    return pairs, near, found
+    return pairs, kept, found

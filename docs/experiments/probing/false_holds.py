@@ -3,8 +3,8 @@
 Guarantees: the rate is the expected number of unrelated entries that hold one innocent picture, so
 the share of pictures held is at most that. Pairs that plain PDQ matches too are not counted here.
 Method: near pairs (`census.NEAR_BITS`) are probed one by one with their true margins, over many
-draws of the position sets; farther ones, where flips are as good as random, by the exact law of the
-flips that fall into each table.
+draws of the position sets, middle ones over few; farther ones, where flips are nearly random, go by
+the exact law of the flips that fall into each table.
 Bounds: the larger of two, photographs resampled (1,000 times) and the gamma bound for a weighted
 sum of Poisson counts, a pair of photographs being one count (Fay and Feuer 1997); where nothing was
 held at all, three pairs of pictures. They hold for photographs like these.
@@ -19,22 +19,25 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import gamma, hypergeom
 
-from probing.census import RADIUS_BITS, Census
+from probing.census import NEAR_BITS, RADIUS_BITS, Census
 from probing.families import Family
 from probing.hashes import Hashes, Indices
 from probing.ordering import NEVER, Ranks, needed_rank, possible_flips
 
 LIST_SIZE: Final = 1_000_000
 RESAMPLES: Final = 1000
+MIDDLE_DRAWS: Final = 3
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """False holds expected of one innocent picture: near and far part, and a 95 % upper bound."""
+    """False holds expected of one innocent picture: the kept pairs' part, the others' part, and a
+    95 % upper bound of the sum.
+    """
 
-    near: float
+    kept: float
     far: float
     upper: float
 
@@ -55,8 +58,8 @@ def table_hits(
     return np.sort(ranks, axis=1)
 
 
-class NearPairs:
-    """The near pairs of a census under one family, k and T: held in which share of the draws."""
+class KeptPairs:
+    """The kept pairs of a census under one family, k and T: held in which share of the draws."""
 
     def __init__(
         self,
@@ -66,30 +69,49 @@ class NearPairs:
         probes: int,
         resampled: Indices,
     ) -> None:
-        self._hits = [
-            table_hits(hashes.bits[counted.entry], hashes, counted.query, drawn, probes)
-            for drawn in sets
-        ]
+        near = counted.distance <= NEAR_BITS
+        self._hits = []
+        rows = []
+        for band, drawn in ((near, sets), (~near, sets[:MIDDLE_DRAWS])):
+            query, entry = counted.query[band], counted.entry[band]
+            original = hashes.bits[entry]
+            self._hits.append([table_hits(original, hashes, query, s, probes) for s in drawn])
+            rows.append(np.stack((hashes.source[query], hashes.source[entry])))
+        self._source = np.concatenate(rows, axis=1)
         self._ordered_pairs = 2 * counted.total
-        one, other = hashes.source[counted.query], hashes.source[counted.entry]
-        self._weight = resampled[:, one] * resampled[:, other]
-        few, many = np.minimum(one, other), np.maximum(one, other)
-        _, self._pair = np.unique(few * len(hashes.bits) + many, return_inverse=True)
+        self._resampled = resampled
+
+    def held(self, probes: int, hits: int) -> Floats:
+        """(kept pairs,) the share of the draws that hold each; near ones first."""
+        shares = [
+            np.mean([ranks[:, hits - 1] < probes for ranks in band], axis=0) for band in self._hits
+        ]
+        return np.concatenate(shares)
 
     def rate(self, probes: int, hits: int, far: float) -> Rate:
         """The rate at N = LIST_SIZE, with its 95 % upper bound."""
-        held = np.mean([ranks[:, hits - 1] < probes for ranks in self._hits], axis=0)
+        held = self.held(probes, hits)
         scale = LIST_SIZE / self._ordered_pairs
-        near = float(held.sum()) * scale
         some = np.flatnonzero(held)
-        resampled = float(np.quantile(self._weight[:, some] @ held[some], 0.95))
-        counts = np.bincount(self._pair[some], weights=held[some])
-        return Rate(near, far, max(resampled, _gamma_bound(counts)) * scale + far)
+        one, other = self._source[:, some]
+        drawn_anew = (self._resampled[:, one] * self._resampled[:, other]) @ held[some]
+        bound = max(float(np.quantile(drawn_anew, 0.95)), gamma_bound(self.counts(held)))
+        return Rate(float(held.sum()) * scale, far, bound * scale + far)
+
+    def counts(self, held: Floats) -> Floats:
+        """What each pair of photographs adds to the sum of `held`, without the zeros."""
+        some = np.flatnonzero(held)
+        few, many = np.sort(self._source[:, some], axis=0)
+        _, pair = np.unique(few * len(self._resampled[0]) + many, return_inverse=True)
+        return np.bincount(pair, weights=held[some]).astype(np.float64)
 
 
-def _gamma_bound(counts: Floats) -> float:
-    """The 95 % upper bound of the sum of weighted Poisson counts; 3 where all are 0."""
-    largest = float(counts.max(initial=0)) or 1.0
+def gamma_bound(counts: Floats, unseen: float = 0.0) -> float:
+    """The 95 % upper bound of the sum of weighted Poisson counts; 3 where all are 0.
+
+    unseen: the least weight that the next, unseen count is given; the largest seen one otherwise.
+    """
+    largest = max(float(counts.max(initial=0)), unseen) or 1.0
     mean, variance = counts.sum() + largest, (counts**2).sum() + largest**2
     return float(gamma.ppf(0.95, mean**2 / variance, scale=variance / mean))
 
@@ -106,15 +128,15 @@ def draws(family: Family, tables: int, k_bits: int, count: int, seed: int) -> li
 
 
 def far_rate(
-    counted: Census, near_bits: int, sizes: tuple[float, ...], k_bits: int, tables: int, hits: int
+    counted: Census, kept_bits: int, sizes: tuple[float, ...], k_bits: int, tables: int, hits: int
 ) -> float:
-    """The rate from pairs beyond `near_bits`, for disjoint sets and flips that fall at random.
+    """The rate from pairs beyond `kept_bits`, for disjoint sets and flips that fall at random.
 
     sizes: how many probes flip 0, 1, 2, ... bits. At a distance of d bits, the flips in one table
     are hypergeometric; each probe meets one of comb(k, size) equally likely patterns.
     """
     distances = np.arange(257)
-    distances = distances[(distances > max(near_bits, RADIUS_BITS)) & (counted.pairs > 0)]
+    distances = distances[(distances > max(kept_bits, RADIUS_BITS)) & (counted.pairs > 0)]
     left: dict[int, Floats] = {0: np.ones(len(distances))}
     for table in range(hits):
         following: dict[int, Floats] = {}

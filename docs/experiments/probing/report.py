@@ -160,11 +160,11 @@ def _check(record: Record) -> str:
             str(row["hits"]),
             f"{row['counted']:,}",
             f"{row['estimated']:,.1f}",
-            f"{row['of_them_near']:,.1f}",
+            f"{row['of_them_kept']:,.1f}",
         ]
         for row in record["check"]
     ]
-    return _table(["hits", "pairs counted", "pairs estimated", "of them near"], rows)
+    return _table(["hits", "pairs counted", "pairs estimated", "of them within 88 bits"], rows)
 
 
 def _anatomy(record: Record) -> str:
@@ -172,7 +172,7 @@ def _anatomy(record: Record) -> str:
     rows = [
         ["pairs of pictures", str(found["pairs"])],
         ["pairs of photographs that they come from", str(found["pairs_of_photographs"])],
-        ["bits apart, the median", f"{found['median_distance']:.0f}"],
+        ["bits apart, the median", str(found["median_distance"])],
     ]
     return _table(["held in some draw of the position sets", "number"], rows)
 
@@ -190,6 +190,7 @@ def _choice(record: Record) -> str:
         ["95 % interval over photographs", f"{_percent(low)} to {_percent(high)}"],
         ["innocent pictures held in 10,000, a million real entries", _rate(choice["false_holds"])],
         ["95 % bound over photographs", _rate(choice["false_holds_upper"])],
+        ["the bound under a harsher guess, see Limits", _rate(record["anatomy"]["harsher_upper"])],
         ["the same with a million random entries", _rate(choice["random_list"])],
     ]
     return _table(["what", "value"], rows)

@@ -12,8 +12,8 @@ import numpy as np
 from rich.progress import track
 
 from probing import false_holds, families, recall
-from probing.census import NEAR_BITS, RADIUS_BITS, Census, census
-from probing.false_holds import NearPairs, far_rate, resampled_photographs
+from probing.census import MIDDLE_BITS, NEAR_BITS, RADIUS_BITS, Census, census
+from probing.false_holds import KeptPairs, far_rate, resampled_photographs
 from probing.families import Family
 from probing.hashes import EditedPairs, Hashes, Indices
 from probing.meetings import held_pairs
@@ -28,13 +28,15 @@ SEED: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is tried: `k_bits`, `tables`, `probes`, `hits`; how many draws of position sets."""
+    """What is tried: (tables, k) sizes, probes, hits; how many draws of position sets."""
 
-    k_bits: Sequence[int] = tuple(range(20, 33))
-    tables: Sequence[int] = (6, 8, 10)
+    sizes: Sequence[tuple[int, int]] = (
+        *((8, k_bits) for k_bits in range(20, 33)),
+        *((tables, k_bits) for tables in (6, 10) for k_bits in range(20, 26)),
+    )
     probes: Sequence[int] = (8, 12, 16, 20, 24, 28, 32, 40, 48, 64)
     hits: Sequence[int] = (1, 2, 3, 4)
-    draws: int = 40
+    draws: int = 32
     recall_draws: int = 4
 
 
@@ -56,9 +58,8 @@ class Material:
 def measure(material: Material, plan: Plan) -> list[dict[str, Any]]:
     """One row for every k, T, P and m of the plan, with low-frequency sets."""
     rows: list[dict[str, Any]] = []
-    sizes = [(t, k) for t in plan.tables for k in plan.k_bits if t * k <= 256]
     matches = recall.plain_matches(material.pairs)
-    for tables, k_bits in track(sizes, "tables and bits"):
+    for tables, k_bits in track(plan.sizes, "tables and bits"):
         rows += _rows(material, plan, matches, families.low_frequency, tables, k_bits)
     return rows
 
@@ -95,7 +96,7 @@ def _rows(
     most = max(plan.probes)
     sets = false_holds.draws(family, tables, k_bits, plan.draws, SEED)
     resampled = resampled_photographs(material.photographs, SEED)
-    near = NearPairs(material.innocent, material.counted, sets, most, resampled)
+    near = KeptPairs(material.innocent, material.counted, sets, most, resampled)
     found = [matches.tables_hit(drawn, most) for drawn in sets[: plan.recall_draws]]
     hard = matches.distance >= recall.HARD_BITS
     for probes in plan.probes:
@@ -111,9 +112,9 @@ def _rows(
                 "questions": tables * probes,
                 "recall": float(held.mean()),
                 "recall_hard": float(held[hard].mean()) if hard.any() else None,
-                "near": rate.near,
+                "kept": rate.kept,
                 "far": rate.far,
-                "false_holds": rate.near + rate.far,
+                "false_holds": rate.kept + rate.far,
                 "false_holds_upper": rate.upper,
                 "random_list": false_holds.random_list_rate(k_bits, tables, probes, hits),
             }
@@ -123,7 +124,7 @@ def _far(material: Material, positions: Indices, probes: int, hits: int) -> floa
     tables, k_bits = positions.shape
     some = material.innocent.margins[:: max(1, len(material.innocent.bits) // 1000)]
     sizes = false_holds.probe_sizes(some[:, positions[0]], probes)
-    return far_rate(material.counted, NEAR_BITS, sizes, k_bits, tables, hits)
+    return far_rate(material.counted, MIDDLE_BITS, sizes, k_bits, tables, hits)
 
 
 def choose(rows: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
@@ -162,7 +163,7 @@ def published(material: Material, choice: dict[str, Any], seed: str) -> dict[str
         }
         for distance in np.unique(matches.distance)
     ]
-    near = NearPairs(material.innocent, material.counted, [sets], choice["probes"], resampled)
+    near = KeptPairs(material.innocent, material.counted, [sets], choice["probes"], resampled)
     far = _far(material, sets, choice["probes"], choice["hits"])
     rate = near.rate(choice["probes"], choice["hits"], far)
     return {
@@ -172,7 +173,7 @@ def published(material: Material, choice: dict[str, Any], seed: str) -> dict[str
         "recall_interval": recall.interval(held, source, resampled),
         "by_edit": by_edit,
         "by_distance": by_distance,
-        "false_holds": rate.near + rate.far,
+        "false_holds": rate.kept + rate.far,
         "odd_distances": int((recall.distances(material.pairs) % 2).sum()),
         "matches": len(held),
         "edits": len(EDITS),
@@ -188,7 +189,7 @@ def check(material: Material, choice: dict[str, Any], seed: str) -> list[dict[st
     sets = np.array(low_frequency_positions(seed, tables, k_bits))
     counted = held_pairs(material.innocent, sets, probes)
     resampled = resampled_photographs(material.photographs, SEED)
-    near = NearPairs(material.innocent, material.counted, [sets], probes, resampled)
+    near = KeptPairs(material.innocent, material.counted, [sets], probes, resampled)
     rows = []
     for hits in (2, 3, 4):
         rate = near.rate(probes, hits, _far(material, sets, probes, hits))
@@ -197,36 +198,31 @@ def check(material: Material, choice: dict[str, Any], seed: str) -> list[dict[st
             {
                 "hits": hits,
                 "counted": counted[hits],
-                "estimated": (rate.near + rate.far) * scale,
-                "of_them_near": rate.near * scale,
+                "estimated": (rate.kept + rate.far) * scale,
+                "of_them_kept": rate.kept * scale,
             }
         )
     return rows
 
 
 def anatomy(material: Material, plan: Plan, choice: dict[str, Any]) -> dict[str, Any]:
-    """What the near part of the choice's rate is made of: how many pairs, how far apart."""
-    sets = false_holds.draws(
-        families.low_frequency, choice["tables"], choice["k_bits"], plan.draws, SEED
-    )
-    hashes, counted = material.innocent, material.counted
-    held = np.zeros(len(counted.query))
-    for drawn in sets:
-        ranks = false_holds.table_hits(
-            hashes.bits[counted.entry], hashes, counted.query, drawn, choice["probes"]
-        )
-        held += ranks[:, choice["hits"] - 1] < choice["probes"]
-    some = np.flatnonzero(held)
-    query, entry = counted.query[some], counted.entry[some]
-    distance = (hashes.bits[query] != hashes.bits[entry]).sum(axis=1)
-    photographs = {
-        tuple(sorted(pair)) for pair in zip(hashes.source[query], hashes.source[entry], strict=True)
-    }
-    middle = np.median(np.repeat(distance, held[some].astype(np.int64))) if len(some) else 0
+    """What the kept part of the choice's rate is made of, and its bound under a harsher guess."""
+    tables, k_bits, probes = choice["tables"], choice["k_bits"], choice["probes"]
+    sets = false_holds.draws(families.low_frequency, tables, k_bits, plan.draws, SEED)
+    resampled = resampled_photographs(material.photographs, SEED)
+    kept = KeptPairs(material.innocent, material.counted, sets, probes, resampled)
+    held = kept.held(probes, choice["hits"])
+    near_first = np.argsort(material.counted.distance > NEAR_BITS, kind="stable")
+    distance = material.counted.distance[near_first]
+    by_distance = np.bincount(distance, weights=held, minlength=257)
+    middle = int(np.searchsorted(by_distance.cumsum(), held.sum() / 2))
+    scale = false_holds.LIST_SIZE / (2 * material.counted.total)
+    harsher = false_holds.gamma_bound(kept.counts(held), unseen=1.0) * scale
     return {
-        "pairs": len(some),
-        "pairs_of_photographs": len(photographs),
-        "median_distance": float(middle),
+        "pairs": int((held > 0).sum()),
+        "pairs_of_photographs": len(kept.counts(held)),
+        "median_distance": middle,
+        "harsher_upper": harsher + choice["far"],
     }
 
 
