@@ -164,7 +164,7 @@ SERVICE = """
 import asyncio, contextlib, sys
 from pathlib import Path
 from softfall.edge.app import make_app
-from softfall.edge.serve import serve
+from softfall.edge.serve import end_process, serve
 from softfall.edge.tls import TlsFiles
 
 @contextlib.asynccontextmanager
@@ -182,6 +182,7 @@ async def slow() -> str:
 
 files = TlsFiles.of(Path(sys.argv[1]), "provider")
 serve(app, "127.0.0.1", 0, files.certificate, files.key)
+end_process()
 """
 
 

@@ -21,9 +21,11 @@ def provider(file: Config = None) -> None:
     Logs go to standard error, one JSON line each, without content. Stopping it at any instant
     loses no message.
     """
+    from softfall.edge.serve import end_process
     from softfall.provider.main import main
 
     main(config.load(file).provider)
+    end_process()
 
 
 @app.command()
@@ -33,5 +35,7 @@ def custodian(file: Config = None) -> None:
     Only a caller that shows the provider's certificate is answered.
     """
     from softfall.custodian.main import main
+    from softfall.edge.serve import end_process
 
     main(config.load(file).custodian)
+    end_process()
