@@ -36,6 +36,8 @@ class Party(Enum):
     DEVICE = "device"
     PROVIDER = "provider"
     CUSTODIAN = "custodian"
+    DEALER = "dealer"
+    ENCLAVE = "enclave"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from .conftest import House, Open
 
 VERDICTS: list[tuple[Verdict, State, HoldKind | None]] = [
     (Clear("c"), State.DELIVERED, None),
-    (Candidate("c", {"entries": [1]}), State.HELD, HoldKind.CANDIDATE),
+    (Candidate("c", {"entries": [1]}, (1,), b"shares"), State.HELD, HoldKind.CANDIDATE),
     (Held("h", {"entries": [1]}), State.HELD, HoldKind.CANDIDATE),
     (Held("h", {"confirmed": True}), State.HELD, HoldKind.CONFIRMED),
     (Held("h", {"confirmed": 1}), State.HELD, HoldKind.CANDIDATE),

@@ -21,7 +21,8 @@ from softfall.wire import Bytes, Field, MalformedMessage, Message, Party, Text, 
 VERSION = 1
 PUBLIC_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
-MAX_PARAMETERS_BYTES = 8192
+MAX_PARAMETERS_BYTES = 6144
+MAX_CONFIRM_KEY_BYTES = 2048
 
 _CONTEXT = b"softfall epoch manifest v1|"
 _MILLISECONDS = Uint(2**48)
@@ -30,12 +31,21 @@ _SIGNED_FIELDS = (
     Field("version", Uint(VERSION), "1"),
     Field("option", Text(32), "which option the epoch is for"),
     Field("epoch", Uint(2**32), "grows with each published version of the list"),
-    Field("public_key", Bytes(PUBLIC_KEY_BYTES, PUBLIC_KEY_BYTES), "the epoch's OPRF key"),
+    Field(
+        "public_key",
+        Bytes(0, PUBLIC_KEY_BYTES),
+        "the epoch's OPRF key, 32 bytes; empty where the option has none",
+    ),
     Field("artefact_sha256", Bytes(32, 32), "SHA-256 of what the provider fetches"),
     Field("entries", Uint(2**32 - 1), "how many entries the list has"),
     Field("published_at_ms", _MILLISECONDS, "the custodian's clock"),
     Field("expires_at_ms", _MILLISECONDS, "the key is destroyed then, or before"),
     Field("parameters", Bytes(0, MAX_PARAMETERS_BYTES), "the option's own, public"),
+    Field(
+        "confirm_key",
+        Bytes(0, MAX_CONFIRM_KEY_BYTES),
+        "the epoch's HPKE key that `confirm` shares are sealed to; empty without `confirm`",
+    ),
 )
 
 _SIGNED = Message("epoch_manifest_signed", Party.DEVICE, _SIGNED_FIELDS, max_bytes=10_000)
@@ -87,6 +97,7 @@ class Manifest:
     published_at_ms: int
     expires_at_ms: int
     parameters: bytes
+    confirm_key: bytes = b""
 
 
 def sign(manifest: Manifest, signer: Signer) -> bytes:

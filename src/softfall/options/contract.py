@@ -100,6 +100,9 @@ class DeviceHalf(Protocol):
     def begin(self, media: PdqHash | Unhashable, secret: ScanSecret) -> Pending:
         """Start on one picture. An unhashable one is submitted so that the provider can't tell."""
 
+    def asks_first(self, submission: Submission) -> bool:
+        """Whether the provider must clear this submission before its message may be sent."""
+
     def check(
         self,
         media: PdqHash | Unhashable,
@@ -124,10 +127,16 @@ class Clear:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Perhaps on the list: goes to `confirm` where the option has it. Never shown to anyone."""
+    """Perhaps on the list: goes to `confirm` before anything is held. Never shown to anyone.
+
+    entries: the entry numbers to confirm, likeliest first. shares: the submission's part for
+    `confirm` (its `confirm_shares` message).
+    """
 
     reason: str
     evidence: Mapping[str, object]
+    entries: tuple[int, ...]
+    shares: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,10 @@ class HonestHalf:
         """As the honest half."""
         return self.half.begin(media, secret)
 
+    def asks_first(self, submission: Submission) -> bool:
+        """As the honest half."""
+        return self.half.asks_first(submission)
+
     def check(
         self, media: Media, secret: ScanSecret, opening: bytes, submission_digest: bytes
     ) -> Honest | Mismatch:

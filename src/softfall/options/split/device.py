@@ -52,6 +52,11 @@ class SplitDevice:
         asked = opening.questions(hash_bits, masks, secret, self.parameters)
         return SplitPending(self, hash_bits, masks, asked)
 
+    def asks_first(self, submission: Submission) -> bool:
+        """Never: the provider judges once the message is under way, and holds its delivery."""
+        del submission
+        return False
+
     def check(
         self,
         media: PdqHash | Unhashable,
