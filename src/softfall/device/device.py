@@ -24,7 +24,7 @@ from softfall.device.https import HttpTransport
 from softfall.device.incoming import Finding, Incoming, arrival_of
 from softfall.device.keyring import Secret
 from softfall.device.kit import Kit
-from softfall.device.options import HalfFactory, make_half
+from softfall.device.options import HalfFactory, HalfPorts, make_half
 from softfall.device.outcomes import Arrival, Quarantined, Reported, SendOutcome, Shown
 from softfall.device.outgoing import Outgoing
 from softfall.device.profile import (
@@ -85,11 +85,12 @@ class Device:
         self._turn = threading.RLock()
         self._check_keys = True
         around = parts.surroundings
+        ports = HalfPorts()
         self._kit = Kit(
             account=profile.account,
             store=store,
             transport=parts.connect(profile),
-            epochs=Epochs(store, profile.custodian_key, parts.make_half),
+            epochs=Epochs(store, profile.custodian_key, parts.make_half, ports),
             surroundings=around,
             settings=settings,
             limits=parts.limits,

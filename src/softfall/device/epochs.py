@@ -7,7 +7,7 @@ under one number is found when they write to each other.
 Refuses: `BadManifest`, `ManifestExpired`, `ManifestRolledBack` (lists/manifest.py).
 """
 
-from softfall.device.options import HalfFactory
+from softfall.device.options import HalfFactory, HalfPorts
 from softfall.lists.manifest import Manifest, ManifestRolledBack, read, verify
 from softfall.messaging.session.cells import Cells
 from softfall.options.contract import DeviceHalf
@@ -21,10 +21,13 @@ _SEEN = "epochs seen"
 class Epochs:
     """The epochs of one device; its custodian's Ed25519 key was pinned when it was made."""
 
-    def __init__(self, cells: Cells, custodian_key: bytes, make_half: HalfFactory) -> None:
+    def __init__(
+        self, cells: Cells, custodian_key: bytes, make_half: HalfFactory, ports: HalfPorts
+    ) -> None:
         self._cells = cells
         self._custodian_key = custodian_key
         self._make_half = make_half
+        self._ports = ports
         self._halves: dict[bytes, DeviceHalf] = {}
 
     @staticmethod
@@ -66,7 +69,7 @@ class Epochs:
     def half(self, body: bytes, manifest: Manifest) -> DeviceHalf:
         """The option's half for a verified manifest."""
         if body not in self._halves:
-            self._halves[body] = self._make_half(manifest)
+            self._halves[body] = self._make_half(manifest, self._ports)
         return self._halves[body]
 
 

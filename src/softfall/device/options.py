@@ -1,6 +1,8 @@
 """Which options this device can serve, as one table: from an epoch's manifest to its half."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from softfall.errors import RefusedError
 from softfall.lists.manifest import Manifest
@@ -9,7 +11,21 @@ from softfall.options.contract import DeviceHalf
 OUTAGE = "outage"
 NONE = "none"
 
-HalfFactory = Callable[[Manifest], DeviceHalf]
+
+@dataclass
+class HalfPorts:
+    """What a half may need of its device besides the epoch's manifest.
+
+    attested: the verified, cached attestation of the enclave that the manifest allows.
+    map_view: the on-device map of the manifest's epoch.
+    None where the device has no such thing; the option's own entry in the table says so by name.
+    """
+
+    attested: Callable[[Manifest], Any] | None = None
+    map_view: Callable[[Manifest], Any] | None = None
+
+
+HalfFactory = Callable[[Manifest, HalfPorts], DeviceHalf]
 
 
 class OptionMissing(RefusedError):
@@ -18,10 +34,11 @@ class OptionMissing(RefusedError):
     remedy = "Update the app; pictures are not sent unmatched by mistake. Text goes as ever."
 
 
-def _split(manifest: Manifest) -> DeviceHalf:
+def _split(manifest: Manifest, ports: HalfPorts) -> DeviceHalf:
     from softfall.options.split.device import SplitDevice
     from softfall.options.split.parameters import SplitParameters
 
+    del ports
     parameters = SplitParameters.decode(manifest.parameters)
     return SplitDevice(manifest.epoch, manifest.public_key, parameters)
 
@@ -29,8 +46,8 @@ def _split(manifest: Manifest) -> DeviceHalf:
 OPTIONS: Mapping[str, HalfFactory] = {"split": _split}
 
 
-def make_half(manifest: Manifest) -> DeviceHalf:
+def make_half(manifest: Manifest, ports: HalfPorts) -> DeviceHalf:
     """The device's half for one epoch. Raises OptionMissing."""
     if manifest.option not in OPTIONS:
         raise OptionMissing(f"the service's option {manifest.option!r} is not one of this device")
-    return OPTIONS[manifest.option](manifest)
+    return OPTIONS[manifest.option](manifest, ports)

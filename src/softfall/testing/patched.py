@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from softfall.device.device import Parts
 from softfall.device.incoming import Finding, Incoming, Opened
-from softfall.device.options import OUTAGE, HalfFactory
+from softfall.device.options import OUTAGE, HalfFactory, HalfPorts
 from softfall.device.outgoing import Outgoing
 from softfall.lists.manifest import Manifest
 from softfall.media.pdq import PdqHash, Unhashable
@@ -173,8 +173,8 @@ def cheating(cheat: Cheat, honest: Parts) -> Parts:
     """
     make: HalfFactory = honest.make_half
 
-    def make_half(manifest: Manifest) -> DeviceHalf:
-        return cheat(make(manifest))
+    def make_half(manifest: Manifest, ports: HalfPorts) -> DeviceHalf:
+        return cheat(make(manifest, ports))
 
     return replace(honest, make_half=make_half)
 

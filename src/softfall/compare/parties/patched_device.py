@@ -14,6 +14,7 @@ from softfall.compare.party import Wire
 from softfall.compare.plan import Cheat
 from softfall.config import MediaLimits
 from softfall.device.device import HONEST, Device, Parts
+from softfall.device.options import HalfPorts
 from softfall.device.outgoing import Outgoing
 from softfall.lists.manifest import Manifest
 from softfall.media.decode import decode
@@ -84,8 +85,8 @@ def play(wire: Wire, task: dict[str, Any]) -> None:
 
 
 def _patched(mode: Mode) -> Parts:
-    def make_half(manifest: Manifest) -> DeviceHalf:
-        half = HONEST.make_half(manifest)
+    def make_half(manifest: Manifest, ports: HalfPorts) -> DeviceHalf:
+        half = HONEST.make_half(manifest, ports)
         mode.old = OldTags(half)
         return _AsTold(half, mode)
 
