@@ -199,3 +199,28 @@ epochs = Table(
     Column("loaded_at_ms", BigInteger, nullable=False),
     Column("replaced_at_ms", BigInteger, nullable=True),
 )
+
+# What `confirm` said about a candidate, by a digest: neither shares nor account. evidence: JSON.
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("decided_at_ms", BigInteger, nullable=False),
+)
+
+# Answers given before sending: they limit an account's answers a day, and keep what was blocked.
+clearances = Table(
+    "clearances",
+    metadata,
+    Column("row", _ROW, primary_key=True, autoincrement=True),
+    Column("account", ForeignKey("accounts.row"), nullable=False),
+    Column("submission_digest", LargeBinary(32), nullable=False),
+    Column("answer", String(16), nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("answered_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("account", "submission_digest"),
+    Index("clearances_by_time", "account", "answered_at_ms"),
+)
