@@ -77,6 +77,9 @@ class ProviderSettings(Section):
     media_per_minute: int = Field(
         120, gt=0, description="One device's limit on media (the delivery-delay oracle)."
     )
+    clearances_per_day: int = Field(
+        100, gt=0, description="Answers before sending (`on_device`) that one account gets a day."
+    )
     receipt_key_days: float = Field(7.0, gt=0, description="How long one receipt key stamps.")
     report_window_days: float = Field(
         90.0, gt=0, description="A receipt older than this can no longer be reported."

@@ -22,6 +22,7 @@ from softfall.device.transport import (
     BadServiceAddress,
     BadServiceReply,
     Claimed,
+    Clearance,
     CustodianAway,
     Published,
     RefusedByService,
@@ -92,6 +93,10 @@ class _Service(_Reply):
     max_envelope_bytes: int
     max_attachment_bytes: int
     server_time_ms: int
+
+
+class _Clearance(_Reply):
+    answer: Clearance
 
 
 class _Report(_Reply):
@@ -175,6 +180,11 @@ class HttpTransport:
     def ask(self, option: str, question: bytes) -> bytes:
         """As the port says."""
         return self._octets("POST", f"/v1/options/{option}/ask", content=question, tries=1)
+
+    def clear(self, option: str, submission: bytes) -> Clearance:
+        """As the port says."""
+        path = f"/v1/options/{option}/clearance"
+        return self._json(_Clearance, "POST", path, content=submission).answer
 
     def put_attachment(self, sha256: bytes, body: bytes) -> None:
         """As the port says."""

@@ -24,10 +24,17 @@ from softfall.device.outcomes import (
     SendOutcome,
 )
 from softfall.device.transport import CustodianAway, SaidByService, Service
-from softfall.errors import InputError, SoftfallError
+from softfall.errors import InputError, RefusedError, SoftfallError
 from softfall.media.pdq import PdqHash, Unhashable
-from softfall.messaging.envelope import CONTENT, ENVELOPE, ENVELOPE_ID_BYTES, INNER, MAX_MEMBERS
-from softfall.messaging.franking import FRANKING_KEY_BYTES, commit
+from softfall.messaging.envelope import (
+    CONTENT,
+    ENVELOPE,
+    ENVELOPE_ID_BYTES,
+    INNER,
+    MAX_MEMBERS,
+    SUBMISSION,
+)
+from softfall.messaging.franking import FRANKING_KEY_BYTES, Committed, commit
 from softfall.messaging.identity import verify_one_time_key
 from softfall.messaging.session.attachments import (
     KEY_BYTES,
@@ -54,6 +61,12 @@ class BadRecipientList(InputError):
     """The recipients are not one to 64 others, each named once."""
 
     remedy = "Name each other member of the conversation once, and not this account."
+
+
+class PictureBlocked(RefusedError):
+    """The picture was confirmed to be on the list before it was sent; nothing left the device."""
+
+    remedy = "There is no way to send it; if this is a mistake, appeal to the service."
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +156,17 @@ class Outgoing:
             around.sleep_seconds(min(pause_seconds, left_seconds))
             pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
 
+    def clear(self, submission: Submission) -> None:
+        """Ask the provider before a candidate is sent. Raises PictureBlocked.
+
+        `later` sends it: then it is judged on its way, like any option's submissions.
+        """
+        values = _values(submission)
+        with self.kit.timings.step("clear_ms"):
+            answer = self.kit.transport.clear(submission.option, SUBMISSION.encode(values))
+        if answer == "blocked":
+            raise PictureBlocked("this picture was not sent: it is on the list of the service")
+
     def open_sessions(self, recipients: Sequence[str]) -> None:
         """A session with each recipient, from verified and pinned keys.
 
@@ -163,12 +187,19 @@ class Outgoing:
         """Commit, encrypt, and lay into the outbox; within the caller's transaction."""
         kit, submitted = self.kit, letter.submitted
         franking_key = kit.surroundings.random_bytes(FRANKING_KEY_BYTES)
+        committed = Committed(
+            kit.account,
+            letter.conversation,
+            letter.content,
+            submitted.opening if submitted else b"",
+            submitted.manifest if submitted else b"",
+        )
         inner = INNER.encode(
             {
                 "content": letter.content,
                 "franking_key": franking_key,
-                "opening": submitted.opening if submitted else b"",
-                "manifest": submitted.manifest if submitted else b"",
+                "opening": committed.opening,
+                "manifest": committed.manifest,
             }
         )
         payloads, group_body = self._encrypt(letter, inner)
@@ -178,8 +209,8 @@ class Outgoing:
             "conversation": letter.conversation,
             "payloads": payloads,
             "group_body": group_body,
-            "commitment": commit(franking_key, kit.account, letter.conversation, letter.content),
-            "submission": _values(submitted),
+            "commitment": commit(franking_key, committed),
+            "submission": _values(submitted.submission) if submitted else None,
             "attachment": letter.attachment,
             "sent_at_ms": kit.surroundings.now_ms(),
         }
@@ -289,6 +320,8 @@ class Outgoing:
                 return _outage(manifest.epoch, voucher)
         with kit.timings.step("finish_ms"):
             submission, opening = pending.finish(reply)
+        if half.asks_first(submission):
+            self.clear(submission)
         return Submitted(submission, opening, body, CHECKED)
 
     def _service(self, fresh: bool) -> Service:
@@ -317,8 +350,5 @@ def _outage(epoch: int, voucher: bytes) -> Submitted:
     return Submitted(Submission(OUTAGE, epoch, voucher), b"", b"", UNCHECKED_OUTAGE)
 
 
-def _values(submitted: Submitted | None) -> dict[str, Value] | None:
-    if submitted is None:
-        return None
-    made = submitted.submission
-    return {"option": made.option, "epoch": made.epoch, "body": made.body}
+def _values(submission: Submission) -> dict[str, Value]:
+    return {"option": submission.option, "epoch": submission.epoch, "body": submission.body}

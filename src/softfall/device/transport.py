@@ -8,7 +8,7 @@ Everything that comes back is unverified here; signatures and commitments are ch
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from softfall.device.outcomes import Reported
 from softfall.errors import InputError, OperatorError, PeerError, RefusedError, UnavailableError
@@ -105,6 +105,9 @@ class Claimed:
     one_time_key: SignedKey
 
 
+Clearance = Literal["cleared", "blocked", "later"]
+
+
 class Transport(Protocol):
     """What a device asks of its provider. Every call may raise ServiceUnreachable or an error that
     the provider names (RequestRejected, AccusedByService, RefusedByService), or BadServiceReply.
@@ -130,6 +133,9 @@ class Transport(Protocol):
 
     def ask(self, option: str, question: bytes) -> bytes:
         """The custodian's answer, relayed. Raises CustodianAway."""
+
+    def clear(self, option: str, submission: bytes) -> Clearance:
+        """Whether a candidate's message may be sent. submission: a `submission` message."""
 
     def put_attachment(self, sha256: bytes, body: bytes) -> None:
         """Upload an encrypted file."""

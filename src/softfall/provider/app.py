@@ -20,7 +20,15 @@ from softfall.messaging.envelope import REPORT
 from softfall.provider.clock import Clock, system_clock
 from softfall.provider.options import OfferedOption, offered
 from softfall.provider.relay import custodian_client
-from softfall.provider.routes import accounts, attachments, messages, reports, service, staff
+from softfall.provider.routes import (
+    accounts,
+    attachments,
+    clearances,
+    messages,
+    reports,
+    service,
+    staff,
+)
 from softfall.provider.service import Service, Surroundings, Tokens
 from softfall.provider.statuses import STATUSES
 
@@ -88,7 +96,7 @@ def make(
         log=logger,
         lifespan=lifespan,
     )
-    for room in (service, accounts, messages, attachments, reports, staff):
+    for room in (service, accounts, messages, clearances, attachments, reports, staff):
         app.include_router(room.router)
     return app
 

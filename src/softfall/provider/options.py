@@ -29,7 +29,7 @@ class OfferedOption:
 
 def _split() -> OfferedOption:
     from softfall.options.split.provider import SplitProvider
-    from softfall.options.split.wire import REPLY, REQUEST
+    from softfall.options.tags.wire import REPLY, REQUEST
 
     return OfferedOption(SplitProvider.name, SplitProvider, REQUEST, REPLY)
 

@@ -26,6 +26,7 @@ from softfall.provider import accounts, vouchers
 from softfall.provider.accounts import Account, NotAuthenticated
 from softfall.provider.attachments import AttachmentStore
 from softfall.provider.bell import Bell
+from softfall.provider.clearances import ClearanceDesk
 from softfall.provider.clock import Clock, days_ms, seconds_ms
 from softfall.provider.database import Database, alive
 from softfall.provider.epochs import Epochs
@@ -145,6 +146,7 @@ class Service:
         self.registration_rate = RateLimit("registrations", REGISTRATIONS_PER_MINUTE)
         self.report_rate = RateLimit("reports", REPORTS_PER_MINUTE)
         self.claim_rate = RateLimit("key claims", CLAIMS_PER_MINUTE)
+        self.clearances: ClearanceDesk | None = None
         self.judge = self._make_judge(around)
         self.desk = self._make_desk()
         self.upkeep = Upkeep(

@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select, update
 from softfall.config import ProviderSettings
 from softfall.edge.logs import Logger, failure
 from softfall.errors import OperatorError
-from softfall.provider import service_keys, vouchers
+from softfall.provider import clearances, service_keys, verdicts, vouchers
 from softfall.provider.attachments import AttachmentStore
 from softfall.provider.bell import Bell
 from softfall.provider.clock import Clock, days_ms, hours_ms
@@ -167,6 +167,8 @@ class Upkeep:
         window_ms = self._limits.report_window_ms
         with self._db.write() as tx:
             vouchers.forget(tx, now_ms)
+            verdicts.forget(tx, now_ms)
+            clearances.forget(tx, now_ms, self._limits.held_retention_ms)
             oldest_ms = now_ms - window_ms - self._limits.receipt_key_ms
             service_keys.forget_receipt_keys(tx, oldest_ms)
             tx.execute(delete(envelopes).where(envelopes.c.emptied_at_ms < now_ms - window_ms))

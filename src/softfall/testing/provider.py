@@ -18,6 +18,7 @@ from softfall.device.surroundings import REAL
 from softfall.device.transport import (
     AccusedByService,
     Claimed,
+    Clearance,
     CustodianAway,
     Published,
     RefusedByService,
@@ -27,12 +28,13 @@ from softfall.device.transport import (
     ServiceUnreachable,
 )
 from softfall.errors import Blame, SoftfallError
-from softfall.messaging.envelope import DELIVERY, MAILBOX, REPORT
+from softfall.messaging.envelope import DELIVERY, MAILBOX, REPORT, SUBMISSION
 from softfall.messaging.franking import Receipt, stamp, verify_opened
 from softfall.messaging.identity import SignedKey, verify_identity, verify_one_time_key
 from softfall.options.contract import (
     Clear,
     CustodianHalf,
+    Held,
     Malformed,
     ProviderHalf,
     Submission,
@@ -114,7 +116,7 @@ class InMemoryProvider:
             raise RequestRejected("a recipient has no account", "UnknownRecipient")
         if outgoing.attachment is not None and outgoing.attachment not in self.files:
             raise RequestRejected("the file was not uploaded", "AttachmentMissing")
-        verdict = self._judge(sender, outgoing.submission)
+        verdict = self.judged(sender, outgoing.submission)
         passed = Passed(outgoing, self._stamped(sender, outgoing), verdict)
         self.passed[key] = passed
         if not self.hold_everything and (verdict is None or isinstance(verdict, Clear)):
@@ -143,7 +145,8 @@ class InMemoryProvider:
         """A receipt that says something else, under the provider's own key: a lying provider."""
         return self._stamp(replace(Receipt.from_values(receipt), **changes)).values()
 
-    def _judge(self, sender: str, submission: Submission | None) -> Verdict | None:
+    def judged(self, sender: str, submission: Submission | None) -> Verdict | None:
+        """The verdict about one submission of an account. Raises as the real routes do."""
         if submission is None:
             return None
         if submission.option == "outage":
@@ -229,6 +232,10 @@ class InMemoryTransport:
     def ask(self, option: str, question: bytes) -> bytes:
         """As the port says."""
         return self._call("ask", lambda: self._ask(option, question))
+
+    def clear(self, option: str, submission: bytes) -> Clearance:
+        """What the provider's own judging says of it."""
+        return self._call("clear", lambda: self._clear(submission))
 
     def put_attachment(self, sha256: bytes, body: bytes) -> None:
         """As the port says."""
@@ -341,6 +348,14 @@ class InMemoryTransport:
             if error.name == "OtherEpoch":
                 raise RefusedByService("another epoch is in use", "WrongEpoch") from None
             raise
+
+    def _clear(self, submission: bytes) -> Clearance:
+        values: dict[str, Any] = SUBMISSION.decode(submission)
+        verdict = self.provider.judged(self.account, Submission(**values))
+        if isinstance(verdict, Clear):
+            return "cleared"
+        confirmed = isinstance(verdict, Held) and verdict.evidence.get("confirmed") is True
+        return "blocked" if confirmed else "later"
 
     def _report(self, body: bytes) -> Reported:
         provider, values = self.provider, dict[str, Any](REPORT.decode(body))

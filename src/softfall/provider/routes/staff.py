@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from softfall.provider import staff
+from softfall.provider import clearances, staff
 from softfall.provider.life import Actor, State, UnknownTransition
 from softfall.provider.routes.access import ALWAYS, EnvelopeId, ServiceNow
 from softfall.provider.routes.access import staff as staff_only
@@ -36,6 +36,20 @@ class HoldsReply(BaseModel):
     """What is held now, what goes to a lead first."""
 
     holds: list[HoldReply]
+
+
+class BlockedPicture(BaseModel):
+    """One picture that was confirmed before it was sent."""
+
+    sender: str
+    evidence: dict[str, Any]
+    blocked_at_ms: int
+
+
+class BlockedReply(BaseModel):
+    """What was blocked, the newest first."""
+
+    blocked: list[BlockedPicture]
 
 
 class DecisionAsked(BaseModel):
@@ -107,6 +121,23 @@ def decide(envelope_id: EnvelopeId, asked: DecisionAsked, service: ServiceNow) -
         service.figures.moves.labels(decided.state, Actor.MODERATOR).inc()
     service.bell.ring(decided.grown)
     return DecisionReply(state=decided.state)
+
+
+@router.get(
+    "/v1/staff/blocked",
+    summary="What was blocked before it was sent",
+    responses=may_raise(*ALWAYS, StaffRoutesOff),
+)
+def list_blocked(service: ServiceNow) -> BlockedReply:
+    """Confirmed pictures that never left a device (`on_device`); the newest first."""
+    return BlockedReply(
+        blocked=[
+            BlockedPicture(
+                sender=each.sender, evidence=dict(each.evidence), blocked_at_ms=each.blocked_at_ms
+            )
+            for each in clearances.blocked(service.db)
+        ]
+    )
 
 
 @router.get(
