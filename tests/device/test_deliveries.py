@@ -10,7 +10,7 @@ from softfall.device.device import Device
 from softfall.device.outcomes import Quarantined, Refused, Shown, Waiting
 from softfall.device.transport import BadServiceReply
 from softfall.messaging.envelope import CONTENT, DELIVERY, INNER, MAILBOX
-from softfall.messaging.franking import Receipt, commit, key_commitment
+from softfall.messaging.franking import Committed, Receipt, commit, key_commitment
 
 from .conftest import Town
 from .pictures import FLOWER, jpeg
@@ -173,7 +173,10 @@ def test_a_patched_sender_s_well_committed_nonsense_has_a_named_outcome(
     )
     facts = {**facts, "sender": "ada", "envelope_id": envelope_id}
     conversation = facts.setdefault("conversation", "c")
-    facts["commitment"] = commit(inner["franking_key"], "ada", conversation, content)
+    facts["commitment"] = commit(
+        inner["franking_key"],
+        Committed("ada", conversation, content, inner["opening"], inner["manifest"]),
+    )
     arrivals = arrive(met, INNER.encode({**inner, "content": content}), **facts)
     assert all(isinstance(arrival, (Shown, Quarantined)) for arrival in arrivals)
     for arrival in arrivals:

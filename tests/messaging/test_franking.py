@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from softfall.messaging.envelope import CONTENT, RECEIPT
 from softfall.messaging.franking import (
     CommitmentBroken,
+    Committed,
     OpeningMismatch,
     Receipt,
     ReceiptForged,
@@ -25,6 +26,7 @@ from softfall.wire import MalformedMessage
 FRANKING_KEY = bytes(range(32))
 PROVIDER_KEY = bytes(range(100, 132))
 KEYS = {7: PROVIDER_KEY}
+OPENING, MANIFEST = b"an option's opening", b"an epoch's manifest"
 PICTURE = b"the bytes of a harmless photograph"
 ENVELOPE_ID = bytes(range(16))
 
@@ -52,7 +54,7 @@ def receipt(body, **changes):
         "envelope_id": ENVELOPE_ID,
         "sender": "ada",
         "conversation": "lake",
-        "commitment": commit(FRANKING_KEY, "ada", "lake", body),
+        "commitment": commit(FRANKING_KEY, Committed("ada", "lake", body, OPENING, MANIFEST)),
         "submission_digest": None,
         "option": "",
         "epoch": 0,
@@ -70,7 +72,8 @@ def opened(body=None, stamped=None, **changes):
         "franking_key": FRANKING_KEY,
         "receipt": stamped.values(),
         "picture": None,
-        "opening": None,
+        "opening": OPENING,
+        "manifest": MANIFEST,
         **changes,
     }
 
@@ -163,44 +166,72 @@ def test_a_picture_with_a_text_message_is_rejected():
         verify_opened(opened(picture=PICTURE), KEYS)
 
 
-def test_another_file_than_the_stamped_one_is_rejected():
+@pytest.mark.parametrize("part", ["opening", "manifest"])
+@given(junk=st.binary(max_size=40))
+@settings(max_examples=30)
+def test_another_opening_or_manifest_than_the_sender_s_is_rejected(part, junk):
+    body = content(picture=PICTURE)
+    honest = opened(body)
+    if junk == honest[part]:
+        verify_opened(honest, KEYS)
+        return
+    with pytest.raises(CommitmentBroken):
+        verify_opened({**honest, part: junk}, KEYS)
+
+
+def test_an_opening_can_not_be_left_out():
+    with pytest.raises(CommitmentBroken):
+        verify_opened({**opened(), "opening": b"", "manifest": b""}, KEYS)
+
+
+def test_what_a_sender_committed_to_is_told_even_where_it_contradicts_the_receipt():
     body = content(picture=PICTURE)
     stamped = receipt(body, attachment=hashlib.sha256(b"other file").digest())
-    with pytest.raises(OpeningMismatch):
-        verify_opened(opened(body, stamped, picture=PICTURE), KEYS)
+    told = verify_opened(opened(body, stamped, picture=PICTURE), KEYS)
+    assert told.attachment["ciphertext_sha256"] != told.receipt.attachment
+
+
+X = Committed("ada", "lake", b"x")
+PARTS = st.builds(
+    Committed,
+    st.text(max_size=8),
+    st.text(max_size=8),
+    st.binary(max_size=8),
+    st.binary(max_size=8),
+    st.binary(max_size=8),
+)
 
 
 @pytest.mark.parametrize("key", [b"", bytes(31), bytes(33), bytes(64)])
 def test_a_franking_key_of_another_length_commits_to_nothing(key):
     with pytest.raises(CommitmentBroken):
-        commit(key, "ada", "lake", b"x")
+        commit(key, X)
 
 
 def test_a_padded_key_does_not_open_the_commitment():
     # HMAC itself pads: HMAC(k) == HMAC(k + zero bytes). A fixed length closes that door.
-    made = commit(FRANKING_KEY, "ada", "lake", b"x")
+    made = commit(FRANKING_KEY, X)
     with pytest.raises(CommitmentBroken):
-        verify_commitment(made, FRANKING_KEY + b"\0", "ada", "lake", b"x")
+        verify_commitment(made, FRANKING_KEY + b"\0", X)
 
 
 @settings(max_examples=60)
-@given(st.text(max_size=8), st.text(max_size=8), st.binary(max_size=8), st.data())
-def test_no_two_ways_to_split_the_parts_share_a_commitment(sender, conversation, body, data):
-    other = data.draw(st.tuples(st.text(max_size=8), st.text(max_size=8), st.binary(max_size=8)))
-    same = commit(FRANKING_KEY, sender, conversation, body) == commit(FRANKING_KEY, *other)
-    assert same == (other == (sender, conversation, body))
+@given(PARTS, PARTS)
+def test_no_two_ways_to_split_the_parts_share_a_commitment(one, other):
+    same = commit(FRANKING_KEY, one) == commit(FRANKING_KEY, other)
+    assert same == (one == other)
 
 
 @settings(max_examples=60)
 @given(st.integers(0, 255), st.integers(0, 31), st.binary(min_size=32, max_size=32))
 def test_a_flipped_commitment_never_opens(flip, place, key):
-    made = bytearray(commit(key, "ada", "lake", b"x"))
+    made = bytearray(commit(key, X))
     made[place] ^= flip
     if flip:
         with pytest.raises(CommitmentBroken):
-            verify_commitment(bytes(made), key, "ada", "lake", b"x")
+            verify_commitment(bytes(made), key, X)
     else:
-        verify_commitment(bytes(made), key, "ada", "lake", b"x")
+        verify_commitment(bytes(made), key, X)
 
 
 @settings(max_examples=60)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from softfall.messaging.envelope import CONTENT, REPORT
-from softfall.messaging.franking import commit, key_commitment
+from softfall.messaging.franking import Committed, commit, key_commitment
 from softfall.provider.reports import ReportDesk
 from softfall.provider.tables import reported_messages, reports
 
@@ -49,7 +49,7 @@ class Talk:
                 "sent_at_ms": self.house.clock(),
             }
         )
-        commitment = commit(key, "ada", "a conversation", content)
+        commitment = commit(key, Committed("ada", "a conversation", content))
         about = {"envelope_id": envelope_id, "commitment": commitment}
         with_file = changes.pop("with_file", picture is not None)
         word = changes.pop("word", b"free")
@@ -65,7 +65,8 @@ class Talk:
             "franking_key": key,
             "receipt": delivered.get(envelope_id),
             "picture": picture,
-            "opening": None,
+            "opening": b"",
+            "manifest": b"",
         }
 
 

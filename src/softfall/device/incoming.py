@@ -29,7 +29,7 @@ from softfall.device.shelf import Key, Shelf
 from softfall.device.transport import SaidByService
 from softfall.errors import PeerError, SoftfallError, UnavailableError
 from softfall.messaging.envelope import CONTENT, INNER
-from softfall.messaging.franking import CommitmentBroken, Receipt, verify_commitment
+from softfall.messaging.franking import CommitmentBroken, Committed, Receipt, verify_commitment
 from softfall.messaging.identity import Identity
 from softfall.messaging.session.attachments import AttachmentTampered, unseal
 from softfall.messaging.session.cells import StateDamaged
@@ -152,9 +152,13 @@ class Incoming:
             verify_commitment(
                 receipt.commitment,
                 inner["franking_key"],
-                receipt.sender,
-                receipt.conversation,
-                inner["content"],
+                Committed(
+                    receipt.sender,
+                    receipt.conversation,
+                    inner["content"],
+                    inner["opening"],
+                    inner["manifest"],
+                ),
             )
             content: dict[str, Any] = CONTENT.decode(inner["content"])
             if content["envelope_id"] != receipt.envelope_id:

@@ -41,10 +41,11 @@ RECEIVED = Message(
         Field("content", Bytes(1, 20_000), "as committed to"),
         Field("franking_key", Bytes(32, 32), "opens the commitment"),
         Field("opening", Bytes(0, 32_768), "the option's opening"),
+        Field("manifest", Bytes(0, 10_240), "the epoch's manifest, as the sender committed to it"),
         Field("receipt", Nested(RECEIPT), "as delivered"),
         Field("members", ListOf(ADDRESS, 1, MAX_MEMBERS + 1), "as the provider told"),
     ),
-    max_bytes=80_000,
+    max_bytes=90_000,
 )
 
 SENDERS = Message(

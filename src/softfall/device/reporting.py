@@ -1,8 +1,9 @@
 """Reporting: chosen messages are opened to the provider, in the order given, and no others.
 
 Guarantees: each carries its receipt and the key that opens its commitment, so the provider proves
-it without decrypting; pictures are uploaded by the reporter, checked by digest there. Where the
-submission did not fit the picture, the option's opening goes along as evidence.
+it without decrypting; pictures are uploaded by the reporter, checked by digest there. The option's
+opening and the epoch's manifest go along, as the sender committed to them: with them the provider
+proves a submission that is not the picture's.
 Refuses: messages that this device does not have (`UnknownMessage`).
 """
 
@@ -42,7 +43,8 @@ def _opened(shelf: Shelf, ref: MessageRef) -> dict[str, Value]:
         "franking_key": kept["franking_key"],
         "receipt": kept["receipt"],
         "picture": shelf.picture(envelope_id, sender),
-        "opening": kept["opening"] if kept["reason"] and kept["opening"] else None,
+        "opening": kept["opening"],
+        "manifest": kept["manifest"],
     }
 
 

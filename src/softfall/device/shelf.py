@@ -71,6 +71,7 @@ class Shelf:
             "content": inner["content"],
             "franking_key": inner["franking_key"],
             "opening": inner["opening"],
+            "manifest": inner["manifest"],
             "receipt": receipt.values(),
             "members": list(members),
         }

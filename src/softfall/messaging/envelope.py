@@ -162,7 +162,8 @@ OPENED = Message(
         Field("franking_key", Bytes(32, 32), "opens the commitment"),
         Field("receipt", Nested(RECEIPT), "as delivered"),
         Field("picture", Optional(Bytes(1, 33_554_432)), "the reported picture's plaintext bytes"),
-        Field("opening", Optional(Bytes(0, 32_768)), "the option's opening, where it proves a lie"),
+        Field("opening", Bytes(0, 32_768), "the option's opening, as committed to; empty for text"),
+        Field("manifest", Bytes(0, 10_240), "the epoch's manifest, as committed to"),
     ),
     max_bytes=34_000_000,
 )

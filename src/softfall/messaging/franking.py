@@ -1,12 +1,13 @@
 """Franking: the sender binds itself to the plaintext, the provider stamps what passed, a report
 opens one message and no other. Both sides use this module; it encrypts and decrypts nothing.
 
-Guarantees: a commitment opens to one sender, one conversation and one content, byte for byte
-(HMAC-SHA256 under a fresh 32-byte key is collision resistant); a receipt can't be made or altered
-without the provider's key; every compare takes the same time whatever the values.
+Guarantees: a commitment opens to one sender, one conversation, one content, one opening of the
+option and one manifest of its epoch, byte for byte (HMAC-SHA256 under a fresh 32-byte key is
+collision resistant), so nobody can lay another opening at a sender's door; a receipt can't be made
+or altered without the provider's key; every compare takes the same time whatever the values.
 Refuses: a broken commitment, a receipt of no key of ours, a reported message whose parts do not
 belong together. Whether a receipt is too old, was reported before, or belongs to this reporter is
-the provider's to say, from its own records.
+the provider's to say, from its own records; so is what a committed content proves of its sender.
 Source: message franking, Grubbs, Lu, Ristenpart 2017 (committing encryption); Dodis, Grubbs,
 Ristenpart, Woodage 2018 (why each attachment needs its own digest and key commitment).
 """
@@ -14,7 +15,7 @@ Ristenpart, Woodage 2018 (why each attachment needs its own digest and key commi
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from softfall.errors import PeerError
@@ -24,7 +25,7 @@ from softfall.wire import Value
 FRANKING_KEY_BYTES = 32
 RECEIPT_KEY_BYTES = 32
 
-_COMMITMENT = b"softfall franking commitment v1"
+_COMMITMENT = b"softfall franking commitment v2"
 _RECEIPT = b"softfall receipt v1"
 _KEY_COMMITMENT = b"softfall attachment key v1|"
 
@@ -75,34 +76,52 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Committed:
+    """What one commitment binds its sender to.
+
+    content: the exact bytes of the `content` message (they hold envelope id and digests).
+    opening, manifest: the option's, as inside the ciphertext; empty for text.
+    """
+
+    sender: str
+    conversation: str
+    content: bytes = field(repr=False)
+    opening: bytes = field(repr=False, default=b"")
+    manifest: bytes = field(repr=False, default=b"")
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
-    """One message of a report whose every part was proved: who said what, as stamped."""
+    """One message of a report, proved: who said what, as stamped and as committed to.
+
+    attachment: the fields of the committed `attachment`, whose parts may still contradict each
+    other or the receipt: then it is the sender who lied. picture: its plaintext bytes, by digest.
+    """
 
     receipt: Receipt
     text: str
-    picture: bytes | None
-    plaintext_sha256: bytes | None
-    attachment_key: bytes | None
-    opening: bytes | None
+    attachment: Mapping[str, Any] | None = field(repr=False)
+    picture: bytes | None = field(repr=False)
+    opening: bytes = field(repr=False)
+    manifest: bytes = field(repr=False)
 
 
-def commit(franking_key: bytes, sender: str, conversation: str, content: bytes) -> bytes:
+def commit(franking_key: bytes, committed: Committed) -> bytes:
     """The 32-byte commitment that travels outside the ciphertext.
 
     franking_key: 32 fresh random bytes, used once, sent inside the ciphertext.
-    content: the exact bytes of the `content` message (they hold envelope id and digests).
     """
     if len(franking_key) != FRANKING_KEY_BYTES:
         # HMAC pads short keys and hashes long ones: only a fixed length commits to the key.
         raise CommitmentBroken(f"a franking key has {FRANKING_KEY_BYTES} bytes")
-    return _mac(franking_key, _COMMITMENT, (sender, conversation, content))
+    told = committed
+    parts = (told.sender, told.conversation, told.content, told.opening, told.manifest)
+    return _mac(franking_key, _COMMITMENT, parts)
 
 
-def verify_commitment(
-    commitment: bytes, franking_key: bytes, sender: str, conversation: str, content: bytes
-) -> None:
+def verify_commitment(commitment: bytes, franking_key: bytes, committed: Committed) -> None:
     """Pass only if `commitment` opens to exactly this. Raises CommitmentBroken."""
-    if not hmac.compare_digest(commitment, commit(franking_key, sender, conversation, content)):
+    if not hmac.compare_digest(commitment, commit(franking_key, committed)):
         raise CommitmentBroken("the commitment does not open to this sender and content")
 
 
@@ -125,7 +144,7 @@ def verify_receipt(keys: Mapping[int, bytes], receipt: Receipt) -> None:
 
 
 def verify_opened(opened: Mapping[str, Value], keys: Mapping[int, bytes]) -> Opened:
-    """Prove one message of a report: receipt, commitment, envelope id, digests of the picture.
+    """Prove one message of a report: receipt, commitment, envelope id, the picture's digest.
 
     opened: the fields of an `opened` message, as `REPORT.decode` gives them.
     keys: the provider's receipt keys by id, retired ones included while reports may use them.
@@ -137,39 +156,31 @@ def verify_opened(opened: Mapping[str, Value], keys: Mapping[int, bytes]) -> Ope
     verify_commitment(
         receipt.commitment,
         values["franking_key"],
-        receipt.sender,
-        receipt.conversation,
-        values["content"],
+        Committed(
+            receipt.sender,
+            receipt.conversation,
+            values["content"],
+            values["opening"],
+            values["manifest"],
+        ),
     )
     content: dict[str, Any] = CONTENT.decode(values["content"])
     if content["envelope_id"] != receipt.envelope_id:
         raise OpeningMismatch("the content names another envelope than its receipt")
-    attachment = content["attachment"]
-    picture = values["picture"]
-    _check_picture(receipt, attachment, picture)
+    attachment, picture = content["attachment"], values["picture"]
+    if picture is not None:
+        if attachment is None:
+            raise OpeningMismatch("a picture was handed over with a message that has none")
+        if hashlib.sha256(picture).digest() != attachment["plaintext_sha256"]:
+            raise OpeningMismatch("the picture is not the one that was sent")
     return Opened(
         receipt=receipt,
         text=content["text"],
+        attachment=attachment,
         picture=picture,
-        plaintext_sha256=attachment["plaintext_sha256"] if attachment else None,
-        attachment_key=attachment["key"] if attachment else None,
         opening=values["opening"],
+        manifest=values["manifest"],
     )
-
-
-def _check_picture(
-    receipt: Receipt, attachment: Mapping[str, Any] | None, picture: bytes | None
-) -> None:
-    if attachment is None:
-        if picture is not None:
-            raise OpeningMismatch("a picture was handed over with a message that has none")
-        return
-    if receipt.attachment not in (None, attachment["ciphertext_sha256"]):
-        raise OpeningMismatch("the content names another file than its receipt")
-    if attachment["key_commitment"] != key_commitment(attachment["key"]):
-        raise OpeningMismatch("the file's key is not the one committed to")
-    if picture is not None and hashlib.sha256(picture).digest() != attachment["plaintext_sha256"]:
-        raise OpeningMismatch("the picture is not the one that was sent")
 
 
 def _receipt_mac(key: bytes, receipt: Receipt) -> bytes:

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, exists, insert, select
 
 from softfall.errors import InputError, PeerError, RefusedError
 from softfall.messaging.envelope import RECEIPT, REPORT, REPORT_REASONS
-from softfall.messaging.franking import Opened, verify_opened
+from softfall.messaging.franking import Opened, key_commitment, verify_opened
 from softfall.provider.accounts import Account
 from softfall.provider.database import Database
 from softfall.provider.files import Files
@@ -67,6 +67,8 @@ class Lie(StrEnum):
 
     PICTURE_HIDDEN = "a picture was sent without telling the provider"
     NOTHING_SUBMITTED_FOR = "a submission was made for a message without a picture"
+    ANOTHER_FILE = "another file was named inside than outside"
+    ANOTHER_KEY = "the file's key is not the one committed to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +191,21 @@ def _filed(tx: Connection, reporter: Account, digest: bytes) -> Filed | None:
 
 def _prove(message: Mapping[str, Any], keys: Mapping[int, bytes]) -> _Proved:
     opened = verify_opened(message, keys)
-    has_picture = opened.plaintext_sha256 is not None
-    lie = None
-    if has_picture and opened.receipt.attachment is None:
-        lie = Lie.PICTURE_HIDDEN
-    elif not has_picture and opened.receipt.attachment is not None:
-        lie = Lie.NOTHING_SUBMITTED_FOR
-    return _Proved(opened, message, lie)
+    return _Proved(opened, message, plain_lie(opened))
+
+
+def plain_lie(opened: Opened) -> Lie | None:
+    """What the receipt and the committed content alone prove of the sender."""
+    told, attachment = opened.receipt.attachment, opened.attachment
+    if attachment is None:
+        return None if told is None else Lie.NOTHING_SUBMITTED_FOR
+    if told is None:
+        return Lie.PICTURE_HIDDEN
+    if told != attachment["ciphertext_sha256"]:
+        return Lie.ANOTHER_FILE
+    if attachment["key_commitment"] != key_commitment(attachment["key"]):
+        return Lie.ANOTHER_KEY
+    return None
 
 
 def _check_delivered(tx: Connection, reporter: Account, proof: _Proved) -> None:
@@ -228,6 +238,7 @@ def _check_not_reported(tx: Connection, reporter: Account, proof: _Proved) -> No
 
 def _columns(proof: _Proved) -> dict[str, object]:
     receipt, picture = proof.opened.receipt, proof.opened.picture
+    attachment = proof.opened.attachment
     return {
         "receipt_mac": receipt.mac,
         "sender": receipt.sender,
@@ -235,6 +246,6 @@ def _columns(proof: _Proved) -> dict[str, object]:
         "franking_key": proof.values["franking_key"],
         "receipt": RECEIPT.encode(receipt.values()),
         "opening": proof.opened.opening,
-        "picture_sha256": None if picture is None else proof.opened.plaintext_sha256,
+        "picture_sha256": attachment["plaintext_sha256"] if attachment and picture else None,
         "lie": proof.lie,
     }

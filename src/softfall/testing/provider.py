@@ -42,6 +42,7 @@ from softfall.options.contract import (
 )
 from softfall.provider.accounts import Account
 from softfall.provider.envelopes import Outgoing, check_clock, read_envelope
+from softfall.provider.reports import plain_lie
 from softfall.testing.epochs import NoPorts, SmallEpoch
 
 SKEW_MS = 300_000
@@ -367,8 +368,5 @@ class InMemoryTransport:
             if (self.account, opened.receipt.mac) in provider.reported:
                 raise RefusedByService("reported before", "ReportReplayed")
         provider.reported |= {(self.account, opened.receipt.mac) for opened in proved}
-        lies = sum(
-            (opened.plaintext_sha256 is None) != (opened.receipt.attachment is None)
-            for opened in proved
-        )
+        lies = sum(plain_lie(opened) is not None for opened in proved)
         return Reported(hashlib.sha256(body).hexdigest()[:32], len(proved), lies)
