@@ -84,7 +84,7 @@ def fields_of(message: Message) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def test_the_walk_finds_the_messages() -> None:
-    assert {"envelope", "epoch_manifest", "report", "split_request"} <= {m.name for m in MESSAGES}
+    assert {"envelope", "epoch_manifest", "report", "tags_request"} <= {m.name for m in MESSAGES}
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.name)

@@ -19,8 +19,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 from softfall.config import MediaLimits
 from softfall.media.decode import decode
 from softfall.media.pdq import MIN_QUALITY, PdqHash, cut, pdq, spectrum
-from softfall.options.split import pieces, tolerance
 from softfall.options.split.parameters import DEFAULT_PARAMETERS
+from softfall.options.tags import pieces, tolerance
 
 Pixels = npt.NDArray[np.uint8]
 NAMES = [

@@ -21,7 +21,7 @@ from probing.hashes import edited_pairs, innocent
 from probing.photographs import CATALOGUE, Photograph, find, shipped_folders
 from probing.study import Material, Plan
 
-from softfall.options.split.parameters import DEFAULT_SEED
+from softfall.options.tags.parameters import DEFAULT_SEED
 
 CROPS = 800
 

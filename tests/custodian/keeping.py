@@ -22,7 +22,8 @@ from softfall.lists.manifest import Manifest
 from softfall.media.pdq import PdqHash
 from softfall.options.contract import ScanSecret
 from softfall.options.split.device import SplitDevice, SplitPending
-from softfall.options.split.parameters import DEFAULT_PARAMETERS, SplitParameters
+from softfall.options.split.parameters import DEFAULT_PARAMETERS
+from softfall.options.tags.parameters import TagParameters
 from tests.edge.asking import Lines
 
 QUESTIONS = DEFAULT_PARAMETERS.questions
@@ -101,7 +102,7 @@ def a_hash(label: str) -> bytes:
 def a_question(manifest: Manifest, label: str = "photograph") -> SplitPending:
     margins = np.random.default_rng(7).random(256, np.float32)
     device = SplitDevice(
-        manifest.epoch, manifest.public_key, SplitParameters.decode(manifest.parameters)
+        manifest.epoch, manifest.public_key, TagParameters.decode(manifest.parameters)
     )
     secret = ScanSecret(hashlib.sha256(label.encode()).digest(), "split", manifest.epoch)
     return device.begin(PdqHash(a_hash(label), 80, margins), secret)

@@ -4,8 +4,8 @@ import pytest
 
 from softfall.lists import manifest as manifests
 from softfall.options.contract import Submission
-from softfall.options.split import wire
 from softfall.options.split.provider import SplitProvider
+from softfall.options.tags import wire
 from tests.custodian.keeping import (
     DAY_MS,
     HOUR_MS,

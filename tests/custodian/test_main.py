@@ -13,7 +13,7 @@ import pytest
 from softfall.config import to_toml
 from softfall.edge.tls import client_context, init_tls
 from softfall.lists import manifest as manifests
-from softfall.options.split import wire
+from softfall.options.tags import wire
 from tests.custodian.keeping import QUESTIONS, Keeper, a_question
 
 SERVICE = """

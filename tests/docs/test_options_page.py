@@ -7,8 +7,10 @@ import pytest
 
 from softfall.media.pdq import Unhashable
 from softfall.options.contract import Mismatch
-from softfall.options.split import device, opening, provider, tolerance
+from softfall.options.split import device, provider
 from softfall.options.split.parameters import DEFAULT_PARAMETERS
+from softfall.options.tags import device as tags_device
+from softfall.options.tags import opening, tolerance
 from tests.options.split.parties import Parties, random_hash
 
 PAGE = (Path(__file__).parents[2] / "docs" / "options.md").read_text("utf-8")
@@ -17,7 +19,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "options.md").read_text("utf-8")
 def test_every_reason_of_the_recipients_check_is_explained() -> None:
     reasons = {
         value.reason
-        for module in (device, opening, tolerance)
+        for module in (device, tags_device, opening, tolerance)
         for value in vars(module).values()
         if isinstance(value, Mismatch)
     }
@@ -40,10 +42,10 @@ def test_the_sizes_are_what_the_parties_really_send() -> None:
     reply = parties.custodian.answer(pending.request.body)
     submission, opened = pending.finish(reply)
     bodies = {
-        "split_request": pending.request.body,
-        "split_reply": reply,
+        "tags_request": pending.request.body,
+        "tags_reply": reply,
         "split_tags": submission.body,
-        "split_opening": opened,
+        "tags_opening": opened,
     }
     for name, body in bodies.items():
         row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{name}`"))

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from softfall.options.split import pieces
-from softfall.options.split.parameters import DEFAULT_PARAMETERS, SplitParameters
+from softfall.options.split.parameters import DEFAULT_PARAMETERS
+from softfall.options.tags import pieces
+from softfall.options.tags.parameters import TagParameters
 
 FOLDER = Path(__file__).parents[2] / "docs" / "experiments"
 sys.path.insert(0, str(FOLDER))
@@ -46,7 +47,7 @@ def random_hashes(count: int, photographs: int, seed: int = 1) -> Hashes:
 
 def test_the_published_choice_is_what_the_product_uses(record: Any) -> None:
     choice = record["choice"]
-    assert SplitParameters(
+    assert TagParameters(
         choice["k_bits"],
         choice["probes"],
         choice["hits"],

@@ -11,7 +11,7 @@ from softfall.media.pdq import PdqHash
 from softfall.options.contract import ScanSecret, Submission
 from softfall.options.split.custodian import SplitCustodian, derive_secret
 from softfall.options.split.device import SplitDevice
-from softfall.options.split.parameters import SplitParameters, random_positions
+from softfall.options.tags.parameters import TagParameters, random_positions
 from softfall.provider.clock import system_clock
 from softfall.provider.database import Database
 from softfall.provider.epochs import Epochs
@@ -20,7 +20,7 @@ from softfall.store.database import sqlite_url
 
 from .cast import Custodian
 
-PARAMETERS = SplitParameters(
+PARAMETERS = TagParameters(
     k_bits=24, probes=4, hits=2, positions=random_positions("test", tables=4, k_bits=24)
 )
 

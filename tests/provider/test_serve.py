@@ -20,7 +20,7 @@ from softfall.lists.manifest import Manifest, read
 from softfall.media.pdq import PdqHash
 from softfall.options.contract import ScanSecret
 from softfall.options.split.device import SplitDevice, SplitPending
-from softfall.options.split.parameters import SplitParameters
+from softfall.options.tags.parameters import TagParameters
 from softfall.provider.clock import system_clock
 
 from .cast import App
@@ -85,7 +85,7 @@ def current_manifest(http: httpx.Client) -> Manifest:
 
 
 def question(manifest: Manifest, bits: bytes) -> SplitPending:
-    parameters = SplitParameters.decode(manifest.parameters)
+    parameters = TagParameters.decode(manifest.parameters)
     device = SplitDevice(manifest.epoch, manifest.public_key, parameters)
     picture = PdqHash(bits, 100, np.ones(256, np.float32))
     return device.begin(picture, ScanSecret(secrets.token_bytes(32), "split", manifest.epoch))

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from probing.hashes import EditedPairs, Hashes, Indices
-from softfall.options.split.parameters import HASH_BITS, low_frequency_positions
+from softfall.options.tags.parameters import HASH_BITS, low_frequency_positions
 
 Family = Callable[[int, int, np.random.Generator], Indices]
 

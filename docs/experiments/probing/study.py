@@ -18,7 +18,7 @@ from probing.families import Family
 from probing.hashes import EditedPairs, Hashes, Indices
 from probing.meetings import held_pairs
 from softfall.compare.edits import EDITS
-from softfall.options.split.parameters import low_frequency_positions
+from softfall.options.tags.parameters import low_frequency_positions
 
 BUDGET: Final = 1e-4  # false holds an innocent picture, at the 95 % bound, with N = LIST_SIZE
 QUESTIONS: Final = 256  # tables times probes: 70 ms on a device, 35 ms at the custodian

@@ -42,11 +42,12 @@ class KeptOption:
 
 def _split() -> KeptOption:
     from softfall.options.split.custodian import SplitCustodian, derive_secret
-    from softfall.options.split.parameters import DEFAULT_PARAMETERS, SplitParameters
-    from softfall.options.split.wire import REQUEST
+    from softfall.options.split.parameters import DEFAULT_PARAMETERS
+    from softfall.options.tags.parameters import TagParameters
+    from softfall.options.tags.wire import REQUEST
 
     def make_half(epoch: int, secret: bytes, parameters: bytes) -> SplitCustodian:
-        return SplitCustodian(epoch, secret, SplitParameters.decode(parameters))
+        return SplitCustodian(epoch, secret, TagParameters.decode(parameters))
 
     return KeptOption(
         SplitCustodian.name, derive_secret, make_half, DEFAULT_PARAMETERS.encode(), REQUEST

@@ -36,10 +36,10 @@ class OptionMissing(RefusedError):
 
 def _split(manifest: Manifest, ports: HalfPorts) -> DeviceHalf:
     from softfall.options.split.device import SplitDevice
-    from softfall.options.split.parameters import SplitParameters
+    from softfall.options.tags.parameters import TagParameters
 
     del ports
-    parameters = SplitParameters.decode(manifest.parameters)
+    parameters = TagParameters.decode(manifest.parameters)
     return SplitDevice(manifest.epoch, manifest.public_key, parameters)
 
 

@@ -14,13 +14,13 @@ from softfall.errors import UnavailableError
 from softfall.lists.manifest import Manifest, sign
 from softfall.options.contract import CustodianHalf, ProviderHalf
 from softfall.options.split.custodian import SplitCustodian, derive_secret
-from softfall.options.split.parameters import SplitParameters, random_positions
 from softfall.options.split.provider import SplitProvider
+from softfall.options.tags.parameters import TagParameters, random_positions
 from softfall.wire import Party
 
 DAY_MS = 86_400_000
 # Fewer questions than in service, so that a test takes milliseconds; of the same kind.
-SMALL = SplitParameters(
+SMALL = TagParameters(
     k_bits=24, probes=4, hits=2, positions=random_positions("softfall testing", 4, 24)
 )
 

@@ -28,7 +28,8 @@ from softfall.options.contract import (
     ScanSecret,
     Submission,
 )
-from softfall.options.split import wire
+from softfall.options.split.wire import TAGS
+from softfall.options.tags import wire
 from softfall.wire import Value
 
 Media = PdqHash | Unhashable
@@ -181,10 +182,10 @@ def cheating(cheat: Cheat, honest: Parts) -> Parts:
 
 def _junk(submission: Submission) -> Submission:
     """Tags drawn by SHAKE-256 of the true ones: sorted, so that the form is right."""
-    values = wire.TAGS.decode(submission.body)
+    values = TAGS.decode(submission.body)
     tags = values["tags"]
     assert isinstance(tags, bytes)
     drawn = hashlib.shake_256(tags).digest(len(tags))
     size = wire.TAG_BYTES
     ordered = sorted(drawn[i : i + size] for i in range(0, len(drawn), size))
-    return replace(submission, body=wire.TAGS.encode({**values, "tags": b"".join(ordered)}))
+    return replace(submission, body=TAGS.encode({**values, "tags": b"".join(ordered)}))

@@ -8,11 +8,11 @@ from softfall.media.pdq import PdqHash
 from softfall.options.contract import ScanSecret, Submission, Verdict
 from softfall.options.split.custodian import SplitCustodian, derive_secret
 from softfall.options.split.device import SplitDevice
-from softfall.options.split.parameters import SplitParameters, random_positions
 from softfall.options.split.provider import SplitProvider
+from softfall.options.tags.parameters import TagParameters, random_positions
 
 # The tests' own, so that they hold whatever the default becomes.
-PARAMETERS = SplitParameters(
+PARAMETERS = TagParameters(
     k_bits=24, probes=16, hits=2, positions=random_positions("tests", tables=8, k_bits=24)
 )
 
@@ -52,7 +52,7 @@ class Parties:
     listed: list[PdqHash]
     epoch: int = 5
     seed: bytes = bytes(31) + b"\x07"
-    parameters: SplitParameters = PARAMETERS
+    parameters: TagParameters = PARAMETERS
     ports: NoPorts = field(default_factory=NoPorts)
 
     def __post_init__(self) -> None:

@@ -6,10 +6,12 @@ from hypothesis import strategies as st
 
 from softfall.crypto import ristretto
 from softfall.crypto.ristretto import GENERATOR, MalformedPoint
-from softfall.options.split import wire
-from softfall.options.split.custodian import KeyDestroyed, SplitCustodian, derive_secret
-from softfall.options.split.device import BadReply, SplitPending
-from softfall.wire import MalformedMessage
+from softfall.options.split.custodian import SplitCustodian, derive_secret
+from softfall.options.split.device import SplitPending
+from softfall.options.tags import wire
+from softfall.options.tags.custodian import KeyDestroyed
+from softfall.options.tags.device import BadReply
+from softfall.wire import MalformedMessage, Message
 from tests.options.split.parties import Parties, random_hash
 
 BAD_POINTS = {
@@ -34,7 +36,7 @@ def pending(parties: Parties) -> SplitPending:
 
 
 def altered(message: object, body: bytes, **changes: object) -> bytes:
-    assert isinstance(message, wire.Message)
+    assert isinstance(message, Message)
     return message.encode({**message.decode(body), **changes})  # type: ignore[dict-item]
 
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from softfall.media.pdq import PdqHash, Unhashable
 from softfall.options.contract import Honest, Mismatch, Submission
-from softfall.options.split import opening, pieces, tolerance, wire
+from softfall.options.split.device import submission
+from softfall.options.split.wire import TAGS
+from softfall.options.tags import opening, pieces, tolerance, wire
 from tests.options.split.parties import Parties, flipped, random_hash
 
 UNLIKELY = Mismatch("unlikely probes")
@@ -30,8 +32,8 @@ def send_patched(
     values = wire.REPLY.decode(parties.custodian.answer(request))
     points = opening.ristretto.decode_points(wire.octets(values, "points"))
     proof = wire.octets(values, "proof")
-    public, parameters = parties.device.public_key, parties.parameters
-    made = opening.submission(asked, points, proof, parties.epoch, public, parameters)
+    public, parameters = parties.device.key.public_key, parties.parameters
+    made = submission(opening.tags(asked, points, proof, public, parameters), parties.epoch)
     return made, opening.encode(opening.Opened(hash_bits, masks, points, proof), parameters)
 
 
@@ -48,7 +50,7 @@ def test_a_patched_sender_that_submits_another_pictures_tags_is_caught(parties: 
 
 def test_a_patched_sender_that_submits_junk_is_caught(parties: Parties) -> None:
     size = wire.TAG_BYTES * parties.parameters.questions
-    junk = Submission("split", 5, wire.TAGS.encode({"version": 1, "tags": bytes(size)}))
+    junk = Submission("split", 5, TAGS.encode({"version": 1, "tags": bytes(size)}))
     _, own_opening = parties.send(LISTED)
     assert check(parties, LISTED, own_opening, junk.digest) == Mismatch("not this submission")
     assert check(parties, LISTED, b"junk", junk.digest) == Mismatch("malformed opening")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from softfall.options.contract import Held, Malformed, Submission
 from softfall.options.split import wire
 from softfall.options.split.provider import BadArtefact, SplitProvider
+from softfall.options.tags.wire import octets
 from tests.options.split.parties import Parties, flipped, random_hash
 
 
@@ -26,9 +27,9 @@ def test_judging_agrees_with_comparing_every_tag_with_every_entry(
 ) -> None:
     media = flipped(parties.listed[entry], moved)
     submission, _ = parties.send(media)
-    asked = wire.octets(wire.TAGS.decode(submission.body), "tags")
+    asked = octets(wire.TAGS.decode(submission.body), "tags")
     values = wire.ARTEFACT.decode(parties.prepared.artefact)
-    tags, numbers = (wire.octets(values, name) for name in ("tags", "numbers"))
+    tags, numbers = (octets(values, name) for name in ("tags", "numbers"))
     hits: dict[int, set[int]] = {}
     for table in range(8):
         mine = {asked[8 * i : 8 * i + 8] for i in range(16 * table, 16 * table + 16)}
@@ -48,7 +49,7 @@ def test_judging_agrees_with_comparing_every_tag_with_every_entry(
 def test_one_table_is_not_enough(parties: Parties) -> None:
     """Tags of one table of a listed picture, all others of an unlisted one: no hold."""
     listed, innocent = (
-        wire.octets(wire.TAGS.decode(parties.send(m)[0].body), "tags")
+        octets(wire.TAGS.decode(parties.send(m)[0].body), "tags")
         for m in (parties.listed[0], random_hash(500))
     )
     one = with_tags(parties, listed[:128] + innocent[128:])
@@ -58,7 +59,7 @@ def test_one_table_is_not_enough(parties: Parties) -> None:
 
 
 def test_a_tag_counts_in_its_own_table_only(parties: Parties) -> None:
-    tags = wire.octets(wire.TAGS.decode(parties.send(parties.listed[0])[0].body), "tags")
+    tags = octets(wire.TAGS.decode(parties.send(parties.listed[0])[0].body), "tags")
     turned = with_tags(parties, tags[128:] + tags[:128])
     assert not isinstance(parties.provider.judge(turned, parties.ports), Held)
 
@@ -120,8 +121,8 @@ def test_an_artefact_of_another_epoch_or_unsorted_is_refused(parties: Parties) -
     with pytest.raises(BadArtefact):
         SplitProvider(6, parties.prepared.artefact)
     values = wire.ARTEFACT.decode(parties.prepared.artefact)
-    tags, numbers = (wire.octets(values, name) for name in ("tags", "numbers"))
+    tags, numbers = (octets(values, name) for name in ("tags", "numbers"))
     swapped = tags[8:16] + tags[:8] + tags[16:]
-    checksum = wire.artefact_checksum(wire.octets(values, "parameters"), swapped, numbers)
+    checksum = wire.artefact_checksum(octets(values, "parameters"), swapped, numbers)
     with pytest.raises(BadArtefact, match="sorted"):
         SplitProvider(5, wire.ARTEFACT.encode({**values, "tags": swapped, "checksum": checksum}))

@@ -4,7 +4,8 @@ import pytest
 
 from softfall.media.pdq import Unhashable
 from softfall.options.contract import Clear, Held, Honest
-from softfall.options.split import wire
+from softfall.options.split.wire import ARTEFACT, TAGS
+from softfall.options.tags import wire
 from tests.options.split.parties import Parties, flipped, nearest_median, random_hash
 
 
@@ -57,9 +58,9 @@ def test_every_message_is_what_the_wire_declares(parties: Parties) -> None:
     declared = {
         wire.REQUEST: pending.request.body,
         wire.REPLY: reply,
-        wire.TAGS: submission.body,
+        TAGS: submission.body,
         wire.OPENING: opening,
-        wire.ARTEFACT: parties.prepared.artefact,
+        ARTEFACT: parties.prepared.artefact,
         wire.PARAMETERS: parties.parameters.encode(),
     }
     for message, body in declared.items():

@@ -15,13 +15,12 @@ from softfall.crypto import oprf
 from softfall.crypto.oprf import Mode
 from softfall.crypto.ristretto import Scalar
 from softfall.options.contract import Held
-from softfall.options.split import pieces, wire
-from softfall.options.split.custodian import KeyDestroyed, derive_secret
-from softfall.options.split.parameters import (
-    DEFAULT_PARAMETERS,
-    SplitParameters,
-    random_positions,
-)
+from softfall.options.split.custodian import derive_secret
+from softfall.options.split.parameters import DEFAULT_PARAMETERS
+from softfall.options.split.wire import ARTEFACT, TAGS
+from softfall.options.tags import pieces, wire
+from softfall.options.tags.custodian import KeyDestroyed
+from softfall.options.tags.parameters import TagParameters, random_positions
 from tests.options.split.parties import Parties, flipped, nearest_median, random_hash
 
 Say = Callable[[str], None]
@@ -87,7 +86,7 @@ def test_the_artefact_holds_nothing_of_any_hash(parties: Parties) -> None:
     assert found_in(artefact + parties.listed[3].bits) == 28  # the search would find a planted one
     assert found_in(artefact) == 0
     other_key = Parties(parties.listed, seed=b"\x55" * 32).prepared.artefact
-    mine, theirs = (wire.octets(wire.ARTEFACT.decode(a), "tags") for a in (artefact, other_key))
+    mine, theirs = (wire.octets(ARTEFACT.decode(a), "tags") for a in (artefact, other_key))
     shared = {mine[i : i + 8] for i in range(0, len(mine), 8)} & {
         theirs[i : i + 8] for i in range(0, len(theirs), 8)
     }
@@ -101,22 +100,24 @@ def test_printed_limit_the_provider_links_equal_pictures_within_an_epoch_not_acr
     again = parties.send(random_hash(800), parties.secret(b"2" * 32))[0]
     next_epoch = Parties(parties.listed, epoch=6).send(random_hash(800))[0]
     assert first.body == again.body
-    tags = [wire.octets(wire.TAGS.decode(s.body), "tags") for s in (first, next_epoch)]
+    tags = [wire.octets(TAGS.decode(s.body), "tags") for s in (first, next_epoch)]
     sets = [{t[i : i + 8] for i in range(0, len(t), 8)} for t in tags]
     assert sets[0] & sets[1] == set()
 
 
 def test_printed_attack_without_a_quota_tags_are_inverted_to_pieces_of_the_list(say: Say) -> None:
     """12-bit pieces, so that a test can run it whole; the cost for the real ones is printed."""
-    parameters = SplitParameters(12, 4, 2, random_positions("attack", 4, 12))
+    parameters = TagParameters(12, 4, 2, random_positions("attack", 4, 12))
     listed = [random_hash(seed) for seed in range(10)]
     parties = Parties(listed, parameters=parameters)
     secret = Scalar(derive_secret(parties.seed, parties.epoch))  # stands for unlimited asking
-    values = wire.ARTEFACT.decode(parties.prepared.artefact)
+    values = ARTEFACT.decode(parties.prepared.artefact)
     tags = wire.octets(values, "tags")
     started = time.perf_counter()
     rainbow = {
-        oprf.evaluate(secret, pieces.oprf_input(table, piece, parameters), Mode.VOPRF)[:8]: piece
+        oprf.evaluate(secret, pieces.oprf_input("split", table, piece, parameters), Mode.VOPRF)[
+            :8
+        ]: piece
         for table in range(4)
         for piece in range(2**12)
     }
@@ -140,11 +141,11 @@ def test_printed_attack_kept_tags_tell_whether_a_guessed_picture_was_sent(say: S
     guessed = random_hash(42)
     kept = parties.send(flipped(guessed, nearest_median(guessed, 16)), parties.secret(b"a" * 32))[0]
     other = parties.send(random_hash(43), parties.secret(b"b" * 32))[0]
-    tags = [wire.octets(wire.TAGS.decode(s.body), "tags") for s in (kept, other)]
+    tags = [wire.octets(TAGS.decode(s.body), "tags") for s in (kept, other)]
     started = time.perf_counter()
     asked = parties.send(guessed, parties.secret(b"attacker's own key of 32 bytes.."))[0]
     milliseconds = (time.perf_counter() - started) * 1000
-    mine = wire.octets(wire.TAGS.decode(asked.body), "tags")
+    mine = wire.octets(TAGS.decode(asked.body), "tags")
     guesses = {mine[i : i + 8] for i in range(0, len(mine), 8)}
     shared = [len(guesses & {t[i : i + 8] for i in range(0, len(t), 8)}) for t in tags]
     assert shared[0] > 20

@@ -18,8 +18,8 @@ from softfall.compare.declared import (
 from softfall.lists.manifest import EPOCH_MANIFEST
 from softfall.messaging.envelope import ENVELOPE, MAILBOX, REPORT
 from softfall.options.split.wire import ARTEFACT, TAGS
-from softfall.options.split.wire import REPLY as ANSWER
-from softfall.options.split.wire import REQUEST as QUESTION
+from softfall.options.tags.wire import REPLY as ANSWER
+from softfall.options.tags.wire import REQUEST as QUESTION
 
 _Row = tuple[str, Form, Nature, str]
 

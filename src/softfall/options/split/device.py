@@ -9,25 +9,21 @@ may move bits that lie at the median and trade probes at the end of the order (d
 has what that gains, measured).
 """
 
+import hmac
 from dataclasses import dataclass
 from typing import ClassVar
 
-from softfall.crypto import oprf, ristretto
-from softfall.errors import PeerError
+from softfall.crypto import ristretto
 from softfall.media.pdq import PdqHash, Unhashable
 from softfall.options.contract import Honest, Mismatch, Request, ScanSecret, Submission
-from softfall.options.split import opening, pieces, tolerance, wire
-from softfall.options.split.opening import Opened, Questions
-from softfall.options.split.parameters import SplitParameters
-from softfall.wire import MalformedMessage, Party
+from softfall.options.split import wire
+from softfall.options.tags import opening, tolerance
+from softfall.options.tags.device import Asked, TagKey
+from softfall.options.tags.opening import TagRows
+from softfall.options.tags.parameters import TagParameters
+from softfall.options.tags.wire import VERSION
 
-OMITTED = Mismatch("omitted")
-
-
-class BadReply(PeerError):
-    """The custodian's reply is malformed, of another epoch, or under another key."""
-
-    remedy = "Nothing was sent; keep the reply, do not retry, and report the custodian."
+NOT_THIS_SUBMISSION = Mismatch("not this submission")
 
 
 class SplitDevice:
@@ -36,21 +32,12 @@ class SplitDevice:
     name: ClassVar[str] = "split"
     decoder_tolerance_bits: ClassVar[int] = tolerance.BITS
 
-    def __init__(self, epoch: int, public_key: bytes, parameters: SplitParameters) -> None:
-        self.epoch = epoch
-        self.public_key = ristretto.decode_point(public_key)
-        self.parameters = parameters
+    def __init__(self, epoch: int, public_key: bytes, parameters: TagParameters) -> None:
+        self.key = TagKey(self.name, epoch, ristretto.decode_point(public_key), parameters)
 
     def begin(self, media: PdqHash | Unhashable, secret: ScanSecret) -> "SplitPending":
         """The question about one picture. Raises OtherEpoch for a secret of another epoch."""
-        self._require_own_epoch(secret)
-        if isinstance(media, PdqHash):
-            hash_bits: bytes | None = media.bits
-            masks = pieces.probe_masks(media.margins, self.parameters)
-        else:
-            hash_bits, masks = None, pieces.stand_in_masks(self.parameters)
-        asked = opening.questions(hash_bits, masks, secret, self.parameters)
-        return SplitPending(self, hash_bits, masks, asked)
+        return SplitPending(self.key.ask(media, secret))
 
     def asks_first(self, submission: Submission) -> bool:
         """Never: the provider judges once the message is under way, and holds its delivery."""
@@ -65,54 +52,37 @@ class SplitDevice:
         submission_digest: bytes,
     ) -> Honest | Mismatch:
         """As the contract says; the reasons are in docs/options.md. Raises OtherEpoch."""
-        self._require_own_epoch(secret)
-        if not opening_body:
-            return OMITTED
-        opened = opening.decode(opening_body, self.parameters)
-        if isinstance(opened, Mismatch):
-            return opened
-        mismatch = tolerance.disagreement(media, opened, self.parameters) or opening.verify(
-            opened, secret, self.public_key, self.parameters, submission_digest
-        )
-        return mismatch or Honest()
-
-    def _require_own_epoch(self, secret: ScanSecret) -> None:
-        if (secret.option, secret.epoch) != (self.name, self.epoch):
-            raise wire.OtherEpoch(f"the scan secret is not for split's epoch {self.epoch}")
+        checked = self.key.check(media, secret, opening_body)
+        if isinstance(checked, Mismatch):
+            return checked
+        made = submission(checked[1], self.key.epoch)
+        same = hmac.compare_digest(made.digest, submission_digest)
+        return Honest() if same else NOT_THIS_SUBMISSION
 
 
 @dataclass(frozen=True, slots=True)
 class SplitPending:
     """A picture between its request and the custodian's reply."""
 
-    device: SplitDevice
-    hash_bits: bytes | None
-    masks: list[list[int]]
-    asked: Questions
+    asked: Asked
 
     @property
     def request(self) -> Request:
         """What to have relayed to the custodian; its size is the same for every picture."""
-        body = wire.REQUEST.encode(
-            {"version": wire.VERSION, "epoch": self.device.epoch, "points": self.asked.points}
-        )
-        return Request(Party.CUSTODIAN, body)
+        return self.asked.request
 
     def finish(self, reply: bytes | None) -> tuple[Submission, bytes]:
         """The submission and its opening. Raises BadReply."""
-        device = self.device
-        try:
-            values = wire.decode(wire.REPLY, reply or b"")
-            wire.require_epoch(values, device.epoch)
-            size = ristretto.POINT_BYTES * device.parameters.questions
-            points = ristretto.decode_points(wire.octets(values, "points", size))
-            proof = wire.octets(values, "proof")
-            made = opening.submission(
-                self.asked, points, proof, device.epoch, device.public_key, device.parameters
-            )
-        except (MalformedMessage, ristretto.MalformedPoint, wire.OtherEpoch) as error:
-            raise BadReply(f"the custodian's reply was refused: {error.what}") from None
-        except oprf.BadProof as error:
-            raise BadReply(f"the custodian's reply was refused: {error.what}") from None
-        opened = Opened(self.hash_bits, self.masks, points, proof)
-        return made, opening.encode(opened, device.parameters)
+        opened, rows = self.asked.finish(reply)
+        key = self.asked.key
+        return submission(rows, key.epoch), opening.encode(opened, key.parameters)
+
+
+def submission(rows: TagRows, epoch: int) -> Submission:
+    """What the provider gets: in each table the tags by value.
+
+    So the provider can't tell which probe was the unflipped one.
+    """
+    tags = b"".join(tag for row in rows for tag in sorted(row))
+    body = wire.TAGS.encode({"version": VERSION, "tags": tags})
+    return Submission(SplitDevice.name, epoch, body)

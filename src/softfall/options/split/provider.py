@@ -19,7 +19,8 @@ import numpy.typing as npt
 from softfall.errors import PeerError
 from softfall.options.contract import Clear, Held, Malformed, ProviderPorts, Submission, Verdict
 from softfall.options.split import wire
-from softfall.options.split.parameters import BadParameters, SplitParameters
+from softfall.options.tags import wire as tags_wire
+from softfall.options.tags.parameters import BadParameters, TagParameters
 from softfall.wire import MalformedMessage
 
 U64Array = npt.NDArray[np.uint64]
@@ -40,18 +41,18 @@ class SplitProvider:
     def __init__(self, epoch: int, artefact: bytes) -> None:
         self.epoch = epoch
         try:
-            values = wire.decode(wire.ARTEFACT, artefact)
-            self.parameters = SplitParameters.decode(wire.octets(values, "parameters"))
-            self.entries = wire.number(values, "entries")
+            values = tags_wire.decode(wire.ARTEFACT, artefact)
+            self.parameters = TagParameters.decode(tags_wire.octets(values, "parameters"))
+            self.entries = tags_wire.number(values, "entries")
             rows = self.parameters.tables * self.entries
-            tags = wire.octets(values, "tags", wire.TAG_BYTES * rows)
-            numbers = wire.octets(values, "numbers", wire.NUMBER_BYTES * rows)
+            tags = tags_wire.octets(values, "tags", tags_wire.TAG_BYTES * rows)
+            numbers = tags_wire.octets(values, "numbers", wire.NUMBER_BYTES * rows)
         except (MalformedMessage, BadParameters) as error:
             raise BadArtefact(f"the artefact can't be read: {error.what}") from None
-        named = wire.number(values, "epoch")
+        named = tags_wire.number(values, "epoch")
         if named != epoch:
             raise BadArtefact(f"the artefact is of epoch {named}, not {epoch}")
-        parameters = wire.octets(values, "parameters")
+        parameters = tags_wire.octets(values, "parameters")
         if wire.artefact_checksum(parameters, tags, numbers) != values["checksum"]:
             raise BadArtefact("the artefact's checksum does not match")
         self._tags = _table_rows(tags, self.parameters.tables)
@@ -95,9 +96,9 @@ class SplitProvider:
         return Held("candidate", {"entries": entries, "hits_needed": self.parameters.hits})
 
     def _decode(self, submission: Submission) -> U64Array:
-        values = wire.decode(wire.TAGS, submission.body)
-        size = wire.TAG_BYTES * self.parameters.questions
-        return _table_rows(wire.octets(values, "tags", size), self.parameters.tables)
+        values = tags_wire.decode(wire.TAGS, submission.body)
+        size = tags_wire.TAG_BYTES * self.parameters.questions
+        return _table_rows(tags_wire.octets(values, "tags", size), self.parameters.tables)
 
     def _hits(self, tags: U64Array) -> dict[int, set[int]]:
         """For each entry hit at all, the tables in which it was."""

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from softfall.media.pdq import cut, spectrum
-from softfall.options.split import pieces
-from softfall.options.split.parameters import (
+from softfall.options.tags import pieces
+from softfall.options.tags.parameters import (
     BadParameters,
-    SplitParameters,
+    TagParameters,
     disjoint_positions,
     low_frequency_positions,
     random_positions,
@@ -64,7 +64,7 @@ def test_a_piece_is_its_positions_bits_read_as_a_number(seed: int) -> None:
 def test_no_two_questions_share_an_oprf_input() -> None:
     media = random_hash(1)
     masks = pieces.probe_masks(media.margins, PARAMETERS)
-    inputs = pieces.oprf_inputs(media.bits, masks, PARAMETERS)
+    inputs = pieces.oprf_inputs("split", media.bits, masks, PARAMETERS)
     assert len(set(inputs)) == PARAMETERS.questions
 
 
@@ -77,7 +77,7 @@ def test_masks_survive_packing(seed: int) -> None:
 
 
 def test_masks_that_repeat_or_leave_the_piece_are_refused() -> None:
-    parameters = SplitParameters(12, 3, 1, random_positions("t", 2, 12))
+    parameters = TagParameters(12, 3, 1, random_positions("t", 2, 12))
     good = pieces.pack_masks([[0, 1, 2], [0, 4, 5]], parameters)
     assert pieces.unpack_masks(good, parameters) == [[0, 1, 2], [0, 4, 5]]
     for bad in ([[0, 1, 1], [0, 4, 5]], [[0, 1, 0], [0, 4, 5]], [[0, 1, 2], [0, 4, 4096]]):
@@ -88,8 +88,8 @@ def test_masks_that_repeat_or_leave_the_piece_are_refused() -> None:
 def test_parameters_survive_their_bytes() -> None:
     sets = (random_positions("a", 5, 20), disjoint_positions("b", 8, 32))
     for positions in sets:
-        parameters = SplitParameters(len(positions[0]), 4, 2, positions)
-        assert SplitParameters.decode(parameters.encode()) == parameters
+        parameters = TagParameters(len(positions[0]), 4, 2, positions)
+        assert TagParameters.decode(parameters.encode()) == parameters
 
 
 def test_position_sets_come_again_from_their_seed() -> None:
@@ -141,14 +141,14 @@ def test_impossible_parameters_are_refused(
     k_bits: int, probes: int, hits: int, positions: tuple[tuple[int, ...], ...]
 ) -> None:
     with pytest.raises(BadParameters):
-        SplitParameters(k_bits, probes, hits, positions)
+        TagParameters(k_bits, probes, hits, positions)
 
 
 @settings(max_examples=80, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_parameters_or_refused_by_name(body: bytes) -> None:
     with pytest.raises((MalformedMessage, BadParameters)):
-        SplitParameters.decode(body)
+        TagParameters.decode(body)
 
 
 @settings(max_examples=80, deadline=None)
@@ -157,4 +157,4 @@ def test_altered_parameters_are_other_parameters_or_refused(bit: int) -> None:
     body = bytearray(PARAMETERS.encode())
     body[bit // 8] ^= 1 << (bit % 8)
     with contextlib.suppress(MalformedMessage, BadParameters):
-        assert SplitParameters.decode(bytes(body)) != PARAMETERS
+        assert TagParameters.decode(bytes(body)) != PARAMETERS

@@ -14,15 +14,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from softfall.options.split.parameters import SplitParameters
+from softfall.options.tags.parameters import TagParameters
 
 U64Array = npt.NDArray[np.uint64]
 
-_CONTEXT = b"softfall split v1|"
 _UNITS = 2**24
 
 
-def pieces(hashes: npt.NDArray[np.uint8], parameters: SplitParameters) -> U64Array:
+def pieces(hashes: npt.NDArray[np.uint8], parameters: TagParameters) -> U64Array:
     """Each hash's unflipped piece in each table.
 
     hashes: (N, 32) uint8. Returns (tables, N) uint64; a table's first position is the piece's most
@@ -70,7 +69,7 @@ def _exact(margins: Sequence[float]) -> list[int]:
     return [round(float(margin) * _UNITS) for margin in margins]
 
 
-def probe_masks(margins: npt.NDArray[np.float32], parameters: SplitParameters) -> list[list[int]]:
+def probe_masks(margins: npt.NDArray[np.float32], parameters: TagParameters) -> list[list[int]]:
     """For each table the masks to ask for, the first 0. margins: (256,), as in `PdqHash`."""
     return [
         cheapest_masks(margins[list(table)].tolist(), parameters.probes)
@@ -78,35 +77,36 @@ def probe_masks(margins: npt.NDArray[np.float32], parameters: SplitParameters) -
     ]
 
 
-def stand_in_masks(parameters: SplitParameters) -> list[list[int]]:
+def stand_in_masks(parameters: TagParameters) -> list[list[int]]:
     """The masks of a picture without a hash: its pieces are random: any distinct ones do."""
     return [list(range(parameters.probes)) for _ in parameters.positions]
 
 
 def oprf_inputs(
-    hash_bits: bytes, masks: Sequence[Sequence[int]], parameters: SplitParameters
+    option: str, hash_bits: bytes, masks: Sequence[Sequence[int]], parameters: TagParameters
 ) -> list[bytes]:
     """What the OPRF is asked, table after table: the context, the table's number, the piece."""
     base = pieces(np.frombuffer(hash_bits, dtype=np.uint8)[None, :], parameters)[:, 0]
     return [
-        oprf_input(table, int(piece) ^ mask, parameters)
+        oprf_input(option, table, int(piece) ^ mask, parameters)
         for table, (piece, row) in enumerate(zip(base, masks, strict=True))
         for mask in row
     ]
 
 
-def oprf_input(table: int, piece: int, parameters: SplitParameters) -> bytes:
-    """(table number || piece) under this option's context: never the same for two tables."""
-    return _CONTEXT + bytes([table]) + piece.to_bytes(parameters.piece_bytes, "big")
+def oprf_input(option: str, table: int, piece: int, parameters: TagParameters) -> bytes:
+    """(table number || piece) under the option's context: never the same for two tables."""
+    context = b"softfall " + option.encode() + b" v1|"
+    return context + bytes([table]) + piece.to_bytes(parameters.piece_bytes, "big")
 
 
-def pack_masks(masks: Sequence[Sequence[int]], parameters: SplitParameters) -> bytes:
+def pack_masks(masks: Sequence[Sequence[int]], parameters: TagParameters) -> bytes:
     """The masks as an opening carries them; each table's first, always 0, is left out."""
     flat = itertools.chain.from_iterable(row[1:] for row in masks)
     return b"".join(mask.to_bytes(parameters.piece_bytes, "big") for mask in flat)
 
 
-def unpack_masks(body: bytes, parameters: SplitParameters) -> list[list[int]] | None:
+def unpack_masks(body: bytes, parameters: TagParameters) -> list[list[int]] | None:
     """The masks, each table's unflipped probe put back; None unless distinct and within k bits."""
     size = parameters.piece_bytes
     flat = [int.from_bytes(body[i : i + size], "big") for i in range(0, len(body), size)]

@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from softfall.media.pdq import MIN_QUALITY, PdqHash, Unhashable
 from softfall.options.contract import Mismatch
-from softfall.options.split import pieces
-from softfall.options.split.opening import Opened
-from softfall.options.split.parameters import SplitParameters
+from softfall.options.tags import pieces
+from softfall.options.tags.opening import Opened
+from softfall.options.tags.parameters import TagParameters
 
 BITS: Final = 4
 MARGIN: Final = 0.25  # in units of PDQ's DCT coefficients; the median margin is about 40
@@ -33,7 +33,7 @@ F64Array = npt.NDArray[np.float64]
 
 
 def disagreement(
-    media: PdqHash | Unhashable, opened: Opened, parameters: SplitParameters
+    media: PdqHash | Unhashable, opened: Opened, parameters: TagParameters
 ) -> Mismatch | None:
     """Why an opening is not that of `media`, the recipient's own hash; None if it may be.
 

@@ -1,7 +1,7 @@
 """From a hash and its probes to the tags, and back: what sender and recipient compute alike.
 
 Guarantees: everything is a function of (hash, masks, scan key, the custodian's reply), so whoever
-holds an opening and its attachment key recomputes the submission without asking anyone.
+holds an opening and its attachment key recomputes the tags without asking anyone.
 Refuses: openings that are not what an unpatched client makes, with the reason.
 Leaves to others: whether the opened hash is that of the picture (`device`, which has the picture).
 A report may therefore be verified here by a party that never opens a picture.
@@ -13,19 +13,17 @@ from dataclasses import dataclass
 from softfall.crypto import oprf, ristretto
 from softfall.crypto.oprf import Mode
 from softfall.crypto.ristretto import Point, Scalar
-from softfall.options.contract import Mismatch, ScanSecret, Submission
-from softfall.options.split import pieces, wire
-from softfall.options.split.parameters import SplitParameters
+from softfall.options.contract import Mismatch, ScanSecret
+from softfall.options.tags import pieces, wire
+from softfall.options.tags.parameters import TagParameters
 from softfall.wire import MalformedMessage
 
-NAME = "split"
 NO_HASH = bytes(32)
 MALFORMED = Mismatch("malformed opening")
 BAD_PROOF = Mismatch("bad proof")
 NOT_THIS_SUBMISSION = Mismatch("not this submission")
 
-_STAND_IN = b"softfall split stand-in v1"
-_BLIND = b"softfall split blind v1|"
+TagRows = list[list[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +54,12 @@ def questions(
     hash_bits: bytes | None,
     masks: list[list[int]],
     secret: ScanSecret,
-    parameters: SplitParameters,
+    parameters: TagParameters,
 ) -> Questions:
     """The questions of one picture; hash_bits None makes those of its random stand-in."""
-    scan_key = secret.key(_STAND_IN if hash_bits is None else hash_bits)
-    asked = hmac.digest(scan_key, _STAND_IN, "sha256") if hash_bits is None else hash_bits
-    inputs = pieces.oprf_inputs(asked, masks, parameters)
-    blinds = [_blind(scan_key, i) for i in range(len(inputs))]
+    asked, scan_key = asked_hash(hash_bits, secret)
+    inputs = pieces.oprf_inputs(secret.option, asked, masks, parameters)
+    blinds = [_blind(secret.option, scan_key, i) for i in range(len(inputs))]
     blinded = [
         oprf.blind(message, blind, Mode.VOPRF)
         for message, blind in zip(inputs, blinds, strict=True)
@@ -70,31 +67,40 @@ def questions(
     return Questions(inputs, blinds, blinded)
 
 
-def submission(
+def asked_hash(hash_bits: bytes | None, secret: ScanSecret) -> tuple[bytes, bytes]:
+    """The 32-byte hash that is asked about, and its scan key.
+
+    hash_bits None: the stand-in of a picture without a hash, random to all but its conversation.
+    """
+    if hash_bits is not None:
+        return hash_bits, secret.key(hash_bits)
+    label = b"softfall " + secret.option.encode() + b" stand-in v1"
+    scan_key = secret.key(label)
+    return hmac.digest(scan_key, label, "sha256"), scan_key
+
+
+def tags(
     asked: Questions,
     points: list[Point],
     proof: bytes,
-    epoch: int,
     public_key: Point,
-    parameters: SplitParameters,
-) -> Submission:
-    """The tags that a verified reply yields. Raises BadProof, or MalformedPoint."""
+    parameters: TagParameters,
+) -> TagRows:
+    """The tags that a verified reply yields: TAG_BYTES each, a row a table, in the probes' order.
+
+    Raises BadProof, or MalformedPoint.
+    """
     oprf.verify_proof(public_key, asked.blinded, points, proof)
     unblinded = oprf.unblind_all(asked.blinds, points)
-    tags = [
+    flat = [
         oprf.finalize(message, point)[: wire.TAG_BYTES]
         for message, point in zip(asked.inputs, unblinded, strict=True)
     ]
-    # In each table the tags go by value: the provider can't tell which probe was the unflipped one.
     each = parameters.probes
-    rows = [sorted(tags[t * each : (t + 1) * each]) for t in range(parameters.tables)]
-    body = wire.TAGS.encode(
-        {"version": wire.VERSION, "tags": b"".join(tag for row in rows for tag in row)}
-    )
-    return Submission(NAME, epoch, body)
+    return [flat[t * each : (t + 1) * each] for t in range(parameters.tables)]
 
 
-def encode(opened: Opened, parameters: SplitParameters) -> bytes:
+def encode(opened: Opened, parameters: TagParameters) -> bytes:
     """The opening's bytes; their number depends on the parameters alone."""
     return wire.OPENING.encode(
         {
@@ -108,7 +114,7 @@ def encode(opened: Opened, parameters: SplitParameters) -> bytes:
     )
 
 
-def decode(body: bytes, parameters: SplitParameters) -> Opened | Mismatch:
+def decode(body: bytes, parameters: TagParameters) -> Opened | Mismatch:
     """The opening, or why it is not one that an unpatched client makes."""
     try:
         values = wire.decode(wire.OPENING, body)
@@ -127,23 +133,18 @@ def decode(body: bytes, parameters: SplitParameters) -> Opened | Mismatch:
     return Opened(None if stand_in else hash_bits, masks, decoded, wire.octets(values, "proof"))
 
 
-def verify(
-    opened: Opened,
-    secret: ScanSecret,
-    public_key: Point,
-    parameters: SplitParameters,
-    submission_digest: bytes,
-) -> Mismatch | None:
-    """Why the stamped submission is not the one that this opening yields; None if it is."""
+def verified_tags(
+    opened: Opened, secret: ScanSecret, public_key: Point, parameters: TagParameters
+) -> TagRows | Mismatch:
+    """The tags that an opening yields under the epoch's key, or why it yields none."""
     asked = questions(opened.hash_bits, opened.masks, secret, parameters)
     try:
-        made = submission(asked, opened.points, opened.proof, secret.epoch, public_key, parameters)
+        return tags(asked, opened.points, opened.proof, public_key, parameters)
     except (oprf.BadProof, ristretto.MalformedPoint):
         return BAD_PROOF
-    return None if hmac.compare_digest(made.digest, submission_digest) else NOT_THIS_SUBMISSION
 
 
-def _blind(scan_key: bytes, index: int) -> Scalar:
+def _blind(option: str, scan_key: bytes, index: int) -> Scalar:
     """The blind of one question: HKDF-Expand (RFC 5869) to 64 bytes, reduced."""
-    info = _BLIND + index.to_bytes(2, "big")
+    info = b"softfall " + option.encode() + b" blind v1|" + index.to_bytes(2, "big")
     return ristretto.scalar_from_wide(hmac.digest(scan_key, info + b"\x01", "sha512"))
