@@ -36,7 +36,7 @@ from softfall.messaging.session.cells import StateDamaged
 from softfall.messaging.session.megolm import GroupKeyMissing
 from softfall.messaging.session.olm import NORMAL, PREKEY, Undecryptable
 from softfall.messaging.session.pins import IdentityChanged
-from softfall.options.contract import Mismatch, ScanSecret
+from softfall.options.contract import ListNotHere, Mismatch, ScanSecret
 
 LOOK_UP_MS = 60_000
 
@@ -88,10 +88,29 @@ class Incoming:
                 return None
         sender = self._sender(receipt)
         file = self._fetch(receipt) if isinstance(sender, Identity) else None
+        try:
+            return self._settle(delivery, receipt, sender, file)
+        except ListNotHere:  # nothing was changed: the ratchet is where it was
+            self.kit.refresh_list()
+        try:
+            return self._settle(delivery, receipt, sender, file)
+        except ListNotHere as error:
+            waiting = Waiting(receipt.envelope_id, receipt.sender, error.name)
+            return self._settle(delivery, receipt, sender, file, waiting)
+
+    def _settle(
+        self,
+        delivery: Delivery,
+        receipt: Receipt,
+        sender: Identity | SoftfallError,
+        file: bytes | None,
+        arrival: Arrival | None = None,
+    ) -> Arrival | None:
+        """One delivery's outcome (`arrival`, where that is known already), kept for good."""
         with self.kit.store.transaction():
-            if isinstance(sender, Identity):
+            if arrival is None and isinstance(sender, Identity):
                 arrival = self.handle(delivery, receipt, sender, file)
-            else:
+            elif not isinstance(sender, Identity):
                 arrival = _refused(receipt, sender)
             if isinstance(arrival, Waiting) and not self.shelf.keep_waiting(
                 delivery, file, arrival.reason
@@ -109,7 +128,7 @@ class Incoming:
             with self.kit.store.transaction():
                 keys = self.shelf.waiting_keys()
             for key in keys:
-                arrival = self._retry(key)
+                arrival = self._retry_unless_behind(key)
                 if arrival is not None and not isinstance(arrival, Waiting):
                     arrivals.append(arrival)
         return arrivals
@@ -198,6 +217,8 @@ class Incoming:
         try:
             manifest = kit.epochs.compare(inner["manifest"])
             half = kit.epochs.half(inner["manifest"], manifest)
+        except ListNotHere:
+            raise
         except SoftfallError as error:
             return Finding(f"the epoch can't be checked: {error.name}", TEXT, picture)
         if (manifest.option, manifest.epoch) != (receipt.option, receipt.epoch):
@@ -211,6 +232,12 @@ class Incoming:
         if isinstance(verdict, Mismatch):
             return Finding(f"the submission is not this picture's: {verdict.reason}", TEXT, picture)
         return Finding("", CHECKED, picture)
+
+    def _retry_unless_behind(self, key: Key) -> Arrival | None:
+        try:
+            return self._retry(key)
+        except ListNotHere:
+            return None
 
     def _retry(self, key: Key) -> Arrival | None:
         with self.kit.store.transaction():

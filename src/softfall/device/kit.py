@@ -1,7 +1,7 @@
 """What the steps of one device share: its keys, state, clocks, and way to the provider."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from softfall.config import DeviceSettings, MediaLimits
@@ -20,7 +20,10 @@ from softfall.messaging.session.pins import Pins
 
 @dataclass
 class Kit:
-    """One device's parts. service: what the provider last said of itself, or None."""
+    """One device's parts. service: what the provider last said of itself, or None.
+
+    refresh_list: brings the device's own list up to date, as far as that goes just now.
+    """
 
     account: str
     store: SealedStore
@@ -31,6 +34,7 @@ class Kit:
     limits: MediaLimits
     timings: Timings
     service: Service | None = field(default=None)
+    refresh_list: Callable[[], None] = field(default=lambda: None)
 
     def __post_init__(self) -> None:
         self.olm = Olm(self.store, self.account)

@@ -25,6 +25,7 @@ from softfall.device.outcomes import (
 )
 from softfall.device.transport import CustodianAway, SaidByService, Service
 from softfall.errors import InputError, RefusedError, SoftfallError
+from softfall.lists.manifest import Manifest
 from softfall.media.pdq import PdqHash, Unhashable
 from softfall.messaging.envelope import (
     CONTENT,
@@ -43,7 +44,7 @@ from softfall.messaging.session.attachments import (
     seal,
     unseal,
 )
-from softfall.options.contract import ScanSecret, Submission
+from softfall.options.contract import DeviceHalf, ListNotHere, ScanSecret, Submission
 from softfall.wire import Value
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
@@ -309,7 +310,7 @@ class Outgoing:
             return _outage(0, voucher)
         with kit.store.transaction():
             manifest = kit.epochs.adopt(body, kit.surroundings.now_ms())
-        half = kit.epochs.half(body, manifest)
+        half = self._half(body, manifest)
         with kit.timings.step("begin_ms"):
             pending = half.begin(media, ScanSecret(key, manifest.option, manifest.epoch))
         reply = None
@@ -323,6 +324,14 @@ class Outgoing:
         if half.asks_first(submission):
             self.clear(submission)
         return Submitted(submission, opening, body, CHECKED)
+
+    def _half(self, body: bytes, manifest: Manifest) -> DeviceHalf:
+        """The option's half; where it needs a list that is not here yet, fetch that first."""
+        try:
+            return self.kit.epochs.half(body, manifest)
+        except ListNotHere:
+            self.kit.refresh_list()
+        return self.kit.epochs.half(body, manifest)
 
     def _service(self, fresh: bool) -> Service:
         kit = self.kit

@@ -21,11 +21,18 @@ from typing import ClassVar, Protocol
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from softfall.errors import UnavailableError
 from softfall.media.pdq import PdqHash, Unhashable
 from softfall.wire import Party
 
 SCAN_KEY_BYTES = 32
 PDQ_BYTES = 32
+
+
+class ListNotHere(UnavailableError):
+    """What this device has of the list does not reach the epoch or version that is needed."""
+
+    remedy = "It comes by itself in the background; what waits for it is looked at again then."
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,8 @@ class DeviceHalf(Protocol):
 
         `media` is the recipient's own hash. The scan key derives from the hash in the opening
         (decoders differ by a few bits), which must lie within the option's
-        `decoder_tolerance_bits` of it.
+        `decoder_tolerance_bits` of it. Raises ListNotHere where the half checks by a list of its
+        own that is older than the submission.
         """
 
 
