@@ -94,7 +94,7 @@ def test_another_version_is_refused_though_signed() -> None:
         return KEY.sign(message)
 
     values = EPOCH_MANIFEST.decode(sign(MANIFEST, signer))
-    old = seen[0].replace(b"\x8a\x01", b"\x8a\x00", 1)
+    old = seen[0].replace(b"\x8b\x01", b"\x8b\x00", 1)
     assert old != seen[0]
     body = EPOCH_MANIFEST.encode({**values, "version": 0, "signature": KEY.sign(old)})
     with pytest.raises(BadManifest, match="version"):

@@ -46,6 +46,11 @@ _SIGNED_FIELDS = (
         Bytes(0, MAX_CONFIRM_KEY_BYTES),
         "the epoch's HPKE key that `confirm` shares are sealed to; empty without `confirm`",
     ),
+    Field(
+        "token_key",
+        Bytes(0, PUBLIC_KEY_BYTES),
+        "the key of the tokens that questions are asked with, 32 bytes; empty: none are needed",
+    ),
 )
 
 _SIGNED = Message("epoch_manifest_signed", Party.DEVICE, _SIGNED_FIELDS, max_bytes=10_000)
@@ -98,6 +103,7 @@ class Manifest:
     expires_at_ms: int
     parameters: bytes
     confirm_key: bytes = b""
+    token_key: bytes = b""
 
 
 def sign(manifest: Manifest, signer: Signer) -> bytes:
