@@ -27,7 +27,7 @@ def states(house: House) -> list[str]:
         return list(tx.execute(select(envelopes.c.state)).scalars())
 
 
-@pytest.mark.parametrize("kind", [HoldKind.CANDIDATE, HoldKind.OUTAGE, HoldKind.MALFORMED])
+@pytest.mark.parametrize("kind", [HoldKind.CANDIDATE, HoldKind.OUTAGE])
 def test_an_unconfirmed_hold_that_nobody_decides_is_released_in_time_and_not_before(
     house: House, people: tuple[App, App], kind: HoldKind
 ) -> None:
@@ -46,11 +46,12 @@ def test_an_unconfirmed_hold_that_nobody_decides_is_released_in_time_and_not_bef
     ]  # fmt: skip
 
 
-def test_a_confirmed_hold_goes_to_a_lead_and_in_the_end_expires_unseen(
-    house: House, people: tuple[App, App]
+@pytest.mark.parametrize("kind", [HoldKind.CONFIRMED, HoldKind.MALFORMED])
+def test_a_confirmed_or_malformed_hold_goes_to_a_lead_and_in_the_end_expires_unseen(
+    house: House, people: tuple[App, App], kind: HoldKind
 ) -> None:
     ada, ben = people
-    hold(house, ada, HoldKind.CONFIRMED)
+    hold(house, ada, kind)
     house.clock.pass_hours(73)
     house.service.upkeep.round()
     assert [entry["escalated"] for entry in house.holds()] == [True]

@@ -3,8 +3,10 @@
 Guarantees: an envelope moves only along `LIFE`, and only by an actor that its row names; what a
 hold becomes when nobody decides is `TIMEOUTS`, one rule a kind of hold.
 Refuses: any other move, as `UnknownTransition`. An envelope in a mailbox (`IN_MAILBOX`) never
-leaves it again by a decision, and a confirmed hold is never released by the clock.
-Source: Softfall's own rules: unconfirmed is innocent; a person decides about a confirmed match.
+leaves it again by a decision, and a confirmed or malformed hold is never released by the clock.
+Source: Softfall's own rules: unconfirmed is innocent; a person decides about a confirmed match. What
+is malformed is not an unconfirmed picture: no app as published makes it, and if the clock released
+it, an altered app would need patience only.
 """
 
 from collections.abc import Iterable
@@ -136,7 +138,11 @@ class Timeout:
 TIMEOUTS = (
     Timeout(HoldKind.CANDIDATE, Overdue.RELEASE, "unconfirmed, and nobody decided in time"),
     Timeout(HoldKind.OUTAGE, Overdue.RELEASE, "never judged, and nobody decided in time"),
-    Timeout(HoldKind.MALFORMED, Overdue.RELEASE, "nothing shown, and nobody decided in time"),
+    Timeout(
+        HoldKind.MALFORMED,
+        Overdue.ESCALATE,
+        "only an altered app submits it, to pass unmatched: goes to a lead",
+    ),
     Timeout(HoldKind.CONFIRMED, Overdue.ESCALATE, "confirmed: goes to a lead, never out by itself"),
 )
 
