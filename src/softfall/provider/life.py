@@ -4,9 +4,9 @@ Guarantees: an envelope moves only along `LIFE`, and only by an actor that its r
 hold becomes when nobody decides is `TIMEOUTS`, one rule a kind of hold.
 Refuses: any other move, as `UnknownTransition`. An envelope in a mailbox (`IN_MAILBOX`) never
 leaves it again by a decision, and a confirmed or malformed hold is never released by the clock.
-Source: Softfall's own rules: unconfirmed is innocent; a person decides about a confirmed match. What
-is malformed is not an unconfirmed picture: no app as published makes it, and if the clock released
-it, an altered app would need patience only.
+Source: Softfall's own rules: unconfirmed is innocent; a person decides about a confirmed match.
+What is malformed is not an unconfirmed picture: no app as published makes it, and if the clock
+released it, an altered app would need patience only.
 """
 
 from collections.abc import Iterable
