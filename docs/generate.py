@@ -71,7 +71,7 @@ def _http(cls: type[errors.SoftfallError]) -> str:
     from softfall.provider import statuses as provider
 
     room = cls.__module__.split(".")[1]
-    if room in {"device", "compare", "cli", "media", "testing", "config"}:
+    if room in {"device", "compare", "cli", "hasher", "media", "testing", "config"}:
         return ""
     tables = {**EDGE_STATUSES, **custodian.STATUSES, **provider.STATUSES}
     kinds = (kind for kind in cls.__mro__ if kind in tables)

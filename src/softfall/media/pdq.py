@@ -70,7 +70,19 @@ def pdq(pixels: PixelArray) -> PdqHash | Unhashable:
     _check(pixels)
     if min(pixels.shape[:2]) < MIN_SIDE_PIXELS:
         return Unhashable("tiny", 0)
-    measured = spectrum(pixels)
+    return from_spectrum(spectrum(pixels))
+
+
+def plain_pdq(pixels: PixelArray) -> PdqHash | Unhashable:
+    """As `pdq`, bit for bit, always by the numpy path: nothing is compiled, no file is touched."""
+    _check(pixels)
+    if min(pixels.shape[:2]) < MIN_SIDE_PIXELS:
+        return Unhashable("tiny", 0)
+    return from_spectrum(pdq_oracle.spectrum(pixels))
+
+
+def from_spectrum(measured: Spectrum) -> PdqHash | Unhashable:
+    """The hash of a measured picture, where its quality makes it dependable."""
     if measured.quality < MIN_QUALITY:
         return Unhashable("low quality" if measured.quality else "flat", measured.quality)
     bits, margins = cut(measured)

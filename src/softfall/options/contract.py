@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from softfall.errors import UnavailableError
+from softfall.lists.manifest import Manifest
 from softfall.media.pdq import PdqHash, Unhashable
 from softfall.wire import Party
 
@@ -163,6 +164,32 @@ class Malformed:
 
 
 Verdict = Clear | Candidate | Held | Malformed
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a sender committed to about one picture, beside what the provider stamped.
+
+    manifest: of the epoch of the stamped submission, known to be the epoch's own.
+    """
+
+    opening: bytes = field(repr=False)
+    attachment_key: bytes = field(repr=False)
+    manifest: Manifest
+    submission_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How an option's openings are checked by whoever is shown one: a provider, in a report.
+
+    disprove: from bytes alone. Why the stamped submission is not the one that the opening yields.
+    differs: why the opening is not that of this picture, by another decoder's hash of it.
+    None: nothing is proved.
+    """
+
+    disprove: Callable[[Claim], Mismatch | None]
+    differs: Callable[[PdqHash | Unhashable, Claim], Mismatch | None]
 
 
 class ProviderPorts(Protocol):

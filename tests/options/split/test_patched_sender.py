@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from softfall.media.pdq import PdqHash, Unhashable
 from softfall.options.contract import Honest, Mismatch, Submission
-from softfall.options.split.device import submission
+from softfall.options.split.opening import submission
 from softfall.options.split.wire import TAGS
 from softfall.options.tags import opening, pieces, tolerance, wire
 from tests.options.split.parties import Parties, flipped, random_hash

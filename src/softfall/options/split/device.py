@@ -16,20 +16,16 @@ from typing import ClassVar
 from softfall.crypto import ristretto
 from softfall.media.pdq import PdqHash, Unhashable
 from softfall.options.contract import Honest, Mismatch, Request, ScanSecret, Submission
-from softfall.options.split import wire
+from softfall.options.split.opening import NAME, NOT_THIS_SUBMISSION, submission
 from softfall.options.tags import opening, tolerance
 from softfall.options.tags.device import Asked, TagKey
-from softfall.options.tags.opening import TagRows
 from softfall.options.tags.parameters import TagParameters
-from softfall.options.tags.wire import VERSION
-
-NOT_THIS_SUBMISSION = Mismatch("not this submission")
 
 
 class SplitDevice:
     """One epoch of `split` on a device, its public key pinned from the signed manifest."""
 
-    name: ClassVar[str] = "split"
+    name: ClassVar[str] = NAME
     decoder_tolerance_bits: ClassVar[int] = tolerance.BITS
 
     def __init__(self, epoch: int, public_key: bytes, parameters: TagParameters) -> None:
@@ -76,13 +72,3 @@ class SplitPending:
         opened, rows = self.asked.finish(reply)
         key = self.asked.key
         return submission(rows, key.epoch), opening.encode(opened, key.parameters)
-
-
-def submission(rows: TagRows, epoch: int) -> Submission:
-    """What the provider gets: in each table the tags by value.
-
-    So the provider can't tell which probe was the unflipped one.
-    """
-    tags = b"".join(tag for row in rows for tag in sorted(row))
-    body = wire.TAGS.encode({"version": VERSION, "tags": tags})
-    return Submission(SplitDevice.name, epoch, body)

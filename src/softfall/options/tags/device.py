@@ -17,8 +17,6 @@ from softfall.options.tags.opening import Opened, Questions, TagRows
 from softfall.options.tags.parameters import TagParameters
 from softfall.wire import MalformedMessage, Party
 
-OMITTED = Mismatch("omitted")
-
 
 class BadReply(PeerError):
     """The custodian's reply is malformed, of another epoch, or under another key."""
@@ -54,8 +52,6 @@ class TagKey:
         Asks nobody. Raises OtherEpoch.
         """
         self.require_own(secret)
-        if not body:
-            return OMITTED
         opened = opening.decode(body, self.parameters)
         if isinstance(opened, Mismatch):
             return opened

@@ -19,6 +19,7 @@ from softfall.options.tags.parameters import TagParameters
 from softfall.wire import MalformedMessage
 
 NO_HASH = bytes(32)
+OMITTED = Mismatch("omitted")
 MALFORMED = Mismatch("malformed opening")
 BAD_PROOF = Mismatch("bad proof")
 NOT_THIS_SUBMISSION = Mismatch("not this submission")
@@ -116,6 +117,8 @@ def encode(opened: Opened, parameters: TagParameters) -> bytes:
 
 def decode(body: bytes, parameters: TagParameters) -> Opened | Mismatch:
     """The opening, or why it is not one that an unpatched client makes."""
+    if not body:
+        return OMITTED
     try:
         values = wire.decode(wire.OPENING, body)
         mask_bytes = (parameters.questions - parameters.tables) * parameters.piece_bytes

@@ -1,0 +1,57 @@
+"""One picture in, one `hashed` message out, and the end of the process.
+
+Guarantees: nothing of the picture is read before the process is confined (sandbox.py); whatever the
+file is, the answer is one message or none; nothing is kept, logged or sent.
+Refuses: files over the limits, and whatever media/decode.py refuses, with its reason in the answer.
+Never loads the kernels: one picture does not pay for them, and plain numpy needs no file to start.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from softfall.config import MediaLimits
+from softfall.errors import SoftfallError
+from softfall.hasher.sandbox import STDIN, STDOUT, Bounds, lock_down
+from softfall.media.decode import decode
+from softfall.media.hashed import Hashed, Refused, encode
+from softfall.media.pdq import plain_pdq
+
+_BLOCK_BYTES = 1 << 20
+
+
+def main(arguments: Sequence[str]) -> int:
+    """arguments: largest file (bytes), largest picture (pixels), memory (bytes), CPU (seconds).
+
+    Returns the exit status: 0 once the answer is written, whatever it says.
+    """
+    file_bytes, pixels, memory_bytes, cpu_seconds = map(int, arguments)
+    limits = MediaLimits(max_file_bytes=file_bytes, max_pixels=pixels)
+    try:
+        lock_down(Bounds(memory_bytes, cpu_seconds))
+        answer: Hashed = plain_pdq(decode(read_picture(file_bytes), limits).pixels)
+    except SoftfallError as error:
+        answer = Refused(f"{error.name}: {error.what}")
+    except MemoryError:
+        answer = Refused("the picture does not fit in the hasher's memory")
+    body = encode(answer)
+    while body:
+        body = body[os.write(STDOUT, body) :]
+    return 0
+
+
+def read_picture(max_bytes: int) -> bytes:
+    """Standard input to its end, but never more than one block over `max_bytes`."""
+    parts, size_bytes = list[bytes](), 0
+    while size_bytes <= max_bytes:
+        part = os.read(STDIN, _BLOCK_BYTES)
+        if not part:
+            break
+        parts.append(part)
+        size_bytes += len(part)
+    return b"".join(parts)
+
+
+def run() -> None:
+    """End the process with `main`'s status, without the interpreter's own farewell."""
+    os._exit(main(sys.argv[1:]))

@@ -1,0 +1,90 @@
+"""The one message that the hasher's process answers: a picture's hash, or why there is none.
+
+Guarantees: what `decode` returns is a `PdqHash`, an `Unhashable` or a `Refused`, well formed,
+whatever a broken process may have written; margins keep their exact float32 bits.
+Refuses: anything else, as MalformedMessage.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from softfall.media.pdq import MIN_QUALITY, PdqHash, Unhashable
+from softfall.wire import Bytes, Field, MalformedMessage, Message, Party, Text, Uint, Value
+
+VERSION: Final = 1
+MAX_REASON_BYTES: Final = 200
+_PDQ_BYTES: Final = 32
+_MARGIN_BYTES: Final = 4 * 256
+_MARGIN: Final = np.dtype(">f4")
+_OUTCOMES: Final = ("hashed", "unhashable", "refused")
+
+HASHED = Message(
+    "hashed",
+    Party.PROVIDER,
+    (
+        Field("version", Uint(VERSION), "1"),
+        Field("outcome", Text(16), f"one of: {', '.join(_OUTCOMES)}"),
+        Field("hash", Bytes(0, _PDQ_BYTES), "the picture's PDQ hash; empty unless hashed"),
+        Field("quality", Uint(100), "PDQ's quality; 0 if refused"),
+        Field("margins", Bytes(0, _MARGIN_BYTES), "256 float32, big-endian; empty unless hashed"),
+        Field("reason", Text(MAX_REASON_BYTES, may_be_empty=True), "empty if hashed"),
+    ),
+    max_bytes=2048,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The picture was not opened, and why; or nobody could try."""
+
+    reason: str
+
+
+Hashed = PdqHash | Unhashable | Refused
+
+
+def encode(hashed: Hashed) -> bytes:
+    """The `hashed` message's bytes."""
+    values: dict[str, Value] = {
+        "version": VERSION,
+        "outcome": "refused",
+        "hash": b"",
+        "quality": 0,
+        "margins": b"",
+        "reason": "",
+    }
+    match hashed:
+        case PdqHash():
+            margins = hashed.margins.astype(_MARGIN).tobytes()
+            values |= {"outcome": "hashed", "hash": hashed.bits, "quality": hashed.quality}
+            values |= {"margins": margins}
+        case Unhashable():
+            values |= {"outcome": "unhashable", "quality": hashed.quality, "reason": hashed.reason}
+        case Refused():
+            reason = hashed.reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
+            values |= {"reason": reason}
+    return HASHED.encode(values)
+
+
+def decode(body: bytes) -> Hashed:
+    """What the hasher says. Raises MalformedMessage."""
+    values = HASHED.decode(body)
+    outcome, reason, quality = values["outcome"], values["reason"], values["quality"]
+    bits, packed = values["hash"], values["margins"]
+    assert isinstance(reason, str)
+    assert isinstance(quality, int)
+    assert isinstance(bits, bytes)
+    assert isinstance(packed, bytes)
+    if values["version"] != VERSION or outcome not in _OUTCOMES:
+        raise MalformedMessage("the hasher's answer is of another version or outcome")
+    if outcome != "hashed":
+        if bits or packed:
+            raise MalformedMessage("the hasher's answer has a hash and has none")
+        return Unhashable(reason, quality) if outcome == "unhashable" else Refused(reason)
+    margins = np.frombuffer(packed, _MARGIN).astype(np.float32)
+    well_formed = len(bits) == _PDQ_BYTES and len(packed) == _MARGIN_BYTES
+    if not well_formed or quality < MIN_QUALITY or not (margins >= 0).all():
+        raise MalformedMessage("the hasher's answer is no hash with its margins")
+    return PdqHash(bits, quality, margins)

@@ -1,0 +1,74 @@
+"""The hasher's answer: exact where it is well formed, refused where it is not."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from softfall.media.hashed import HASHED, Refused, decode, encode
+from softfall.media.pdq import PdqHash, Unhashable
+from softfall.wire import MalformedMessage
+
+MARGINS = arrays.arrays(
+    np.float32, 256, elements=st.floats(0, 2**100, width=32, allow_subnormal=True)
+)
+HASHES = st.builds(
+    PdqHash, st.binary(min_size=32, max_size=32), st.integers(50, 100), margins=MARGINS
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(HASHES)
+def test_a_hash_comes_through_with_every_bit_of_its_margins(made):
+    told = decode(encode(made))
+    assert told == made
+    assert told.margins.dtype == np.float32
+    assert told.margins.tobytes() == made.margins.tobytes()
+
+
+@given(st.sampled_from(["flat", "tiny", "low quality"]), st.integers(0, 49))
+def test_a_picture_without_a_hash_comes_through(reason, quality):
+    assert decode(encode(Unhashable(reason, quality))) == Unhashable(reason, quality)
+
+
+@given(st.text(max_size=400))
+def test_a_refusal_of_any_length_fits(reason):
+    told = decode(encode(Refused(reason)))
+    assert isinstance(told, Refused)
+    assert reason.startswith(told.reason)
+
+
+@settings(max_examples=100)
+@given(st.binary(max_size=2100))
+def test_junk_is_refused_by_name(junk):
+    with pytest.raises(MalformedMessage):
+        decode(junk)
+
+
+HONEST = {
+    "version": 1,
+    "outcome": "hashed",
+    "hash": bytes(32),
+    "quality": 90,
+    "margins": bytes(1024),
+    "reason": "",
+}
+NONSENSE = [
+    {"version": 0},
+    {"outcome": "perhaps"},
+    {"hash": bytes(31)},
+    {"margins": bytes(1020)},
+    {"margins": np.full(256, np.nan, ">f4").tobytes()},
+    {"margins": np.full(256, -1, ">f4").tobytes()},
+    {"quality": 49},
+    {"outcome": "unhashable"},
+    {"outcome": "refused", "hash": b""},
+]
+
+
+@pytest.mark.parametrize("change", NONSENSE, ids=str)
+def test_a_well_encoded_nonsense_is_refused_by_name(change):
+    assert isinstance(decode(HASHED.encode(HONEST)), PdqHash)
+    with pytest.raises(MalformedMessage):
+        decode(HASHED.encode({**HONEST, **change}))
