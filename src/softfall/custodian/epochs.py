@@ -1,8 +1,9 @@
 """Published epochs: which is current, which still answers, and the end of their keys.
 
-Guarantees: an epoch that has ended never answers again, whatever the clock says later: its key is
-overwritten with zeros, then NULL; the write-ahead log is emptied; its artefact is removed. An epoch
-ends when it expires, or `overlap_ms` after the next one was published, whichever is first.
+Guarantees: an epoch that has ended never answers again, whatever the clock says later: its keys
+(the option's, and the one that `confirm` shares are sealed to) are overwritten with zeros, then
+NULL; the write-ahead log is emptied; its artefact is removed. An epoch ends when it expires, or
+`overlap_ms` after the next one was published, whichever is first.
 Refuses by name: epochs never published (EpochNotPublished), and ended ones (EpochEnded).
 Limits: a disk may keep old blocks, and a backup keeps what it copied: back the list up, never the
 epochs' keys. Python can't wipe a key from memory. A clock that runs ahead ends keys too early.
@@ -13,15 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import ColumnElement, Engine, func, select, update
 
 from softfall.config import CustodianSettings
 from softfall.custodian.store import EPOCHS_FOLDER
-from softfall.custodian.tables import epochs
+from softfall.custodian.tables import entries, epoch_entries, epochs
 from softfall.errors import InputError, OperatorError, RefusedError, UnavailableError
 from softfall.store.database import BUSY_TIMEOUT_MS
 
-SECRET_BYTES = 32
 LOG_WAIT_MS = 100
 
 
@@ -139,7 +139,28 @@ class EpochBook:
 
     def secret(self, number: int) -> bytes:
         """The epoch's secret key. Raises EpochEnded."""
-        query = select(epochs.c.secret_key).where(epochs.c.number == number)
+        return self._key(number, epochs.c.secret_key)
+
+    def confirm_secret(self, number: int) -> bytes:
+        """The secret part of the HPKE key that `confirm` shares are sealed to.
+
+        Raises EpochEnded, also where the epoch never had one.
+        """
+        return self._key(number, epochs.c.confirm_secret)
+
+    def entry_hash(self, number: int, entry: int) -> bytes | None:
+        """The 32-byte hash of one entry of a frozen epoch; None if it holds no such entry."""
+        query = (
+            select(entries.c.pdq)
+            .join(epoch_entries, epoch_entries.c.entry_number == entries.c.number)
+            .where(epoch_entries.c.epoch == number, epoch_entries.c.entry_number == entry)
+        )
+        with self._engine.connect() as connection:
+            found: bytes | None = connection.scalar(query)
+        return found
+
+    def _key(self, number: int, column: ColumnElement[bytes | None]) -> bytes:
+        query = select(column).where(epochs.c.number == number)
         with self._engine.connect() as connection:
             secret: bytes | None = connection.scalar(query)
         if secret is None:
@@ -175,11 +196,20 @@ class EpochBook:
         return due
 
     def _overwrite_keys(self, numbers: Sequence[int]) -> None:
-        these = epochs.c.number.in_(numbers)
+        column = epochs.c
+        lengths = select(
+            column.number, func.length(column.secret_key), func.length(column.confirm_secret)
+        ).where(column.number.in_(numbers))
         with self._engine.begin() as connection:
             # Equal length first: it overwrites in place, before the row is laid out anew.
-            for value in (bytes(SECRET_BYTES), None):
-                connection.execute(update(epochs).where(these).values(secret_key=value))
+            for number, *sizes_bytes in connection.execute(lengths).all():
+                zeros = [None if size is None else bytes(size) for size in sizes_bytes]
+                for key, confirm in (zeros, (None, None)):
+                    connection.execute(
+                        update(epochs)
+                        .where(column.number == number)
+                        .values(secret_key=key, confirm_secret=confirm)
+                    )
 
     def _empty_the_log(self) -> bool:
         """Whether SQLite's write-ahead log, which holds old pages, could be emptied."""

@@ -39,6 +39,7 @@ class KeptOption:
         assert isinstance(epoch, int)
         return epoch
 
+    confirms: whether its candidates go to `confirm`, so that its epochs need a key for it.
 
 def _split() -> KeptOption:
     from softfall.options.split.custodian import SplitCustodian, derive_secret
@@ -46,6 +47,7 @@ def _split() -> KeptOption:
     from softfall.options.tags.parameters import TagParameters
     from softfall.options.tags.wire import REQUEST
 
+    confirms: bool = True
     def make_half(epoch: int, secret: bytes, parameters: bytes) -> SplitCustodian:
         return SplitCustodian(epoch, secret, TagParameters.decode(parameters))
 

@@ -1,9 +1,9 @@
-"""Publishing an epoch: freeze the list, make its key, its artefact and its signed manifest.
+"""Publishing an epoch: freeze the list, make its keys, its artefact and its signed manifest.
 
 Guarantees: the last step is one transaction; until it, the old epoch is current, whatever happens
 (kill -9, a full disk), and no key of an unpublished epoch is ever stored. What a killed run left
 behind is cleared by the next one. One publisher at a time.
-The epoch's key comes from the operating system's randomness, given in as `random_bytes`.
+The epoch's keys come from the operating system's randomness, given in as `random_bytes`.
 """
 
 import contextlib
@@ -26,6 +26,7 @@ from softfall.custodian.store import EPOCHS_FOLDER, only_one, open_database
 from softfall.custodian.tables import epochs
 from softfall.errors import OperatorError
 from softfall.lists.manifest import Manifest, sign
+from softfall.options.confirm.keys import ConfirmKeys, make_keys
 from softfall.options.contract import Prepared, Progress
 
 PART = ".part"
@@ -67,12 +68,24 @@ class Publisher:
             half = plan.make_half(number, secret, plan.parameters)
             prepared = half.prepare(entries, progress)
             _write_whole(artefact_path(self.folder, option, number), prepared.artefact)
-            manifest = self._manifest(plan, number, len(entries), prepared)
-            self._announce(manifest, secret)
+            confirm = self._confirm_keys(plan, number)
+            manifest = self._manifest(plan, number, len(entries), prepared, confirm)
+            self._announce(manifest, secret, confirm)
             return manifest
 
+    def _confirm_keys(self, plan: KeptOption, number: int) -> ConfirmKeys | None:
+        """The epoch's HPKE keys, where the option confirms its candidates."""
+        if not plan.confirms:
+            return None
+        return make_keys(self.random_bytes(SEED_BYTES), plan.name, number)
+
     def _manifest(
-        self, plan: KeptOption, number: int, entries_count: int, prepared: Prepared
+        self,
+        plan: KeptOption,
+        number: int,
+        entries_count: int,
+        prepared: Prepared,
+        confirm: ConfirmKeys | None,
     ) -> Manifest:
         now_ms = self.now_ms()
         return Manifest(
@@ -84,9 +97,10 @@ class Publisher:
             published_at_ms=now_ms,
             expires_at_ms=now_ms + round(self.epoch_days * DAY_MS),
             parameters=plan.parameters,
+            confirm_key=confirm.public if confirm else b"",
         )
 
-    def _announce(self, manifest: Manifest, secret: bytes) -> None:
+    def _announce(self, manifest: Manifest, secret: bytes, confirm: ConfirmKeys | None) -> None:
         """The one step that makes the epoch current."""
         unannounced = epochs.c.number == manifest.epoch, epochs.c.manifest.is_(None)
         with self.engine.begin() as connection:
@@ -96,6 +110,7 @@ class Publisher:
                 .values(
                     public_key=manifest.public_key,
                     secret_key=secret,
+                    confirm_secret=confirm.secret if confirm else None,
                     artefact_sha256=manifest.artefact_sha256,
                     manifest=sign(manifest, self.identity.sign),
                     published_at_ms=manifest.published_at_ms,

@@ -60,7 +60,8 @@ statements = Table(
 
 # One published version of the list. The first five columns are set when the set is frozen; the rest
 # when its keys, artefact and manifest are made. A frozen epoch without a manifest was never
-# announced to anyone. secret_key is overwritten with NULL when the epoch ends.
+# announced to anyone. secret_key and confirm_secret (of the HPKE key that `confirm` shares are
+# sealed to) are overwritten with NULL when the epoch ends.
 epochs = Table(
     "epochs",
     metadata,
@@ -76,6 +77,7 @@ epochs = Table(
     Column("published_at_ms", BigInteger),
     Column("expires_at_ms", BigInteger),
     Index("epochs_by_option", "option", "number"),
+    Column("confirm_secret", LargeBinary),
 )
 
 epoch_entries = Table(
