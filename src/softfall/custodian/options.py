@@ -25,6 +25,7 @@ class KeptOption:
     make_half: from (epoch, secret key, parameters) to the custodian's half.
     parameters: what a new epoch is published with; an older one keeps its manifest's own.
     request: what devices ask, relayed; it has a field `epoch`.
+    confirms: whether its candidates go to `confirm`, so that its epochs need a key for it.
     """
 
     name: str
@@ -32,6 +33,7 @@ class KeptOption:
     make_half: Callable[[int, bytes, bytes], CustodianHalf]
     parameters: bytes
     request: Message
+    confirms: bool = True
 
     def epoch_of(self, body: bytes) -> int:
         """Which epoch a request is for. Raises MalformedMessage."""
@@ -39,7 +41,6 @@ class KeptOption:
         assert isinstance(epoch, int)
         return epoch
 
-    confirms: whether its candidates go to `confirm`, so that its epochs need a key for it.
 
 def _split() -> KeptOption:
     from softfall.options.split.custodian import SplitCustodian, derive_secret
@@ -47,7 +48,6 @@ def _split() -> KeptOption:
     from softfall.options.tags.parameters import TagParameters
     from softfall.options.tags.wire import REQUEST
 
-    confirms: bool = True
     def make_half(epoch: int, secret: bytes, parameters: bytes) -> SplitCustodian:
         return SplitCustodian(epoch, secret, TagParameters.decode(parameters))
 

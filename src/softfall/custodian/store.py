@@ -16,8 +16,8 @@ from softfall.store.database import open_store, sqlite_url
 
 DATABASE_FILE = "custodian.db"
 QUOTA_FILE = "quota.db"
-EPOCHS_FOLDER = "epochs"
 CONFIRM_FILE = "confirm.db"
+EPOCHS_FOLDER = "epochs"
 
 
 class DataInUse(OperatorError):
@@ -40,14 +40,14 @@ def open_quota_database(data_dir: Path) -> Engine:
     return open_store(sqlite_url(data_dir / QUOTA_FILE), Path(__file__).parent / "quota_migrations")
 
 
-@contextlib.contextmanager
-def only_one(data_dir: Path, work: str) -> Iterator[None]:
 def open_confirm_database(data_dir: Path) -> Engine:
     """The database of `confirm`, a file of its own for the same reason. Raises StoreUnusable."""
     path = data_dir / CONFIRM_FILE
     return open_store(sqlite_url(path), Path(__file__).parent / "confirm_migrations")
 
 
+@contextlib.contextmanager
+def only_one(data_dir: Path, work: str) -> Iterator[None]:
     """Hold the folder for one kind of work, as `service` or `publish`. Raises DataInUse."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data_dir / f"{work}.lock").open("ab") as file:

@@ -76,8 +76,8 @@ epochs = Table(
     Column("manifest", LargeBinary),
     Column("published_at_ms", BigInteger),
     Column("expires_at_ms", BigInteger),
-    Index("epochs_by_option", "option", "number"),
     Column("confirm_secret", LargeBinary),
+    Index("epochs_by_option", "option", "number"),
 )
 
 epoch_entries = Table(
