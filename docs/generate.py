@@ -67,13 +67,14 @@ def errors_page() -> str:
 def _http(cls: type[errors.SoftfallError]) -> str:
     """The statuses that a service answers with; nothing for errors that stay on a device."""
     from softfall.custodian import app as custodian
+    from softfall.dealer import app as dealer
     from softfall.edge.errors import EDGE_STATUSES, STATUS_OF_BLAME
     from softfall.provider import statuses as provider
 
     room = cls.__module__.split(".")[1]
     if room in {"device", "compare", "cli", "hasher", "media", "testing", "config"}:
         return ""
-    tables = {**EDGE_STATUSES, **custodian.STATUSES, **provider.STATUSES}
+    tables = {**EDGE_STATUSES, **custodian.STATUSES, **dealer.STATUSES, **provider.STATUSES}
     kinds = (kind for kind in cls.__mro__ if kind in tables)
     return (
         f"**HTTP:** {tables[kind] if (kind := next(kinds, None)) else STATUS_OF_BLAME[cls.blame]}; "

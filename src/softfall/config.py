@@ -53,8 +53,15 @@ class ProviderSettings(Section):
         "split", description="Which option matches media; `none` delivers all unmatched."
     )
     custodian_url: str = Field("https://127.0.0.1:8444", description="Where the custodian listens.")
+    dealer_url: str = Field("https://127.0.0.1:8445", description="Where the dealer listens.")
     custodian_timeout_seconds: float = Field(
         3.0, gt=0, description="How long one relayed question may take."
+    )
+    enclave_url: str = Field(
+        "https://127.0.0.1:8446", description="Where the enclave listens; for option `enclave`."
+    )
+    enclave_timeout_seconds: float = Field(
+        3.0, gt=0, description="How long one question to the enclave may take."
     )
     custodian_outage_rule: Literal["hold", "deliver"] = Field(
         "hold", description="Media sent while the custodian is down: hold it, or deliver unchecked."
@@ -74,8 +81,14 @@ class ProviderSettings(Section):
         300.0, gt=0, description="How far a device's clock may be from ours."
     )
     requests_per_minute: int = Field(1200, gt=0, description="One device's limit, all routes.")
+    list_mib_per_hour: int = Field(
+        128, gt=0, description="One device's limit on the on-device list, in MiB that it asks for."
+    )
     media_per_minute: int = Field(
         120, gt=0, description="One device's limit on media (the delivery-delay oracle)."
+    )
+    tokens_per_account_per_day: int = Field(
+        100, gt=0, description="Tokens that one account may be issued in 24 hours; one a question."
     )
     clearances_per_day: int = Field(
         100, gt=0, description="Answers before sending (`on_device`) that one account gets a day."
@@ -83,6 +96,18 @@ class ProviderSettings(Section):
     receipt_key_days: float = Field(7.0, gt=0, description="How long one receipt key stamps.")
     report_window_days: float = Field(
         90.0, gt=0, description="A receipt older than this can no longer be reported."
+    )
+    report_compare_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="How long a report waits for its pictures to be compared by the hasher; what "
+        "is left then is kept, and says that it was not compared.",
+    )
+    hasher_max_pixels: int = Field(
+        100_000_000, gt=0, description="A larger reported picture is not compared."
+    )
+    hasher_memory_mib: int = Field(
+        4096, ge=512, description="Address space that the hasher may take for one picture."
     )
     registration_token: str = Field(
         "", description="Devices must show it to register; empty: anyone may register."
@@ -102,10 +127,17 @@ class CustodianSettings(Section):
         Path("softfall-data/tls"),
         description="custodian.crt/.key, ca.crt; made by `softfall keys init`.",
     )
+    dealer_url: str = Field("https://127.0.0.1:8445", description="Where the dealer listens.")
     evaluations_per_hour: int = Field(
-        500_000,
+        320_000,
         gt=0,
         description="Global quota of OPRF evaluations, whoever asks; 256 a picture by default.",
+    )
+    tokens_per_day: int = Field(
+        10_000, gt=0, description="Global limit on tokens, whoever asks; one buys one question."
+    )
+    token_key_days: float = Field(
+        14.0, gt=0, description="The first epoch published after this gets a new token key."
     )
     max_request_bytes: int = Field(64 * 1024, gt=0, description="One relayed question.")
     requests_per_minute: int = Field(6000, gt=0, description="All routes, all callers.")
@@ -113,6 +145,66 @@ class CustodianSettings(Section):
     overlap_minutes: float = Field(
         60.0, ge=0, description="How long the epoch before still answers after a new one."
     )
+    list_timestamp_hours: float = Field(
+        24.0,
+        ge=0.01,
+        description="How long devices may believe that no newer on-device list exists.",
+    )
+    enclave_root_file: Path = Field(
+        Path("softfall-data/attester/software-root.crt"),
+        description="The root certificate that vouches for enclaves: a SOFTWARE one, or AWS's.",
+    )
+    enclave_measurements_file: Path = Field(
+        Path("softfall-data/custodian/enclaves.jsonl"),
+        description="The enclaves allowed: a line of `softfall enclave measure` for each.",
+    )
+    enclave_policy: Literal["hash", "luminance"] = Field(
+        "hash", description="What devices seal to the enclave: the hash, or the 64x64 luminance."
+    )
+    enclave_document_minutes: float = Field(
+        60.0, gt=0, le=10_080, description="How long devices may use one attestation document."
+    )
+
+
+class EnclaveSettings(Section):
+    """[enclave]: the attested service that matches for the provider, who can't look inside."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8446, ge=0, le=65535, description="Port to listen on.")
+    tls_dir: Path = Field(
+        Path("softfall-data/tls"),
+        description="enclave.crt/.key, ca.crt; made by `softfall keys init`.",
+    )
+    attester_dir: Path = Field(
+        Path("softfall-data/attester"),
+        description="The SOFTWARE attester's certificates and key; made by `softfall keys init`.",
+    )
+    custodian_key_file: Path = Field(
+        Path("softfall-data/attester/custodian.pub"),
+        description="The custodian whose lists it takes, and no other's; measured into PCR0.",
+    )
+    max_entries: int = Field(
+        2_000_000, gt=0, description="A larger list is refused; 32 bytes of locked memory each."
+    )
+
+
+class DealerSettings(Section):
+    """[dealer]: who deals randomness for `confirm` in advance, independent of all others."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8445, ge=0, le=65535, description="Port to listen on.")
+    data_dir: Path = Field(Path("softfall-data/dealer"), description="Halves not fetched yet.")
+    tls_dir: Path = Field(
+        Path("softfall-data/tls"),
+        description="dealer.crt/.key, ca.crt, both dealer-....token; made by `softfall keys init`.",
+    )
+    max_batch: int = Field(
+        1024, gt=0, le=4096, description="Serials in one answer; one serves one candidate."
+    )
+    max_backlog: int = Field(
+        100_000, gt=0, description="Halves that may wait for one party, about 150 bytes each."
+    )
+    requests_per_minute: int = Field(600, gt=0, description="All callers together.")
 
 
 class DeviceSettings(Section):
@@ -122,6 +214,15 @@ class DeviceSettings(Section):
         10.0, gt=0, description="How long a photo waits for the custodian before the outage rule."
     )
     one_time_keys: int = Field(50, gt=0, le=100, description="Signed one-time keys kept published.")
+    tokens_kept: int = Field(
+        16, gt=0, le=64, description="Tokens for questions kept in stock; refilled at half."
+    )
+    list_check_minutes: float = Field(
+        60.0, gt=0, description="How often the on-device list is looked for, in the background."
+    )
+    old_list_hours: float = Field(
+        72.0, gt=0, description="How long the list goes on serving once no newer one can be had."
+    )
 
 
 class Settings(BaseSettings):
@@ -134,6 +235,8 @@ class Settings(BaseSettings):
     media: MediaLimits = MediaLimits()
     provider: ProviderSettings = ProviderSettings()
     custodian: CustodianSettings = CustodianSettings()
+    enclave: EnclaveSettings = EnclaveSettings()
+    dealer: DealerSettings = DealerSettings()
     device: DeviceSettings = DeviceSettings()
 
     @classmethod

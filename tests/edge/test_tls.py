@@ -27,9 +27,10 @@ def certificate(path: Path) -> x509.Certificate:
 def test_every_key_is_pkcs8_and_only_its_owner_can_read_the_folder(tmp_path: Path) -> None:
     folder = fresh_tls(tmp_path / "tls")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert {path.name for path in folder.iterdir()} == {
-        "ca.crt", "ca.key", "provider.crt", "provider.key", "custodian.crt", "custodian.key",
-    }  # fmt: skip
+    made = {f"{role}.{end}" for role in ROLES for end in ("crt", "key")}
+    tokens = {"dealer-provider.token", "dealer-custodian.token"}
+    assert {path.name for path in folder.iterdir()} == {"ca.crt", "ca.key", *made, *tokens}
+    assert {"provider", "custodian", "enclave"} <= set(ROLES)
     for path in folder.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     for path in folder.glob("*.key"):
@@ -37,7 +38,7 @@ def test_every_key_is_pkcs8_and_only_its_owner_can_read_the_folder(tmp_path: Pat
         load_pem_private_key(path.read_bytes(), None)
 
 
-def test_only_the_provider_may_be_a_client(tmp_path: Path) -> None:
+def test_only_provider_and_custodian_may_be_clients(tmp_path: Path) -> None:
     folder = fresh_tls(tmp_path)
     uses = {
         role: {
@@ -49,7 +50,7 @@ def test_only_the_provider_may_be_a_client(tmp_path: Path) -> None:
         for role in ROLES
     }
     client = x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string
-    assert [role for role in ROLES if client in uses[role]] == ["provider"]
+    assert [role for role in ROLES if client in uses[role]] == ["provider", "custodian"]
 
 
 def test_certificates_are_of_their_authority_and_end_before_it(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_certificates_are_of_their_authority_and_end_before_it(tmp_path: Path) -
         assert timedelta(days=390) < check_tls(TlsFiles.of(folder, role), NOW) - NOW
 
 
-@pytest.mark.parametrize("name", ["ca.key", "custodian.crt"])
+@pytest.mark.parametrize("name", ["ca.key", "custodian.crt", "dealer-provider.token"])
 def test_nothing_that_exists_is_overwritten(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     with pytest.raises(TlsFilesExist, match=name):
@@ -81,7 +82,9 @@ def test_renewing_keeps_the_authority_and_the_names(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     renew_tls(tmp_path, NOW)
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert {name for name in before if before[name] == after[name]} == {"ca.crt", "ca.key"}
+    assert {name for name in before if before[name] == after[name]} == {
+        "ca.crt", "ca.key", "dealer-provider.token", "dealer-custodian.token",
+    }  # fmt: skip
     assert before.keys() == after.keys()
     assert check_tls(files, NOW) > NOW
     names = certificate(files.certificate).extensions.get_extension_for_class(

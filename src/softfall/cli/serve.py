@@ -39,3 +39,16 @@ def custodian(file: Config = None) -> None:
 
     main(config.load(file).custodian)
     end_process()
+
+
+@app.command()
+def dealer(file: Config = None) -> None:
+    """Run the dealer of randomness for `confirm`; prints `listening on ...` once it answers.
+
+    It must be run by somebody independent of provider and custodian: see docs/threat-model.md.
+    """
+    from softfall.dealer.main import main
+    from softfall.edge.serve import end_process
+
+    main(config.load(file).dealer)
+    end_process()

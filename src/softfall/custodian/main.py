@@ -1,8 +1,8 @@
 """Running the custodian's service: its folder locked, its caller proven, its logs without content.
 
 Guarantees: one service a data folder; only a caller with a client certificate of the installation's
-own authority gets through the TLS handshake, and `softfall keys init` makes one such certificate:
-the provider's.
+own authority gets through the TLS handshake. `softfall keys init` makes two such certificates: the
+provider's, and the custodian's own, by which the dealer knows it.
 """
 
 from softfall.config import CustodianSettings

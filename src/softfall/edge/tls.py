@@ -2,10 +2,11 @@
 
 Guarantees: TLS 1.3 only; private keys are PKCS#8 files that their owner alone can read (0600);
 nothing that exists is overwritten. The provider's certificate serves devices and introduces the
-provider to the custodian (server and client authentication); the custodian's serves only, so it
-can't be used to call another custodian.
+provider to the others, the custodian's introduces it to the dealer (server and client
+authentication); the others' serve only, so they can't be used to call a custodian. The tokens that
+tell the dealer its two parties apart are made along with them.
 Leaves to the operator: keeping ca.key offline once the certificates are made, and giving each
-service only its own two files and ca.crt.
+service only its own two files, its own token and ca.crt.
 Source: X.509 profile, RFC 5280.
 """
 
@@ -28,6 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from softfall.edge.dealer_tokens import PARTIES, make_tokens, token_file
 from softfall.errors import OperatorError
 
 AUTHORITY_DAYS = 3650
@@ -38,7 +40,9 @@ _SERVER = ExtendedKeyUsageOID.SERVER_AUTH
 _CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
 ROLES: Mapping[str, tuple[x509.ObjectIdentifier, ...]] = {
     "provider": (_SERVER, _CLIENT),
-    "custodian": (_SERVER,),
+    "custodian": (_SERVER, _CLIENT),
+    "dealer": (_SERVER,),
+    "enclave": (_SERVER,),
 }
 
 
@@ -64,20 +68,21 @@ class TlsFiles:
 
     @classmethod
     def of(cls, tls_dir: Path, role: str) -> "TlsFiles":
-        """The files of `role` ("provider" or "custodian") in `tls_dir`."""
+        """The files of `role` (one of `ROLES`) in `tls_dir`."""
         return cls(tls_dir / f"{role}.crt", tls_dir / f"{role}.key", tls_dir / "ca.crt")
 
 
 def init_tls(
     tls_dir: Path, now: datetime | None = None, hosts: Sequence[str] = LOCAL_HOSTS
 ) -> None:
-    """Make the authority and the certificates of provider and custodian.
+    """Make the authority, the certificates of all services, and the dealer's tokens.
 
     now: an aware datetime, this moment unless given. hosts: names and addresses under which the
     services are reached.
     Raises TlsFilesExist before anything is written.
     """
     names = ["ca.crt", "ca.key", *(f"{role}.{end}" for role in ROLES for end in ("crt", "key"))]
+    names += [token_file(tls_dir, party).name for party in PARTIES]
     present = [name for name in names if (tls_dir / name).exists()]
     if present:
         raise TlsFilesExist(f"{tls_dir} holds {present[0]} already")
@@ -89,6 +94,7 @@ def init_tls(
     _write_new(tls_dir / "ca.crt", certificate.public_bytes(Encoding.PEM))
     for role in ROLES:
         _issue(tls_dir, role, key, certificate, now, hosts)
+    make_tokens(tls_dir)
 
 
 def renew_tls(tls_dir: Path, now: datetime) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from softfall.errors import OperatorError
 
 BUSY_TIMEOUT_MS = 10_000
+LOG_WAIT_MS = 100
 
 _ONE_MIGRATION_AT_A_TIME = threading.Lock()  # Alembic keeps its context in globals of the process
 
@@ -55,6 +56,20 @@ def sqlite_url(path: Path) -> str:
     """The URL of an SQLite file, its folder made if need be (owner only)."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return f"sqlite:///{path.resolve()}"
+
+
+def empty_the_log(engine: Engine) -> bool:
+    """Whether SQLite's write-ahead log, where deleted values live on, could be emptied.
+
+    Gives way to readers after `LOG_WAIT_MS`, since every writer would wait as well: try again.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={LOG_WAIT_MS}")
+        row = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    return not row[0]
 
 
 def _make_durable(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
