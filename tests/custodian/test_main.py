@@ -75,7 +75,7 @@ def test_the_provider_is_answered_others_are_not_and_nothing_of_it_is_logged(
     with running(current) as (url, process), provider(current, url) as client:
         for context in (
             client_context(current.settings.tls_dir),
-            client_context(current.settings.tls_dir, "custodian"),
+            client_context(current.settings.tls_dir, "dealer"),
         ):
             with pytest.raises(httpx.TransportError), httpx.Client(verify=context) as stranger:
                 stranger.get(url + "/v1/health")
