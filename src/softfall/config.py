@@ -54,6 +54,9 @@ class ProviderSettings(Section):
     )
     custodian_url: str = Field("https://127.0.0.1:8444", description="Where the custodian listens.")
     dealer_url: str = Field("https://127.0.0.1:8445", description="Where the dealer listens.")
+    confirm_stock: int = Field(
+        256, gt=0, le=2048, description="More dealt serials are fetched when fewer are left."
+    )
     custodian_timeout_seconds: float = Field(
         3.0, gt=0, description="How long one relayed question may take."
     )
@@ -132,6 +135,12 @@ class CustodianSettings(Section):
         320_000,
         gt=0,
         description="Global quota of OPRF evaluations, whoever asks; 256 a picture by default.",
+    )
+    confirms_per_hour: int = Field(
+        2_000, gt=0, description="Global quota of confirmations; one a candidate and entry."
+    )
+    confirm_stock: int = Field(
+        256, gt=0, le=2048, description="More dealt serials are fetched when fewer are left."
     )
     tokens_per_day: int = Field(
         10_000, gt=0, description="Global limit on tokens, whoever asks; one buys one question."

@@ -58,26 +58,37 @@ def create_identity(data_dir: Path) -> Identity:
     key = Ed25519PrivateKey.generate()
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        descriptor = os.open(data_dir / IDENTITY_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_private_key(data_dir / IDENTITY_FILE, key)
     except FileExistsError:
         raise IdentityExists(f"{data_dir / IDENTITY_FILE} exists already") from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return Identity(key)
 
 
 def load_identity(data_dir: Path) -> Identity:
     """The key of `data_dir`. Raises IdentityUnusable."""
-    path = data_dir / IDENTITY_FILE
+    return Identity(read_private_key(data_dir / IDENTITY_FILE, IdentityUnusable))
+
+
+def write_private_key(path: Path, key: Ed25519PrivateKey) -> None:
+    """Write a key into a new file, its owner's alone (0600). Raises FileExistsError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_private_key(path: Path, refused: type[OperatorError]) -> Ed25519PrivateKey:
+    """The key in a file. Raises `refused` where it is missing, damaged, or open to others."""
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise IdentityUnusable(f"{path} can be read by others")
+            raise refused(f"{path} can be read by others")
         key = load_pem_private_key(path.read_bytes(), None)
     except (OSError, ValueError, TypeError):
-        raise IdentityUnusable(f"{path} can't be read") from None
+        raise refused(f"{path} can't be read") from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise IdentityUnusable(f"{path} does not hold an Ed25519 key")
-    return Identity(key)
+        raise refused(f"{path} does not hold an Ed25519 key")
+    return key
 
 
 def fingerprint(public_key: bytes) -> str:

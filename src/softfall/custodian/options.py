@@ -3,8 +3,9 @@
 Guarantees: an option's code is loaded only once it is asked for; the device's half never is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from softfall.errors import InputError
 from softfall.options.contract import CustodianHalf
@@ -15,6 +16,19 @@ class OptionUnknown(InputError):
     """No option of this name is kept here."""
 
     remedy = "Ask for one of the options that docs/options.md names; `split` is always kept."
+
+
+@runtime_checkable
+class SegmentedHalf(CustodianHalf, Protocol):
+    """The custodian's half of an option whose devices keep the list: `prepare` makes its base."""
+
+    def extend(
+        self, added: Sequence[tuple[int, bytes]], withdrawn: Sequence[int], version: int
+    ) -> bytes:
+        """The segment that leads from the version before to this one (1 after the base).
+
+        added: (entry number, 32-byte PDQ); withdrawn: entry numbers; both in order of number.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +78,8 @@ def kept(name: str) -> KeptOption:
     if name not in _KEPT:
         raise OptionUnknown("no such option is kept here")
     return _KEPT[name]()
+
+
+def kept_options() -> tuple[str, ...]:
+    """The names of all options that are kept."""
+    return tuple(_KEPT)

@@ -6,6 +6,7 @@ a time, by advisory locks that the system drops when a process dies, however it 
 
 import contextlib
 import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ DATABASE_FILE = "custodian.db"
 QUOTA_FILE = "quota.db"
 CONFIRM_FILE = "confirm.db"
 EPOCHS_FOLDER = "epochs"
+PART = ".part"
 
 
 class DataInUse(OperatorError):
@@ -56,3 +58,28 @@ def only_one(data_dir: Path, work: str) -> Iterator[None]:
         except BlockingIOError:
             raise DataInUse(f"{data_dir} is in use by another {work}") from None
         yield
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """The file appears under its name whole, and on the disk, or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(path.name + PART)
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Names in the folder are on the disk when this returns."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -3,7 +3,7 @@
 Guarantees, by the schema itself:
 - an entry number means one hash for ever, and is never given out again;
 - an epoch's entries can be neither changed nor deleted once frozen (triggers, where SQLite runs it;
-  the digest in `epochs.entries_sha256` shows it everywhere);
+  the digest in `epochs.entries_sha256` shows it everywhere); nor can a version within an epoch;
 - there is one statement per (entry, source): what one source says about one hash.
 
 The truth about the columns is here; `migrations/` must yield exactly these (a test compares them).
@@ -15,6 +15,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -85,5 +86,32 @@ epoch_entries = Table(
     metadata,
     Column("epoch", Integer, ForeignKey("epochs.number"), primary_key=True),
     Column("entry_number", Integer, ForeignKey("entries.number"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# What changed within an epoch of an option that devices keep: one row a published version past the
+# first (which is the epoch itself), and under it each entry that joined (listed = 1) or left (0).
+epoch_versions = Table(
+    "epoch_versions",
+    metadata,
+    Column("epoch", Integer, ForeignKey("epochs.number"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("published_at_ms", BigInteger, nullable=False),
+    Column("entries_count", Integer, nullable=False),
+    Column("segment_sha256", LargeBinary(32), nullable=False),
+    Column("segment_bytes", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+epoch_changes = Table(
+    "epoch_changes",
+    metadata,
+    Column("epoch", Integer, primary_key=True),
+    Column("entry_number", Integer, ForeignKey("entries.number"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column(
+        "listed", Integer, CheckConstraint("listed IN (0, 1)", name="yes_or_no"), nullable=False
+    ),
+    ForeignKeyConstraint(["epoch", "version"], ["epoch_versions.epoch", "epoch_versions.version"]),
     sqlite_with_rowid=False,
 )

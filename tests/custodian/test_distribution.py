@@ -1,0 +1,454 @@
+"""The on-device list as its custodian lays it out: complete at every instant, whatever is killed."""
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from tuf.api.exceptions import RepositoryError
+
+from softfall.custodian import distribution, list_keys, list_publishing, store
+from softfall.custodian.catalogue import Catalogue
+from softfall.custodian.distribution import Distribution, DistributionDamaged
+from softfall.custodian.epochs import ArtefactDamaged, NoEpoch
+from softfall.custodian.list_keys import ListKeysUnusable, root_path
+from softfall.custodian.list_publishing import (
+    ListNotLaidOut,
+    ListPublishing,
+    PublishedChanges,
+    TooManyVersions,
+)
+from softfall.custodian.publish import PublishFailed, publish_changes, publish_epoch
+from softfall.custodian.store import open_database
+from softfall.lists import manifest as manifests
+from softfall.lists.distribution import LIST_INDEX, TIMESTAMP, is_path
+from softfall.lists.entries import Statement
+from tests.custodian.keeping import HOUR_MS, Keeper, a_hash, ask_epoch
+from tests.custodian.list_client import described, read_list
+from tests.custodian.segmented import keep_numbers
+
+TERM_MS = 24 * HOUR_MS
+
+
+@pytest.fixture(autouse=True)
+def _stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_numbers(monkeypatch)
+
+
+@pytest.fixture
+def listed(keeper: Keeper) -> Keeper:
+    """A custodian with an on-device epoch of 40 entries, numbered from 1."""
+    publish(keeper)
+    return keeper
+
+
+def publish(keeper: Keeper) -> manifests.Manifest:
+    return publish_epoch(
+        keeper.settings, "on_device", lambda *_: None, lambda: keeper.clocks.wall_ms
+    )
+
+
+def publish_more(keeper: Keeper) -> PublishedChanges:
+    return publish_changes(keeper.settings, lambda: keeper.clocks.wall_ms)
+
+
+def withdraw(keeper: Keeper, *numbers: int) -> None:
+    catalogue = Catalogue.open(keeper.settings.data_dir)
+    for number in numbers:
+        catalogue.withdraw(number, None, keeper.clocks.wall_ms)
+    catalogue.close()
+
+
+def relist(keeper: Keeper, label: str) -> None:
+    catalogue = Catalogue.open(keeper.settings.data_dir)
+    catalogue.add(Statement(a_hash(label), "source"), keeper.clocks.wall_ms)
+    catalogue.close()
+
+
+def keep(keeper: Keeper) -> bool:
+    """What the running service does every minute."""
+    engine = open_database(keeper.settings.data_dir)
+    try:
+        clock = lambda: keeper.clocks.wall_ms  # noqa: E731 - one line of a test
+        return ListPublishing(keeper.settings, engine, clock).bring_up_to_date()
+    finally:
+        engine.dispose()
+
+
+def repository(keeper: Keeper) -> Distribution:
+    return Distribution(keeper.settings.data_dir, lambda: keeper.clocks.wall_ms, TERM_MS)
+
+
+def folder(keeper: Keeper) -> Path:
+    return keeper.settings.data_dir / "distribution"
+
+
+def read(keeper: Keeper, client: str = "client") -> dict[str, bytes]:
+    return read_list(keeper.settings.data_dir, keeper.folder / client)
+
+
+def timestamp_version(keeper: Keeper) -> int:
+    return int(json.loads((folder(keeper) / TIMESTAMP).read_bytes())["signed"]["version"])
+
+
+def test_a_published_epoch_is_what_any_client_of_the_framework_fetches(listed: Keeper) -> None:
+    fetched = read(listed)
+    assert set(fetched) == {"on_device/1/0.segment", "on_device/1/epoch.manifest"}
+    numbers = list(range(1, 41))
+    assert fetched["on_device/1/0.segment"] == f"base 1 {numbers}".encode()
+    manifest = manifests.verify(fetched["on_device/1/epoch.manifest"], listed.public_key)
+    assert (manifest.option, manifest.epoch, manifest.entries) == ("on_device", 1, 40)
+    assert described(listed.folder / "client")["on_device/1/0.segment"] == {
+        "kind": "base",
+        "entries": 40,
+    }
+
+
+def test_changes_become_one_small_segment_more(listed: Keeper) -> None:
+    listed.add(2, seed=2)
+    withdraw(listed, 3, 7)
+    done = publish_more(listed)
+    assert (done.epoch, done.version, done.added, done.withdrawn) == (1, 1, 2, 2)
+    fetched = read(listed)
+    assert fetched["on_device/1/1.segment"] == b"delta 1 1 +[41, 42] -[3, 7]"
+    assert done.size_bytes == len(fetched["on_device/1/1.segment"])
+    facts = described(listed.folder / "client")["on_device/1/1.segment"]
+    assert facts == {"kind": "delta", "entries": 40}
+
+
+def test_each_version_says_only_what_is_new_since_the_one_before(listed: Keeper) -> None:
+    withdraw(listed, 5)
+    publish_more(listed)
+    listed.clocks.pass_ms(HOUR_MS)
+    relist(listed, "1/4")  # entry 5 again
+    withdraw(listed, 6)
+    publish_more(listed)
+    publish_more(listed)  # nothing has changed
+    fetched = read(listed)
+    assert fetched["on_device/1/1.segment"] == b"delta 1 1 +[] -[5]"
+    assert fetched["on_device/1/2.segment"] == b"delta 1 2 +[5] -[6]"
+    assert "on_device/1/3.segment" not in fetched
+
+
+def test_where_nothing_has_changed_nothing_is_published(listed: Keeper) -> None:
+    before = sorted(path.name for path in folder(listed).rglob("*"))
+    done = publish_more(listed)
+    assert (done.version, done.added, done.withdrawn) == (0, 0, 0)
+    assert not keep(listed)
+    assert sorted(path.name for path in folder(listed).rglob("*")) == before
+
+
+def test_a_new_epoch_begins_with_a_base_of_its_own(listed: Keeper) -> None:
+    withdraw(listed, 1)
+    publish_more(listed)
+    second = publish(listed)
+    fetched = read(listed)
+    assert fetched[f"on_device/{second.epoch}/0.segment"].startswith(b"base 2 [2, 3,")
+    assert "on_device/1/1.segment" in fetched, "the epoch before still answers for a while"
+    withdraw(listed, 2)
+    assert publish_more(listed).epoch == second.epoch
+    assert read(listed)["on_device/2/1.segment"] == b"delta 2 1 +[] -[2]"
+
+
+def test_an_ended_epochs_files_leave_the_repository(listed: Keeper) -> None:
+    publish(listed)
+    listed.clocks.pass_ms(2 * HOUR_MS)
+    assert keep(listed)
+    assert not [name for name in read(listed) if name.startswith("on_device/1/")]
+    for _ in range(distribution.KEPT_VERSIONS):
+        listed.add(1, seed=listed.clocks.wall_ms)
+        publish_more(listed)
+        listed.clocks.pass_ms(1000)
+    assert not (folder(listed) / "targets/on_device/1").exists()
+
+
+def test_before_the_first_epoch_there_is_nothing_to_change_or_to_mirror(keeper: Keeper) -> None:
+    with pytest.raises(NoEpoch):
+        publish_more(keeper)
+    assert not keep(keeper)
+    assert LIST_INDEX.decode(repository(keeper).index()) == {"files": []}
+
+
+def test_an_epoch_takes_only_so_many_versions(
+    listed: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(list_publishing, "MAX_VERSIONS", 2)
+    withdraw(listed, 1)
+    publish_more(listed)
+    withdraw(listed, 2)
+    with pytest.raises(TooManyVersions):
+        publish_more(listed)
+    assert publish(listed).entries == 38
+
+
+def test_the_timestamp_is_renewed_once_a_quarter_of_its_term_has_passed(listed: Keeper) -> None:
+    first = timestamp_version(listed)
+    listed.clocks.pass_ms(TERM_MS // 4 - 1000)
+    keep(listed)
+    assert timestamp_version(listed) == first
+    listed.clocks.pass_ms(2000)
+    keep(listed)
+    keep(listed)
+    assert timestamp_version(listed) == first + 1
+    read(listed)
+
+
+def test_a_version_cannot_be_changed_once_it_is_published(listed: Keeper) -> None:
+    withdraw(listed, 1)
+    publish_more(listed)
+    engine = open_database(listed.settings.data_dir)
+    for change in (
+        "UPDATE epoch_versions SET segment_bytes = 0",
+        "DELETE FROM epoch_versions",
+        "UPDATE epoch_changes SET listed = 1",
+        "DELETE FROM epoch_changes",
+    ):
+        with pytest.raises(IntegrityError, match="frozen"), engine.begin() as connection:
+            connection.execute(text(change))
+    engine.dispose()
+
+
+def test_the_root_key_is_not_needed_to_publish(listed: Keeper) -> None:
+    (listed.settings.data_dir / "root.key").unlink()
+    withdraw(listed, 1)
+    publish_more(listed)
+    publish(listed)
+    read(listed)
+
+
+@pytest.mark.parametrize("role", ["targets", "snapshot", "timestamp"])
+def test_a_key_that_others_can_read_or_that_is_not_the_roots_is_refused(
+    listed: Keeper, role: str
+) -> None:
+    path = listed.settings.data_dir / "list-keys" / f"{role}.key"
+    path.chmod(0o644)
+    with pytest.raises(ListKeysUnusable, match="others"):
+        publish_more(listed)
+    path.unlink()
+    with pytest.raises(ListKeysUnusable, match="read"):
+        publish_more(listed)
+    shutil.copyfile(listed.settings.data_dir / "root.key", path)
+    path.chmod(0o600)
+    with pytest.raises(ListKeysUnusable, match="root names"):
+        publish_more(listed)
+    read(listed)
+
+
+def test_metadata_that_cannot_be_read_is_named_and_never_guessed_at(listed: Keeper) -> None:
+    (folder(listed) / TIMESTAMP).write_bytes(b"{")
+    withdraw(listed, 1)
+    with pytest.raises(DistributionDamaged):
+        publish_more(listed)
+    (folder(listed) / TIMESTAMP).unlink()
+    publish_more(listed)  # as when the folder was lost: devices will see a version go back
+    assert timestamp_version(listed) == 1
+
+
+def test_a_damaged_segment_is_never_laid_out(listed: Keeper) -> None:
+    shutil.rmtree(folder(listed) / "targets")
+    for path in folder(listed).glob("metadata/*.targets.json"):
+        assert path.exists()
+    (listed.settings.data_dir / "epochs/on_device-1.artefact").write_bytes(b"rot")
+    withdraw(listed, 1)
+    with pytest.raises(ArtefactDamaged):
+        publish_more(listed)
+
+
+Step = Callable[[Keeper], object]
+
+
+def changed(keeper: Keeper) -> None:
+    keeper.clocks.pass_ms(60_000)
+    keeper.add(1, seed=keeper.clocks.wall_ms)
+
+
+@pytest.mark.parametrize("fails_at", range(1, 7))
+def test_wherever_the_disk_is_full_the_old_version_stays_and_the_next_run_makes_up_for_it(
+    listed: Keeper, monkeypatch: pytest.MonkeyPatch, fails_at: int
+) -> None:
+    before = read(listed)
+    changed(listed)
+    left, real = [fails_at], os.fsync
+
+    def fsync(descriptor: int) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        with pytest.raises((PublishFailed, ListNotLaidOut), match="space"):
+            publish_more(listed)
+    during = read(listed)
+    assert before.items() <= during.items()
+    publish_more(listed)
+    assert read(listed)["on_device/1/1.segment"] == b"delta 1 1 +[41] -[]"
+
+
+# Publishes a change in a child of its own for each line that it reads.
+PUBLISHER = """
+import os, sys
+from pathlib import Path
+import pytest
+from softfall.config import CustodianSettings
+from softfall.custodian.publish import publish_changes
+from tests.custodian.segmented import keep_numbers
+
+keep_numbers(pytest.MonkeyPatch())
+settings = CustodianSettings(data_dir=Path(sys.argv[1]))
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        publish_changes(settings, lambda: int(line))
+        os._exit(0)
+    print(child, flush=True)
+    print(os.waitpid(child, 0)[1], flush=True)
+"""
+
+
+def test_a_publisher_killed_at_any_moment_leaves_a_whole_version_to_fetch(listed: Keeper) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PUBLISHER, str(listed.settings.data_dir)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    ends, newest = set(), 0
+    for kill_after_ms in [*range(0, 120, 8), None]:
+        changed(listed)
+        process.stdin.write(f"{listed.clocks.wall_ms}\n")
+        child = int(process.stdout.readline())
+        if kill_after_ms is not None:
+            time.sleep(kill_after_ms / 1000)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        ends.add(int(process.stdout.readline()))
+        versions = [name for name in read(listed) if name.endswith(".segment")]
+        assert len(versions) - 1 >= newest, "one client, all the time: nothing goes back"
+        newest = len(versions) - 1
+    process.stdin.close()
+    process.wait()
+    assert ends == {0, signal.SIGKILL}, "some must have been killed, and some have finished"
+    fetched = read(listed, "another client")
+    came = b" ".join(fetched[f"on_device/1/{n}.segment"] for n in range(1, newest + 1))
+    for number in range(41, 41 + 16):
+        assert came.count(str(number).encode()) == 1, "each entry joined once"
+
+
+@pytest.mark.parametrize(
+    "roles", [["timestamp"], ["snapshot"], ["targets"], ["root"],
+              ["root", "targets", "snapshot", "timestamp"], []],
+)  # fmt: skip
+def test_clients_follow_a_rotation_of_keys_and_refuse_the_old_ones(
+    listed: Keeper, roles: list[str]
+) -> None:
+    data_dir = listed.settings.data_dir
+    read(listed)
+    old = {role: list_keys.key_path(data_dir, role).read_bytes() for role in roles}
+    assert repository(listed).rotate(roles, data_dir / "root.key") == 2
+    read(listed)
+    read(listed, "one who begins with the first root")
+    for role, content in old.items():
+        assert list_keys.key_path(data_dir, role).read_bytes() != content
+        assert list_keys.key_path(data_dir, role).stat().st_mode & 0o077 == 0
+    changed(listed)
+    publish_more(listed)
+    assert "on_device/1/1.segment" in read(listed)
+    assert repository(listed).rotate([], data_dir / "root.key") == 3  # the new root key signs
+    read(listed)
+
+
+def test_old_keys_cannot_sign_once_they_are_replaced(listed: Keeper) -> None:
+    data_dir = listed.settings.data_dir
+    stolen = listed.folder / "stolen"
+    shutil.copytree(data_dir, stolen)
+    repository(listed).rotate(["targets", "snapshot", "timestamp"], data_dir / "root.key")
+    read(listed)
+    thief = Distribution(stolen, lambda: listed.clocks.wall_ms + HOUR_MS, TERM_MS)
+    thief.publish({}, listed.clocks.wall_ms + 100 * TERM_MS)
+    shutil.copyfile(root_path(data_dir, 2), root_path(stolen, 2))
+    with pytest.raises(RepositoryError):
+        read_list(stolen, listed.folder / "client")
+
+
+def test_another_root_key_rotates_nothing(listed: Keeper) -> None:
+    data_dir = listed.settings.data_dir
+    with pytest.raises(ListKeysUnusable, match="devices know"):
+        repository(listed).rotate(["targets"], data_dir / "list-keys/targets.key")
+    assert not root_path(data_dir, 2).exists()
+
+
+@pytest.mark.parametrize("stops_after", range(8))
+def test_a_rotation_cut_off_anywhere_leaves_a_list_that_clients_accept(
+    listed: Keeper, monkeypatch: pytest.MonkeyPatch, stops_after: int
+) -> None:
+    data_dir = listed.settings.data_dir
+    read(listed)
+    roles = ["root", "targets", "snapshot", "timestamp"]
+    left, real = [stops_after], store.write_whole
+
+    class CutOff(BaseException):
+        pass
+
+    def write(path: Path, content: bytes) -> None:
+        if left[0] == 0:
+            raise CutOff
+        left[0] -= 1
+        real(path, content)
+
+    with monkeypatch.context() as patch:
+        for module in (distribution, list_keys):
+            patch.setattr(module, "write_whole", write)
+        with contextlib.suppress(CutOff):
+            repository(listed).rotate(roles, data_dir / "root.key")
+    read(listed)
+    read(listed, "a new client")
+    changed(listed)
+    publish_more(listed)
+    assert "on_device/1/1.segment" in read(listed)
+    repository(listed).rotate(roles, data_dir / "root.key")
+    assert "on_device/1/1.segment" in read(listed)
+
+
+def test_mirrors_are_told_every_file_and_get_nothing_else(listed: Keeper) -> None:
+    app = listed.app()
+    body = ask_epoch(app, "/v1/distribution").content
+    files = LIST_INDEX.decode(body)["files"]
+    assert isinstance(files, list)
+    paths = {file["path"]: file["size_bytes"] for file in files if isinstance(file, dict)}
+    on_disk = {
+        path.relative_to(folder(listed)).as_posix(): path.stat().st_size
+        for path in folder(listed).rglob("*")
+        if path.is_file()
+    }
+    assert paths == on_disk
+    for path in paths:
+        answer = ask_epoch(app, f"/v1/distribution/{path}")
+        assert (answer.status_code, answer.content) == (200, (folder(listed) / path).read_bytes())
+    for path in (
+        "metadata/9.root.json", "../identity.key", "..%2Fidentity.key", "metadata/..%2f..%2froot.key",
+        "targets/../../root.key", "metadata/", "%2e%2e/root.key", "metadata/timestamp.json.part",
+    ):  # fmt: skip
+        answer = ask_epoch(app, f"/v1/distribution/{path}")
+        assert answer.status_code == 404, path
+        assert answer.json()["error"] in {"ListFileUnknown", "RouteUnknown"}
+
+
+@pytest.mark.parametrize(
+    "path", ["metadata/0.root.json", "metadata/1.mirrors.json", "targets/split/1/" + "0" * 64,
+             "targets/on_device/1/" + "0" * 64 + ".01.segment", "metadata/timestamp.json\n",
+             "targets/on_device/1/" + "g" * 64 + ".0.segment", "/metadata/timestamp.json"],
+)  # fmt: skip
+def test_a_path_that_no_list_has_is_none(path: str) -> None:
+    assert not is_path(path)
