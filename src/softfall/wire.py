@@ -217,14 +217,38 @@ def _positional(kind: Kind, value: Value) -> object:
     return value
 
 
+def load_foreign(body: bytes) -> object:
+    """One CBOR item that another specification lays out, so that it may hold maps and negatives.
+
+    As strict as a message otherwise, and it must be what this encoder would write of the decoded
+    value (with a map's keys in the order at hand), so that no key comes twice and nothing has two
+    readings. Raises MalformedMessage.
+    """
+    if not _has_known_items_only(body, _FOREIGN):
+        raise MalformedMessage("the bytes are not one CBOR item of known kinds")
+    try:
+        value: object = cbor2.loads(body)
+        same = cbor2.dumps(value) == body
+    except (cbor2.CBORError, ValueError, TypeError, RecursionError, MemoryError, OverflowError):
+        raise MalformedMessage("the bytes are not CBOR") from None
+    if not same:
+        raise MalformedMessage("the bytes are not in their one encoding")
+    return value
+
+
 # RFC 8949, section 3: a head byte is a major type (3 bits) and a count, or how long the count is.
-_UINT, _BYTES, _TEXT, _ARRAY, _SIMPLE = 0, 2, 3, 4, 7
+_UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _SIMPLE = 0, 1, 2, 3, 4, 5, 7
+_OURS = frozenset((_UINT, _BYTES, _TEXT, _ARRAY, _SIMPLE))
+_FOREIGN = _OURS | {_NEGATIVE, _MAP}
 _FALSE_TRUE_NULL = (20, 21, 22)
 _COUNT_BYTES = {24: 1, 25: 2, 26: 4, 27: 8}
 
 
-def _has_known_items_only(body: bytes) -> bool:
-    """Whether `body` is one item, all of it, of numbers, strings, arrays, booleans and null."""
+def _has_known_items_only(body: bytes, majors: frozenset[int] = _OURS) -> bool:
+    """Whether `body` is one item, all of it, of numbers, strings, arrays, booleans and null.
+
+    Of numbers below zero and maps too, where `majors` names them.
+    """
     at, missing = 0, [1]  # missing: for each open array, how many items are still to come
     while missing:
         if missing[-1] == 0:
@@ -232,11 +256,11 @@ def _has_known_items_only(body: bytes) -> bool:
             continue
         missing[-1] -= 1
         head = _known_head(body, at)
-        if head is None:
+        if head is None or head[0] not in majors:
             return False
         major, count, at = head
-        if major == _ARRAY:
-            missing.append(count)
+        if major in (_ARRAY, _MAP):
+            missing.append(count * (2 if major == _MAP else 1))
         elif major in (_BYTES, _TEXT):
             at += count
         if len(missing) > MAX_DEPTH:
@@ -255,11 +279,11 @@ def _known_head(body: bytes, at: int) -> tuple[int, int, int] | None:
     at += 1
     if major == _SIMPLE:
         return (major, 0, at) if count in _FALSE_TRUE_NULL else None
-    if major not in (_UINT, _BYTES, _TEXT, _ARRAY) or count > max(_COUNT_BYTES):
+    if major not in _FOREIGN or count > max(_COUNT_BYTES):
         return None
     if count in _COUNT_BYTES:
         size = _COUNT_BYTES[count]
         count = int.from_bytes(body[at : at + size])
         at += size
-    fits = at <= len(body) and (major == _UINT or count <= len(body) - at)
+    fits = at <= len(body) and (major in (_UINT, _NEGATIVE) or count <= len(body) - at)
     return (major, count, at) if fits else None
