@@ -25,7 +25,7 @@ Folder = Annotated[
     Path | None,
     typer.Option(
         "--dir",
-        help="Use tls/ and custodian/ in this folder, whatever the configuration says.",
+        help="Use tls/, custodian/ and attester/ in this folder, whatever the configuration says.",
         show_default=False,
     ),
 ]
@@ -33,43 +33,58 @@ Folder = Annotated[
 
 @app.command()
 def init(file: Config = None, folder: Folder = None, host: Hosts = None) -> None:
-    """Make the TLS authority, both services' certificates, and the custodian's identity key.
+    """Make the TLS authority, the services' certificates, the custodian's identity key, and a
+    SOFTWARE attester for the enclave (for development: it proves nothing about hardware).
 
     Nothing that exists is overwritten. The folders are provider.tls_dir, custodian.tls_dir (the
-    same one by default) and custodian.data_dir.
+    same one by default), custodian.data_dir and enclave.attester_dir.
     """
     from softfall.custodian.keys import IDENTITY_FILE, IdentityExists, create_identity
     from softfall.edge.tls import LOCAL_HOSTS, init_tls
+    from softfall.enclave import attester
+    from softfall.enclave.trust import write_custodian_key
 
     settings = config.load(file)
     tls_dir = folder / "tls" if folder else settings.custodian.tls_dir
     data_dir = folder / "custodian" if folder else settings.custodian.data_dir
     identity_path = data_dir / IDENTITY_FILE
+    attester_dir = folder / "attester" if folder else settings.enclave.attester_dir
+    pinned_path = attester_dir / "custodian.pub" if folder else settings.enclave.custodian_key_file
     if identity_path.exists():
         raise IdentityExists(f"{identity_path} exists already")
+    attester.require_none(attester_dir)
     init_tls(tls_dir, datetime.now(UTC), (*LOCAL_HOSTS, *(host or [])))
     identity = create_identity(data_dir)
+    attester.create(attester_dir, datetime.now(UTC))
+    write_custodian_key(pinned_path, identity.public_key)
     typer.echo(f"TLS authority and certificates: {tls_dir}")
     typer.echo(f"custodian's identity key: {identity_path}")
+    typer.echo(f"SOFTWARE attester of the enclave (not hardware): {attester_dir}")
     _show_identity(identity.public_key)
     if not folder and settings.provider.tls_dir != tls_dir:
         typer.echo(
             f"next: copy provider.crt, provider.key and ca.crt to provider.tls_dir "
             f"({settings.provider.tls_dir}) over a safe channel"
         )
-    typer.echo("then: keep ca.key and a copy of identity.key offline")
+    typer.echo("then: keep ca.key, software-root.key and a copy of identity.key offline")
 
 
 @app.command()
 def renew(file: Config = None) -> None:
-    """Replace both services' certificates and TLS keys; the authority and the identity stay.
+    """Replace the services' certificates and TLS keys; authority, identity and roots stay.
 
-    Needs ca.key in custodian.tls_dir. Restart the services afterwards.
+    Needs ca.key in custodian.tls_dir and, where there is a software attester, software-root.key in
+    enclave.attester_dir. Restart the services afterwards.
     """
     from softfall.edge.tls import renew_tls
+    from softfall.enclave import attester
 
-    tls_dir = config.load(file).custodian.tls_dir
+    settings = config.load(file)
+    tls_dir, attester_dir = settings.custodian.tls_dir, settings.enclave.attester_dir
     renew_tls(tls_dir, datetime.now(UTC))
+    if (attester_dir / attester.CERTIFICATE).exists():
+        attester.renew(attester_dir, datetime.now(UTC))
+        typer.echo(f"renewed in {attester_dir}")
     typer.echo(f"renewed in {tls_dir}; restart the services")
 
 
@@ -77,13 +92,17 @@ def renew(file: Config = None) -> None:
 def show(file: Config = None) -> None:
     """Show the public parts: the custodian's key that devices pin, and when certificates end."""
     from softfall.custodian.keys import load_identity
-    from softfall.edge.tls import ROLES, TlsFiles, check_tls
+    from softfall.edge.tls import TlsFiles, check_tls
 
     settings = config.load(file)
     _show_identity(load_identity(settings.custodian.data_dir).public_key)
-    folders = {"provider": settings.provider.tls_dir, "custodian": settings.custodian.tls_dir}
-    for role in ROLES:
-        ends = check_tls(TlsFiles.of(folders[role], role), datetime.now(UTC))
+    folders = {
+        "provider": settings.provider.tls_dir,
+        "custodian": settings.custodian.tls_dir,
+        "enclave": settings.enclave.tls_dir,
+    }
+    for role, tls_dir in folders.items():
+        ends = check_tls(TlsFiles.of(tls_dir, role), datetime.now(UTC))
         typer.echo(f"{role} certificate ends: {ends:%Y-%m-%d}")
 
 

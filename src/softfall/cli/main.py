@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from softfall.cli import config, doctor, keys, lists, serve
+from softfall.cli import config, doctor, enclave, keys, lists, serve
 from softfall.cli.compare import compare
 from softfall.cli.demo import demo
 from softfall.cli.hash import hash_files
@@ -26,6 +26,7 @@ app.add_typer(config.app, name="config")
 app.command("demo")(demo)
 app.command("doctor")(doctor.doctor)
 app.command("hash")(hash_files)
+app.add_typer(enclave.app, name="enclave")
 app.add_typer(keys.app, name="keys")
 app.add_typer(lists.app, name="list")
 app.add_typer(serve.app, name="serve")

@@ -81,3 +81,14 @@ WAITING = Message(
     ),
     max_bytes=210_000,
 )
+
+ATTESTATION_KEPT = Message(
+    "attestation kept",
+    Party.DEVICE,
+    (
+        Field("body", Bytes(1, 90_000), "`enclave_attestation`, verified then"),
+        Field("nonce", Bytes(32, 32), "what this device asked with"),
+        Field("asked_at_ms", Uint(), "and when, by its own clock"),
+    ),
+    max_bytes=90_100,
+)

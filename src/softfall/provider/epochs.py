@@ -74,12 +74,16 @@ class Epochs:
         """An epoch that a submission may be for. Raises WrongEpoch."""
         now_ms = self._clock()
         for loaded in self._loaded:
-            fresh = loaded.replaced_at_ms is None or now_ms - loaded.replaced_at_ms <= GRACE_MS
-            if loaded.epoch == epoch and fresh and loaded.expires_at_ms > now_ms:
+            if loaded.epoch == epoch and _accepts(loaded, now_ms):
                 return loaded
         now = self.current
         told = f"the current one is {now.epoch}" if now else "none is current"
         raise WrongEpoch(f"epoch {epoch} is not in use; {told}")
+
+    def in_use(self) -> list[int]:
+        """The epochs that a submission may be for now, newest first."""
+        now_ms = self._clock()
+        return [loaded.epoch for loaded in self._loaded if _accepts(loaded, now_ms)]
 
     def half(self, epoch: int) -> ProviderHalf | None:
         """What judges a submission that was accepted: whatever has happened since."""
@@ -100,16 +104,22 @@ class Epochs:
             raise EpochRejected(f"epoch {told.epoch} can't follow epoch {newest.epoch}")
         return told
 
-    def install(self, manifest: bytes, artefact: bytes) -> None:
+    @property
+    def needs_artefact(self) -> bool:
+        """Whether the option judges by an artefact; else by the manifest alone."""
+        return self._option.from_manifest is None
+
+    def install(self, manifest: bytes, artefact: bytes = b"") -> None:
         """Check, keep and switch to a newer epoch. Raises EpochRejected, StorageFull."""
         with self._step:
             told = self.wants(manifest)
             if told is None:
                 return
-            if hashlib.sha256(artefact).digest() != told.artefact_sha256:
+            if self.needs_artefact and hashlib.sha256(artefact).digest() != told.artefact_sha256:
                 raise EpochRejected("the artefact is not the one that the manifest names")
-            half = self._option.make_half(told.epoch, artefact)
-            self._files.put(artefact)
+            half = self._option.half(told, artefact)
+            if self.needs_artefact:
+                self._files.put(artefact)
             now_ms = self._clock()
             self._keep(told, manifest, now_ms)
             newest = Loaded(told.epoch, manifest, half, told.expires_at_ms, None)
@@ -148,28 +158,34 @@ class Epochs:
             ).all()
         loaded = []
         for row in rows:
-            if not self._files.has(row.artefact_sha256):
-                continue
-            artefact = self._files.read(row.artefact_sha256)
-            if hashlib.sha256(artefact).digest() != row.artefact_sha256:
+            artefact = self._kept_artefact(row.artefact_sha256)
+            if artefact is None:
                 continue
             with suppress(PeerError):  # of an older version of Softfall, perhaps
-                half = self._option.make_half(row.epoch, artefact)
+                half = self._option.half(read(row.manifest), artefact)
                 loaded.append(
                     Loaded(row.epoch, row.manifest, half, row.expires_at_ms, row.replaced_at_ms)
                 )
         self._loaded = tuple(loaded)
 
+    def _kept_artefact(self, sha256: bytes) -> bytes | None:
+        """What is kept of an epoch to judge by; None where it is gone or damaged."""
+        if not self.needs_artefact:
+            return b""
+        if not self._files.has(sha256):
+            return None
+        artefact = self._files.read(sha256)
+        return artefact if hashlib.sha256(artefact).digest() == sha256 else None
+
     def _forget_old(self) -> None:
-        """Only the current epoch and the one before it are kept."""
+        """Only the artefacts of the current epoch and the one before it are kept.
+
+        The manifests stay: a report of an older message is checked by its own epoch's (upkeep.py).
+        """
         kept = [loaded.epoch for loaded in self._loaded]
-        with self._db.write() as tx:
-            tx.execute(
-                delete(epochs).where(
-                    epochs.c.option == self._option.name, epochs.c.epoch.not_in(kept)
-                )
-            )
-            named = set(tx.execute(select(epochs.c.artefact_sha256)).scalars())
+        ours = (epochs.c.option == self._option.name, epochs.c.epoch.in_(kept))
+        with self._db.read() as tx:
+            named = set(tx.execute(select(epochs.c.artefact_sha256).where(*ours)).scalars())
         for digest in self._files.all():
             if digest not in named:
                 self._files.delete(digest)
@@ -177,3 +193,8 @@ class Epochs:
 
 def _replaced(loaded: Loaded, now_ms: int) -> Loaded:
     return Loaded(loaded.epoch, loaded.manifest, loaded.half, loaded.expires_at_ms, now_ms)
+
+
+def _accepts(loaded: Loaded, now_ms: int) -> bool:
+    fresh = loaded.replaced_at_ms is None or now_ms - loaded.replaced_at_ms <= GRACE_MS
+    return fresh and loaded.expires_at_ms > now_ms
