@@ -235,3 +235,15 @@ def test_without_a_place_for_the_cache_the_kernels_are_compiled_all_the_same(mon
 
     monkeypatch.setattr(numba, "njit", njit)
     assert pdq_kernels._kernel()(lambda number: number + 1)(41) == 42
+
+
+def test_the_luminance_that_comes_with_a_hash_has_nearly_that_hash() -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (12, 16, 3), np.uint8).repeat(40, 0)
+    found = pdq(np.ascontiguousarray(pixels.repeat(40, 1)))
+    assert isinstance(found, PdqHash)
+    plane = np.frombuffer(found.luminance, np.uint8).reshape(64, 64)
+    again = pdq(plane)
+    assert isinstance(again, PdqHash)
+    differing = int.from_bytes(found.bits) ^ int.from_bytes(again.bits)
+    assert differing.bit_count() <= 8  # rounding moves what lies at the median
+    assert again.luminance == found.luminance

@@ -41,11 +41,14 @@ class PdqHash:
     bits: 32 bytes; bit 0 is the most significant bit of byte 0, as `pdqhash` prints it in hex.
     quality: 0 to 100; 50 or more here, always (below, the picture is Unhashable).
     margins: (256,) float32, each bit's distance of its DCT coefficient from the median, same order.
+    luminance: 4,096 bytes, the 64x64 picture that PDQ measures, in whole numbers, row by row; empty
+    where the hash did not come from pixels.
     """
 
     bits: bytes
     quality: int
     margins: npt.NDArray[np.float32] = field(repr=False, compare=False)
+    luminance: bytes = field(default=b"", repr=False, compare=False)
 
     @property
     def hex(self) -> str:
@@ -86,7 +89,8 @@ def from_spectrum(measured: Spectrum) -> PdqHash | Unhashable:
     if measured.quality < MIN_QUALITY:
         return Unhashable("low quality" if measured.quality else "flat", measured.quality)
     bits, margins = cut(measured)
-    return PdqHash(bits, measured.quality, margins)
+    whole = np.rint(measured.small).astype(np.uint8)
+    return PdqHash(bits, measured.quality, margins, whole.tobytes())
 
 
 def spectrum(pixels: PixelArray) -> Spectrum:

@@ -34,15 +34,17 @@ def spectrum(pixels: PixelArray) -> Spectrum:
     """The spectrum of (H, W, 3) uint8 RGB, or (H, W) uint8 grey; bit-identical to the oracle's."""
     height, width = pixels.shape[:2]
     coefficients = np.zeros((_DCT_SIDE, _DCT_SIDE), np.float32)
+    small = np.empty((_SIDE, _SIDE), np.float32)
     quality = _measure(
         np.ascontiguousarray(pixels).reshape(height, -1),
         (_window(width), _window(height)),
         _held(width),
         (pdq_oracle.sample_points(width), pdq_oracle.sample_points(height)),
         pdq_oracle.DCT_MATRIX,
+        small,
         coefficients,
     )
-    return Spectrum(coefficients.reshape(-1), int(quality))
+    return Spectrum(coefficients.reshape(-1), int(quality), small)
 
 
 def _window(side: int) -> Pair:
@@ -274,6 +276,7 @@ _PAIR: Final = _TYPES.Tuple((_TYPES.int64, _TYPES.int64))
         _TYPES.Tuple((_POINTS, _POINTS)),
         _PLANE,
         _PLANE,
+        _PLANE,
     )
 )
 def _measure(
@@ -282,10 +285,10 @@ def _measure(
     held_along: F32Array,
     points: tuple[I64Array, I64Array],
     matrix: F32Array,
+    small: F32Array,
     coefficients: F32Array,
 ) -> int:
-    """The whole way: fills `coefficients` and returns the quality."""
-    small = np.empty((_SIDE, _SIDE), np.float32)
+    """The whole way: fills `small` and `coefficients`, and returns the quality."""
     if rows.shape[0] == _SIDE and held_along.size == _SIDE:
         _luminances(rows, 0, small)  # the reference takes a 64x64 picture as it is
     else:

@@ -32,16 +32,18 @@ class Spectrum:
 
     coefficients: (256,) float32, row by row of the 16x16 DCT (`pdq` reverses them into bit order).
     quality: 0 to 100, from the gradients of the 64x64 picture.
+    small: (64, 64) float32, that picture.
     """
 
     coefficients: F32Array
     quality: int
+    small: F32Array
 
 
 def spectrum(pixels: PixelArray) -> Spectrum:
     """The spectrum of (H, W, 3) uint8 RGB, or (H, W) uint8 grey, of any size from 1x1 up."""
     small = shrink(luminance(pixels))
-    return Spectrum(dct(small), quality(small))
+    return Spectrum(dct(small), quality(small), small)
 
 
 def luminance(pixels: PixelArray) -> F32Array:
