@@ -1,4 +1,4 @@
-"""The on-device list as its custodian lays it out: complete at every instant, whatever is killed."""
+"""The on-device list as its custodian lays it out: whole at every instant, whatever is killed."""
 
 import contextlib
 import errno
@@ -437,8 +437,9 @@ def test_mirrors_are_told_every_file_and_get_nothing_else(listed: Keeper) -> Non
         answer = ask_epoch(app, f"/v1/distribution/{path}")
         assert (answer.status_code, answer.content) == (200, (folder(listed) / path).read_bytes())
     for path in (
-        "metadata/9.root.json", "../identity.key", "..%2Fidentity.key", "metadata/..%2f..%2froot.key",
-        "targets/../../root.key", "metadata/", "%2e%2e/root.key", "metadata/timestamp.json.part",
+        "metadata/9.root.json", "../identity.key", "..%2Fidentity.key",
+        "metadata/..%2f..%2froot.key", "targets/../../root.key", "metadata/", "%2e%2e/root.key",
+        "metadata/timestamp.json.part",
     ):  # fmt: skip
         answer = ask_epoch(app, f"/v1/distribution/{path}")
         assert answer.status_code == 404, path

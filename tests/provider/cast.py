@@ -163,7 +163,8 @@ class App:
         return {"authorization": f"Bearer {self.token}"}
 
     def call(self, method: str, path: str, **more: Any) -> httpx.Response:
-        return self.http.request(method, path, headers=self.headers, **more)
+        headers = {**self.headers, **more.pop("headers_more", {})}
+        return self.http.request(method, path, headers=headers, **more)
 
     def post(self, body: bytes) -> httpx.Response:
         return self.call("POST", "/v1/envelopes", content=body)

@@ -16,6 +16,7 @@ from softfall.config import ProviderSettings
 from softfall.edge.logs import make_logger
 from softfall.provider.app import make
 from softfall.provider.database import Database
+from softfall.provider.options import OfferedOption
 from softfall.provider.service import Service
 from softfall.store.database import sqlite_url
 
@@ -88,7 +89,10 @@ def open_house(tmp_path: Path, new_database: Path) -> Open:
 
     @contextmanager
     def opening(
-        custodian: Custodian | None = None, clock: Clock | None = None, **changes: Any
+        custodian: Custodian | None = None,
+        clock: Clock | None = None,
+        offered: OfferedOption | None = None,
+        **changes: Any,
     ) -> Iterator[House]:
         around = custodian or Custodian()
         now = clock or Clock()
@@ -100,7 +104,7 @@ def open_house(tmp_path: Path, new_database: Path) -> Open:
             clock=now,
             randomness=no_wait(),
             custodian=around.client(),
-            option=WORDS if settings.option == "split" else None,
+            option=offered or (WORDS if settings.option == "split" else None),
             log=make_logger("provider", log),
         )
         with TestClient(app, base_url="https://provider") as http:

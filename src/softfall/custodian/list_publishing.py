@@ -11,7 +11,6 @@ to piece together (`TooManyVersions`).
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Engine
 

@@ -16,6 +16,7 @@ from starlette.responses import FileResponse
 from softfall.custodian.distribution import Distribution, ListFileUnknown
 from softfall.custodian.list_publishing import ListPublishing
 from softfall.edge.logs import Logger, failure
+from softfall.lists.distribution import METADATA
 
 KEEP_SECONDS = 60.0
 OCTETS = "application/octet-stream"
@@ -49,14 +50,15 @@ def list_routes(distribution: Distribution) -> APIRouter:
             206: {"content": {OCTETS: {}}, "description": "the part that `Range` asks for"},
         },
     )
-    def read_file(path: ListPath) -> FileResponse:
-        """Signed metadata, or a segment; ranges are honoured. Raises ListFileUnknown."""
+    def read_file(path: ListPath) -> Response:
+        """Signed metadata, or a segment; ranges of segments are honoured."""
         found = distribution.file(path)
         try:
-            facts = found.stat()
+            if path.startswith(METADATA):  # small, and one of them is replaced now and then
+                return Response(found.read_bytes(), media_type=OCTETS)
+            return FileResponse(found, media_type=OCTETS, stat_result=found.stat())
         except FileNotFoundError:  # tidied just now
             raise ListFileUnknown("the list has no such file") from None
-        return FileResponse(found, media_type=OCTETS, stat_result=facts)
 
     return router
 

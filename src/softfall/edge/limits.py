@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.requests import HTTPConnection
@@ -32,6 +32,28 @@ KeyOfRequest = Callable[[HTTPConnection], str]
 def key_of_address(request: HTTPConnection) -> str:
     """The caller's network address: the key where nothing better is known."""
     return request.client.host if request.client else "unknown"
+
+
+class AmountLimit:
+    """At most `per_hour` of something a key: `limit.take(key, amount)`."""
+
+    def __init__(self, name: str, per_hour: int) -> None:
+        self._name = name
+        self._item = RateLimitItemPerHour(per_hour)
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._lock = threading.Lock()
+
+    def take(self, key: str, amount: int) -> None:
+        """Count an amount; none of it where it would be too much.
+
+        Raises RateLimited, with the seconds to wait.
+        """
+        with self._lock:
+            if amount <= 0 or self._limiter.hit(self._item, key, cost=amount):
+                return
+            reset = self._limiter.get_window_stats(self._item, key).reset_time
+        wait_seconds = max(1, min(3600, round(reset - time.time() + 0.5)))
+        raise RateLimited(f"over {self._item.amount} {self._name} an hour", wait_seconds)
 
 
 class RateLimit:

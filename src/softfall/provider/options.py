@@ -6,7 +6,8 @@ Guarantees: an option's code is loaded only where it is configured; the device's
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from softfall.options.contract import ProviderHalf
+from softfall.lists.manifest import Manifest
+from softfall.options.contract import Evidence, ProviderHalf
 from softfall.wire import Message
 
 OUTAGE = "outage"
@@ -19,19 +20,31 @@ class OfferedOption:
 
     make_half: from (epoch, artefact bytes) to the provider's half.
     request, reply: what devices ask the custodian through the provider; `request` has an `epoch`.
+    evidence: how a reported opening is checked; None where reports prove nothing of a submission.
+    from_manifest: makes the half of an option that judges without an artefact; none is fetched.
     """
 
     name: str
     make_half: Callable[[int, bytes], ProviderHalf]
     request: Message
     reply: Message
+    evidence: Evidence | None = None
+    from_manifest: Callable[[Manifest], ProviderHalf] | None = None
+
+    def half(self, manifest: Manifest, artefact: bytes) -> ProviderHalf:
+        """The half for one epoch. artefact: empty where none is needed."""
+        if self.from_manifest is not None:
+            return self.from_manifest(manifest)
+        return self.make_half(manifest.epoch, artefact)
 
 
 def _split() -> OfferedOption:
+    from softfall.options.split import opening
     from softfall.options.split.provider import SplitProvider
     from softfall.options.tags.wire import REPLY, REQUEST
 
-    return OfferedOption(SplitProvider.name, SplitProvider, REQUEST, REPLY)
+    evidence = Evidence(opening.disprove, opening.differs)
+    return OfferedOption(SplitProvider.name, SplitProvider, REQUEST, REPLY, evidence)
 
 
 _OFFERED: Mapping[str, Callable[[], OfferedOption]] = {"split": _split}

@@ -47,6 +47,8 @@ class Poller:
         wanted = self._epochs.wants(manifest)
         if wanted is None:
             return
-        artefact = await self._relay.artefact(wanted.epoch)
+        artefact = b""
+        if self._epochs.needs_artefact:
+            artefact = await self._relay.artefact(wanted.epoch)
         await asyncio.to_thread(self._epochs.install, manifest, artefact)
         self._log.info("epoch in use", epoch=wanted.epoch, entries=wanted.entries)
