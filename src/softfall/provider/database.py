@@ -19,6 +19,7 @@ from softfall.errors import UnavailableError
 from softfall.store.database import BUSY_TIMEOUT_MS, open_store
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+CONFIRM_MIGRATIONS = Path(__file__).parent / "confirm_migrations"
 
 
 class StorageFull(UnavailableError):
@@ -34,10 +35,10 @@ class StoreBusy(UnavailableError):
 
 
 class Database:
-    """The provider's own database, brought up to date when opened. Raises StoreUnusable."""
+    """One of the provider's databases, brought up to date when opened. Raises StoreUnusable."""
 
-    def __init__(self, url: str) -> None:
-        self.engine: Engine = open_store(url, MIGRATIONS)
+    def __init__(self, url: str, migrations: Path = MIGRATIONS) -> None:
+        self.engine: Engine = open_store(url, migrations)
         # One writer at a time in this process: fair, where SQLite's own waiting is a lottery.
         self._writer = threading.Lock()
         if self.engine.dialect.name == "sqlite":

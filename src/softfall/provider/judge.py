@@ -3,6 +3,7 @@
 Guarantees: nothing leaves `received` but by a decision; a judge that fails is tried again a few
 times, then the envelope is held as an outage, never delivered and never lost. While the disk is
 full, envelopes stay where they are. A restart judges again whatever is still `received`.
+A candidate is held only once `confirm` has said so; unconfirmed, it is delivered like any other.
 All media wait a random time before they are judged, so that when a message arrives tells little of
 what the judge did.
 Refuses to be brought down again and again by one envelope: after `MAX_RECOVERIES` restarts that
@@ -18,7 +19,9 @@ from typing import Any, Literal
 from sqlalchemy import Row, select, update
 
 from softfall.edge.logs import Logger, failure
+from softfall.errors import UnavailableError
 from softfall.options.contract import (
+    Candidate,
     Clear,
     Held,
     Malformed,
@@ -47,11 +50,15 @@ OutageRule = Literal["hold", "deliver"]
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What judging needs: who judges an epoch, whom a judge may ask, the rule for outages."""
+    """What judging needs: who judges an epoch, whom a judge may ask, the rule for outages.
+
+    confirm: what decides about a candidate of (option, epoch); None where no option has any.
+    """
 
     half: Callable[[int], ProviderHalf | None]
     ports: ProviderPorts
     outage_rule: OutageRule
+    confirm: Callable[[str, int, Candidate], Verdict] | None = None
 
 
 class CannotJudge(Exception):
@@ -71,7 +78,20 @@ def decide(bench: Bench, submission: Submission | None, who: Actor) -> Decision:
     half = bench.half(submission.epoch)
     if half is None:
         raise CannotJudge("its list epoch is no longer here")
-    return decision_of(half.judge(submission, bench.ports), who)
+    verdict = half.judge(submission, bench.ports)
+    if isinstance(verdict, Candidate):
+        verdict = _confirmed(bench, submission, verdict)
+    return decision_of(verdict, who)
+
+
+def _confirmed(bench: Bench, submission: Submission, candidate: Candidate) -> Verdict:
+    """What `confirm` says about a candidate. Raises CannotJudge."""
+    if bench.confirm is None:
+        raise CannotJudge("nothing here confirms candidates")
+    try:
+        return bench.confirm(submission.option, submission.epoch, candidate)
+    except UnavailableError as error:
+        raise CannotJudge(error.what) from None
 
 
 def decision_of(verdict: Verdict, who: Actor) -> Decision:

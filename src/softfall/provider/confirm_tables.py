@@ -1,0 +1,37 @@
+"""What the provider keeps for `confirm`: dealt material that waits, and what became of the rest.
+
+Guarantees, by the schema itself: a serial stands in the stock once; one share and entry have one
+run at most. A file of its own (`confirm.db`): it is written at every step of a confirmation, and
+must wait for no envelope, nor keep one waiting. `confirm_migrations/` makes these tables.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table
+
+metadata = MetaData()
+
+# SQLite numbers rows by INTEGER only; elsewhere a row number is 64 bits wide.
+_ROW = BigInteger().with_variant(Integer, "sqlite")
+
+# In the order in which the dealer handed them out.
+confirm_stock = Table(
+    "confirm_stock",
+    metadata,
+    Column("position", _ROW, primary_key=True, autoincrement=True),
+    Column("serial", BigInteger, nullable=False, unique=True),
+    Column("dealt", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# dealt: NULL once the bit is known. begun: the custodian's first answer, once it came. within: the
+# bit; NULL until it is known. shares_sha256: of the submission's `confirm_shares`.
+confirm_runs = Table(
+    "confirm_runs",
+    metadata,
+    Column("shares_sha256", LargeBinary(32), primary_key=True),
+    Column("entry", BigInteger, primary_key=True, autoincrement=False),
+    Column("dealt", LargeBinary, nullable=True),
+    Column("begun", LargeBinary, nullable=True),
+    Column("within", Boolean, nullable=True),
+    Column("since_ms", BigInteger, nullable=False),
+    Index("confirm_runs_by_time", "since_ms"),
+)
