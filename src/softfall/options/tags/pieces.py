@@ -27,10 +27,13 @@ def pieces(hashes: npt.NDArray[np.uint8], parameters: TagParameters) -> U64Array
     hashes: (N, 32) uint8. Returns (tables, N) uint64; a table's first position is the piece's most
     significant bit.
     """
-    bits = np.unpackbits(hashes, axis=1).astype(np.uint64)
-    places = np.arange(parameters.k_bits - 1, -1, -1, dtype=np.uint64)
-    rows = [(bits[:, table] << places).sum(axis=1) for table in parameters.positions]
-    return np.array(rows, dtype=np.uint64)
+    bits = np.unpackbits(hashes, axis=1)
+    rows = np.zeros((parameters.tables, len(hashes)), dtype=np.uint64)
+    for row, table in zip(rows, parameters.positions, strict=True):
+        for position in table:
+            row <<= np.uint64(1)
+            row |= bits[:, position]
+    return rows
 
 
 def cheapest_masks(margins: Sequence[float], count: int) -> list[int]:
