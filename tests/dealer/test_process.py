@@ -28,7 +28,8 @@ KILLS = 5
 NOTHING_OF_A_MESSAGE = (
     "vodozemac", "softfall.device", "softfall.messaging", "softfall.media.decode",
     "softfall.media.files", "softfall.lists.index", "softfall.lists.manifest",
-    "softfall.provider", "softfall.custodian", "softfall.enclave", "softfall.options.split", "softfall.options.on_device",
+    "softfall.provider", "softfall.custodian", "softfall.enclave",
+    "softfall.options.split", "softfall.options.on_device",
     "softfall.options.enclave", "softfall.options.tags", "softfall.options.confirm.device",
     "softfall.options.confirm.provider", "softfall.options.confirm.custodian",
     "softfall.crypto.oprf", "softfall.testing", "softfall.compare", "PIL", "simplejpeg",
