@@ -14,6 +14,8 @@ from tests.custodian.keeping import (
     a_question,
     ask_answer,
     ask_epoch,
+    issued,
+    post_ask,
 )
 
 
@@ -48,7 +50,7 @@ def test_before_the_first_epoch_everything_says_so(keeper: Keeper) -> None:
 def test_an_unknown_option_is_named_as_such(keeper: Keeper) -> None:
     app = keeper.app()
     for reply in (
-        ask_answer(app, b"x", option="mindreading"),
+        post_ask(app, b"x", option="mindreading"),
         ask_epoch(app, "/v1/epochs/current?option=mindreading"),
         ask_epoch(app, "/v1/epochs/1/artefacts/mindreading"),
     ):
@@ -82,9 +84,10 @@ def test_an_expired_epoch_answers_nobody_even_before_its_key_is_destroyed(keeper
     manifest = keeper.publish()
     app = keeper.app()
     question = a_question(manifest).request.body
-    assert ask_answer(app, question).status_code == 200
+    used, unused = issued(app, 2)
+    assert ask_answer(app, question, used).status_code == 200
     keeper.clocks.pass_ms(30 * DAY_MS)
-    assert ask_answer(app, question).json()["error"] == "EpochEnded"
+    assert ask_answer(app, question, unused).json()["error"] == "EpochEnded"
     assert ask_epoch(app, "/v1/epochs/current").json()["error"] == "NoEpoch"
     artefact = ask_epoch(app, f"/v1/epochs/{manifest.epoch}/artefacts/split")
     assert artefact.json()["error"] == "EpochEnded"
@@ -121,9 +124,9 @@ def test_a_question_of_another_size_is_refused(keeper: Keeper) -> None:
         if len(wrong) <= 32 * wire.MAX_POINTS:
             reply = ask_answer(app, wire.REQUEST.encode({**values, "points": wrong}))
             assert (reply.status_code, reply.json()["error"]) == (400, "MalformedMessage")
-    for wrong in (b"", b"\x80", body + b"\x00", body[:-1]):
-        reply = ask_answer(app, wrong)
-        assert (reply.status_code, reply.json()["error"]) == (400, "MalformedMessage")
+    for wrong in (b"\x80", body + b"\x00", body[:-1]):
+        for reply in (ask_answer(app, wrong), post_ask(app, wrong)):
+            assert (reply.status_code, reply.json()["error"]) == (400, "MalformedMessage")
 
 
 def test_a_question_for_an_epoch_that_was_never_published_is_refused(keeper: Keeper) -> None:
@@ -148,7 +151,7 @@ def test_a_frozen_but_unpublished_epoch_is_nobodys_business(keeper: Keeper) -> N
 
 def test_a_question_over_the_size_limit_is_refused(keeper: Keeper) -> None:
     keeper.publish()
-    reply = ask_answer(keeper.app(), bytes(keeper.settings.max_request_bytes + 1))
+    reply = post_ask(keeper.app(), bytes(keeper.settings.max_request_bytes + 1))
     assert (reply.status_code, reply.json()["error"]) == (413, "RequestTooLarge")
 
 
@@ -174,7 +177,7 @@ def test_logs_and_figures_hold_nothing_of_what_was_asked_or_answered(keeper: Kee
     app = keeper.app()
     body = a_question(manifest).request.body
     reply = ask_answer(app, body).content
-    ask_answer(app, b"zebra-crossing")
+    post_ask(app, b"zebra-crossing")
     ask_epoch(app, "/v1/epochs/current?option=zebra-crossing")
     figures = ask_epoch(app, "/metrics").text
     assert f"softfall_evaluations_total {QUESTIONS}.0" in figures

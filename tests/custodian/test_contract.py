@@ -7,6 +7,7 @@ from typing import Any
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis import Case, SerializationContext
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from softfall.custodian.app import CBOR
 from tests.custodian.keeping import Keeper
@@ -28,4 +29,5 @@ def as_bytes(_: SerializationContext, value: Any) -> bytes:
 @schema.parametrize()
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_described(case: Case) -> None:
-    case.call_and_validate()
+    # A CBOR body is described as bytes alone, so most "valid" ones are rightly refused.
+    case.call_and_validate(excluded_checks=[positive_data_acceptance])

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from softfall.custodian.epochs import EpochBook, EpochEnded
 from softfall.custodian.store import open_database
 from softfall.custodian.tables import epochs
-from tests.custodian.keeping import DAY_MS, HOUR_MS, Keeper, a_question, ask_answer
+from tests.custodian.keeping import DAY_MS, HOUR_MS, Keeper, a_question, ask_answer, issued
 
 
 def files_with(folder: Path, needle: bytes) -> list[str]:
@@ -111,7 +111,9 @@ def test_the_running_service_ends_epochs_by_itself(keeper: Keeper) -> None:
     secret = secret_of(keeper, first.epoch)
     app = keeper.app()
     question = a_question(first).request.body
-    assert ask_answer(app, question).status_code == 200  # the key is in the service's memory too
+    used, unused = issued(app, 2)
+    answered = ask_answer(app, question, used)
+    assert answered.status_code == 200  # the key is in the service's memory too
     keeper.clocks.pass_ms(30 * DAY_MS)
 
     async def run() -> None:
@@ -120,7 +122,7 @@ def test_the_running_service_ends_epochs_by_itself(keeper: Keeper) -> None:
                 await asyncio.sleep(0.02)
 
     asyncio.run(run())
-    assert ask_answer(app, question).json()["error"] == "EpochEnded"
+    assert ask_answer(app, question, unused).json()["error"] == "EpochEnded"
     assert artefacts(keeper) == []
     assert {"event": "epoch ended", "option": "split", "epoch": first.epoch}.items() <= next(
         line for line in keeper.lines.all() if line["event"] == "epoch ended"

@@ -1,6 +1,7 @@
 """The real service: its own process, mutual TLS over loopback, another process that publishes."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from softfall.config import to_toml
 from softfall.edge.tls import client_context, init_tls
 from softfall.lists import manifest as manifests
 from softfall.options.tags import wire
+from softfall.options.tokens.device import begin
 from tests.custodian.keeping import QUESTIONS, Keeper, a_question
 
 SERVICE = """
@@ -83,7 +85,10 @@ def test_the_provider_is_answered_others_are_not_and_nothing_of_it_is_logged(
         body = client.get("/v1/epochs/current").content
         assert manifests.verify(body, current.public_key) == first
         pending = a_question(first)
-        reply = client.post("/v1/options/split/answer", content=pending.request.body)
+        wanted = begin(first.token_key, 1, os.urandom)
+        (token,) = wanted.finish(client.post("/v1/tokens/issue", content=wanted.request).content)
+        asked = token.ask("split", pending.request.body)
+        reply = client.post("/v1/options/split/answer", content=asked)
         pending.finish(reply.content)
 
         current.add(2, seed=2)
@@ -97,28 +102,47 @@ def test_the_provider_is_answered_others_are_not_and_nothing_of_it_is_logged(
         loaded = process.stdout.read().split()
         assert process.wait() == 0
     log = (current.folder / "log").read_text()
-    assert log.count('"event": "request"') == 4
+    assert log.count('"event": "request"') == 5
     points = wire.REQUEST.decode(pending.request.body)["points"]
     assert isinstance(points, bytes)
-    for content in ("zebra", points[:32].hex(), points[-32:].hex(), "127.0.0.1"):
+    nonce = token.nonce.hex()
+    for content in ("zebra", points[:32].hex(), points[-32:].hex(), nonce, "127.0.0.1"):
         assert content not in log
     assert loaded[0] == "loaded"
     assert "softfall.custodian.app" in loaded
     for never in ("vodozemac", "softfall.device", "softfall.messaging", "softfall.media.decode",
-                  "softfall.options.split.device", "softfall.provider"):  # fmt: skip
+                  "softfall.options.split.device", "softfall.options.tokens.device",
+                  "softfall.provider"):  # fmt: skip
         assert not [name for name in loaded if (name + ".").startswith(never + ".")]
 
 
 def test_a_service_killed_and_started_again_still_counts_the_quota(current: Keeper) -> None:
     current.changed["evaluations_per_hour"] = QUESTIONS + 1
     manifest = current.publish()
-    body = a_question(manifest).request.body
+    question = a_question(manifest).request.body
+    wanted = begin(manifest.token_key, 2, os.urandom)
     with running(current) as (url, process), provider(current, url) as client:
-        assert client.post("/v1/options/split/answer", content=body).status_code == 200
+        tokens = wanted.finish(client.post("/v1/tokens/issue", content=wanted.request).content)
+        used, unused = (token.ask("split", question) for token in tokens)
+        assert client.post("/v1/options/split/answer", content=used).status_code == 200
         process.kill()
     with running(current) as (url, _), provider(current, url) as client:
-        reply = client.post("/v1/options/split/answer", content=body)
+        reply = client.post("/v1/options/split/answer", content=unused)
     assert (reply.status_code, reply.json()["error"]) == (429, "QuotaSpent")
+
+
+def test_a_service_killed_and_started_again_spends_no_token_twice(current: Keeper) -> None:
+    manifest = current.publish()
+    wanted = begin(manifest.token_key, 1, os.urandom)
+    with running(current) as (url, process), provider(current, url) as client:
+        (token,) = wanted.finish(client.post("/v1/tokens/issue", content=wanted.request).content)
+        first = token.ask("split", a_question(manifest, "one").request.body)
+        assert client.post("/v1/options/split/answer", content=first).status_code == 200
+        process.kill()
+    second = token.ask("split", a_question(manifest, "two").request.body)
+    with running(current) as (url, _), provider(current, url) as client:
+        reply = client.post("/v1/options/split/answer", content=second)
+    assert (reply.status_code, reply.json()["error"]) == (403, "TokenRefused")
 
 
 def test_a_second_service_on_the_same_folder_is_refused(current: Keeper) -> None:

@@ -18,6 +18,7 @@ from tests.custodian.keeping import (
     a_question,
     ask_answer,
     ask_epoch,
+    issued,
 )
 
 PER_HOUR = 1000
@@ -184,13 +185,14 @@ def test_a_malformed_question_costs_nothing(tmp_path: Path) -> None:
 def test_what_can_not_be_counted_is_not_answered(keeper: Keeper) -> None:
     manifest = keeper.publish()
     app = keeper.app()
+    (token,) = issued(app, 1)
     path = keeper.settings.data_dir / "quota.db"
     holder = open_quota_database(keeper.settings.data_dir).connect()
     size = holder.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
     assert size
     holder.close()
     path.write_bytes(b"no database any more" + path.read_bytes()[20:])
-    reply = ask_answer(app, a_question(manifest).request.body)
+    reply = ask_answer(app, a_question(manifest).request.body, token)
     assert (reply.status_code, reply.json()["error"]) == (503, "QuotaNotCounted")
 
 

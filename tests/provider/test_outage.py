@@ -5,12 +5,20 @@ from typing import Any
 import httpx
 import pytest
 
+from softfall.options.tokens.device import Token
 from softfall.provider import vouchers
 
 from .cast import START_MS, WORD, App, Custodian
 from .conftest import House, Open
 
-QUESTION = WORD.encode({"epoch": 1, "word": b"ask?"})
+TOKEN = Token(bytes(8), bytes(32), bytes(64))  # whether it is good, only the custodian can tell
+
+
+def asking(epoch: int, option: str = "split") -> bytes:
+    return TOKEN.ask(option, WORD.encode({"epoch": epoch, "word": b"ask?"}))
+
+
+QUESTION = asking(1)
 FAULTS: list[Exception | int] = [
     httpx.ConnectError("down"), httpx.ReadTimeout("slow"), httpx.RemoteProtocolError("odd"),
     429, 500, 503,
@@ -105,9 +113,11 @@ def test_a_question_in_another_form_is_not_relayed(house: House) -> None:
     ada = house.join("ada")
     house.custodian.asked.clear()
     assert ask(ada, b"junk").json()["error"] == "MalformedMessage"
-    wrong = WORD.encode({"epoch": 2, "word": b"ask?"})
+    assert ask(ada, TOKEN.ask("split", b"junk")).json()["error"] == "MalformedMessage"
+    wrong = asking(2)
     assert (ask(ada, wrong).status_code, ask(ada, wrong).json()["error"]) == (409, "WrongEpoch")
     assert ask(ada, option="enclave").json()["error"] == "OptionNotOffered"
+    assert ask(ada, asking(1, "enclave")).json()["error"] == "OptionNotOffered"
     assert [r for r in house.custodian.asked if r.method == "POST"] == []
 
 

@@ -21,6 +21,7 @@ from softfall.media.pdq import PdqHash
 from softfall.options.contract import ScanSecret
 from softfall.options.split.device import SplitDevice, SplitPending
 from softfall.options.tags.parameters import TagParameters
+from softfall.options.tokens.device import Token, begin
 from softfall.provider.clock import system_clock
 
 from .cast import App
@@ -91,8 +92,13 @@ def question(manifest: Manifest, bits: bytes) -> SplitPending:
     return device.begin(picture, ScanSecret(secrets.token_bytes(32), "split", manifest.epoch))
 
 
-def ask(app: App, body: bytes) -> httpx.Response:
-    return app.call("POST", "/v1/options/split/ask", content=body)
+def tokens(app: App, manifest: Manifest, count: int) -> list[Token]:
+    pending = begin(manifest.token_key, count, secrets.token_bytes)
+    return pending.finish(app.call("POST", "/v1/tokens/issue", content=pending.request).content)
+
+
+def ask(app: App, token: Token, question: bytes) -> httpx.Response:
+    return app.call("POST", "/v1/options/split/ask", content=token.ask("split", question))
 
 
 def test_with_the_real_custodian_a_listed_picture_is_held_and_another_delivered(
@@ -109,9 +115,10 @@ def test_with_the_real_custodian_a_listed_picture_is_held_and_another_delivered(
     try:
         ada, ben = join(provider, "ada"), join(provider, "ben")
         manifest = current_manifest(ada.http)
-        for bits in (listed, unlisted):
+        first, second, third = tokens(ada, manifest, 3)
+        for bits, token in ((listed, first), (unlisted, second)):
             pending = question(manifest, bits)
-            answer = ask(ada, pending.request.body)
+            answer = ask(ada, token, pending.request.body)
             assert answer.status_code == 200, answer.text
             made, _ = pending.finish(answer.content)
             submission = {"option": made.option, "epoch": made.epoch, "body": made.body}
@@ -120,7 +127,7 @@ def test_with_the_real_custodian_a_listed_picture_is_held_and_another_delivered(
         assert delivery["receipt"]["submission_digest"] == made.digest
         assert "ada" not in custodian.log.read_text()
         custodian.stop()
-        answer = ask(ada, question(manifest, unlisted).request.body)
+        answer = ask(ada, third, question(manifest, unlisted).request.body)
         assert (answer.status_code, answer.json()["error"]) == (503, "CustodianUnavailable")
         voucher = base64.b64decode(answer.json()["voucher"])
         outage = {"option": "outage", "epoch": manifest.epoch, "body": voucher}

@@ -1,45 +1,25 @@
 """The custodian's own limit on OPRF evaluations: global, whoever asks, kept on disk.
 
-Guarantees: in any 60 minutes at most `per_hour` evaluations are answered. They are counted on disk
-before the answer leaves, so a restart or a kill -9 hands nothing out twice; a clock that is set
-back frees nothing. While the service runs, time is measured by the monotonic clock; the wall clock
-only tells how long it was off.
+Guarantees: in any 60 minutes at most `per_hour` evaluations are answered, counted as `counting`
+says, before the answer leaves.
 Why: whoever may call the OPRF without limit can invert tags and rebuild the list's hashes.
-Limit: who can set the custodian's clock ahead and restart it, or write its files, gains quota; the
-quota is the whole service's, so one greedy provider can use it up for all its users.
+Limit: the quota is the whole service's, so one greedy provider can use it up for all its users.
 """
 
-import math
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Engine,
-    MetaData,
-    Table,
-    delete,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from softfall.custodian.counting import Allowance, Counting
+from softfall.custodian.quota_tables import evaluations, metadata
 from softfall.errors import RefusedError, UnavailableError
 
-metadata = MetaData()
-
-# How many evaluations were used in the minute that began then; `quota_migrations/` makes it.
-evaluations = Table(
-    "evaluations",
-    metadata,
-    Column("window_start_ms", BigInteger, primary_key=True, autoincrement=False),
-    Column("used", BigInteger, nullable=False),
-)
+__all__ = ["Quota", "QuotaNotCounted", "QuotaSpent", "evaluations", "metadata"]
 
 WINDOW_MS = 60_000
-# A window counts until an hour after its very end: so never less than the last 60 minutes.
-COUNTED_MS = 3_600_000 + WINDOW_MS
+HOUR_MS = 3_600_000
 
 
 class QuotaSpent(RefusedError):
@@ -53,7 +33,7 @@ class QuotaSpent(RefusedError):
 
 
 class QuotaNotCounted(UnavailableError):
-    """The evaluations can't be counted on disk, so they are not answered."""
+    """What is asked for can't be counted on disk, so it is not answered."""
 
     remedy = "Check the custodian's disk; the same question may be asked again."
 
@@ -71,50 +51,34 @@ class Quota:
         wall_ms: Callable[[], int],
         monotonic_ms: Callable[[], int],
     ) -> None:
-        self._engine = engine
-        self._per_hour = per_hour
-        self._monotonic_ms = monotonic_ms
-        with engine.connect() as connection:
-            newest_ms = connection.scalar(select(func.max(evaluations.c.window_start_ms))) or 0
-        self._offset_ms = max(wall_ms(), newest_ms) - monotonic_ms()
+        allowance = Allowance(
+            evaluations, per_hour, "evaluations an hour", WINDOW_MS, HOUR_MS, QuotaSpent
+        )
+        self._counting = Counting(engine, allowance, wall_ms, monotonic_ms)
 
     def take(self, count: int) -> None:
         """Count `count` evaluations, on disk. Raises QuotaSpent, QuotaNotCounted: then none is."""
-        try:
-            self._take(count)
-        except DBAPIError as error:
-            raise QuotaNotCounted(f"no evaluations can be counted: {error.orig}") from None
+        with self.counted(count):
+            pass
 
-    def _take(self, count: int) -> None:
-        now_ms = self._offset_ms + self._monotonic_ms()
-        window_ms = now_ms - now_ms % WINDOW_MS
-        start = evaluations.c.window_start_ms
-        with self._engine.begin() as connection:
-            # A write comes first: it takes the lock, so what is read next is the truth.
-            connection.execute(delete(evaluations).where(start <= now_ms - COUNTED_MS))
-            used: dict[int, int] = {
-                row.window_start_ms: row.used for row in connection.execute(select(evaluations))
-            }
-            if sum(used.values()) + count > self._per_hour:
-                raise QuotaSpent(
-                    f"{self._per_hour} evaluations an hour are used up",
-                    self._wait_seconds(used, count, now_ms),
-                )
-            total = used.get(window_ms, 0) + count
-            connection.execute(delete(evaluations).where(start == window_ms))
-            connection.execute(insert(evaluations).values(window_start_ms=window_ms, used=total))
+    @contextlib.contextmanager
+    def counted(self, count: int) -> Iterator[Connection]:
+        """A transaction of this database that has counted; if its block raises, none is counted.
+
+        Raises QuotaSpent, QuotaNotCounted.
+        """
+        with on_disk(), self._counting.counted(count) as connection:
+            yield connection
 
     def used(self) -> int:
         """How many evaluations count at present."""
-        now_ms = self._offset_ms + self._monotonic_ms()
-        recent = evaluations.c.window_start_ms > now_ms - COUNTED_MS
-        with self._engine.connect() as connection:
-            return int(connection.scalar(select(func.sum(evaluations.c.used)).where(recent)) or 0)
+        return self._counting.used()
 
-    def _wait_seconds(self, used: dict[int, int], count: int, now_ms: int) -> int:
-        excess = sum(used.values()) + count - self._per_hour
-        for window_ms in sorted(used):
-            excess -= used[window_ms]
-            if excess <= 0:
-                return max(1, math.ceil((window_ms + COUNTED_MS - now_ms) / 1000))
-        return COUNTED_MS // 1000  # more than a whole hour's quota in one question
+
+@contextlib.contextmanager
+def on_disk() -> Iterator[None]:
+    """Name what a database that can't be written raises: QuotaNotCounted."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise QuotaNotCounted(f"nothing can be counted: {error.orig}") from None

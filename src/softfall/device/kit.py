@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from softfall.config import DeviceSettings, MediaLimits
+from softfall.device.attested import Attestations
 from softfall.device.epochs import Epochs
 from softfall.device.store import SealedStore
 from softfall.device.surroundings import Surroundings
 from softfall.device.timings import Timings
 from softfall.device.transport import Service, Transport
+from softfall.device.wallet import Wallet
 from softfall.media.decode import decode
 from softfall.media.pdq import PdqHash, Unhashable, pdq
 from softfall.messaging.identity import Identity, verify_identity
@@ -40,6 +42,10 @@ class Kit:
         self.olm = Olm(self.store, self.account)
         self.megolm = Megolm(self.store)
         self.pins = Pins(self.store)
+        self.attestations = Attestations(self.store, self.surroundings, self.transport.attestation)
+        self.wallet = Wallet(
+            self.store, self.transport, self.surroundings, self.settings.tokens_kept
+        )
 
     def meet(self, account: str) -> Identity:
         """Another account's pinned identity, looked up and pinned on first use.

@@ -72,6 +72,13 @@ CURSOR = Message(
     max_bytes=32,
 )
 
+TOKEN = Message(
+    "token",
+    Party.DEVICE,
+    (Field("value", Bytes(64, 64), "known to this device and the custodian alone"),),
+    max_bytes=80,
+)
+
 WAITING = Message(
     "waiting",
     Party.DEVICE,

@@ -26,6 +26,7 @@ from softfall.options.split.parameters import DEFAULT_PARAMETERS
 
 # One device sends hundreds of pictures in a minute here; no person does.
 REQUESTS_PER_MINUTE = 1_000_000
+MANY = 1_000_000_000
 DELIVERED = "delivered"
 HELD = "held"
 
@@ -64,7 +65,8 @@ class Split:
                 "settings": {
                     "data_dir": str(place.folder / "custodian"),
                     "tls_dir": str(place.folder / "tls"),
-                    "evaluations_per_hour": 1_000_000_000,
+                    "evaluations_per_hour": MANY,
+                    "tokens_per_day": MANY,
                     "requests_per_minute": REQUESTS_PER_MINUTE,
                 },
             },
@@ -137,6 +139,7 @@ class Split:
                     "staff_token": place.staff_token,
                     "requests_per_minute": REQUESTS_PER_MINUTE,
                     "media_per_minute": REQUESTS_PER_MINUTE,
+                    "tokens_per_account_per_day": MANY,
                 },
             },
         )

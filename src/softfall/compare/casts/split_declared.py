@@ -20,9 +20,11 @@ from softfall.messaging.envelope import ENVELOPE, MAILBOX, REPORT
 from softfall.options.split.wire import ARTEFACT, TAGS
 from softfall.options.tags.wire import REPLY as ANSWER
 from softfall.options.tags.wire import REQUEST as QUESTION
+from softfall.options.tokens.wire import ASK, TOKEN_REPLY, TOKEN_REQUEST
 
 _Row = tuple[str, Form, Nature, str]
 
+_ASK: Final = Cbor(ASK, inner={"question": Inner("option", {"split": QUESTION})})
 _ENVELOPE: Final = Cbor(
     ENVELOPE,
     natures={
@@ -82,9 +84,16 @@ _PROVIDER_ASKED: Final[tuple[_Row, ...]] = (
     ("GET /v1/attachments/{digest}", Nothing(), Nature.ROUTING, "who fetches which sealed file"),
     (
         "POST /v1/options/split/ask",
-        Cbor(QUESTION),
+        _ASK,
         Nature.MATCHING,
-        "blinded points on their way to the custodian; random to everyone but their device",
+        "blinded points on their way to the custodian, and a token spent on them; random to "
+        "everyone but their device",
+    ),
+    (
+        "POST /v1/tokens/issue",
+        Cbor(TOKEN_REQUEST),
+        Nature.MATCHING,
+        "who asks for how many tokens, blinded; not which ones come of it",
     ),
     (
         "POST /v1/envelopes",
@@ -121,6 +130,12 @@ _PROVIDER_ANSWERED: Final[tuple[_Row, ...]] = (
         Nature.MATCHING,
         "evaluated blinded points on their way back; random to everyone but their device",
     ),
+    (
+        "POST /v1/tokens/issue",
+        Cbor(TOKEN_REPLY),
+        Nature.MATCHING,
+        "blinded tokens on their way back; random to everyone but their device",
+    ),
 )
 
 _CUSTODIAN_ASKED: Final[tuple[_Row, ...]] = (
@@ -133,9 +148,15 @@ _CUSTODIAN_ASKED: Final[tuple[_Row, ...]] = (
     ),
     (
         "POST /v1/options/split/answer",
-        Cbor(QUESTION),
+        _ASK,
         Nature.MATCHING,
-        "blinded points from nobody in particular; random whatever the picture",
+        "blinded points from nobody in particular, and a token of it; random whatever the picture",
+    ),
+    (
+        "POST /v1/tokens/issue",
+        Cbor(TOKEN_REQUEST),
+        Nature.MATCHING,
+        "blinded points from nobody in particular; nothing to know the tokens by when spent",
     ),
 )
 
@@ -163,6 +184,12 @@ _DEVICE_ANSWERED: Final[tuple[_Row, ...]] = (
         Cbor(ANSWER),
         Nature.MATCHING,
         "tags of its own picture only; nothing of any entry",
+    ),
+    (
+        "POST /v1/tokens/issue",
+        Cbor(TOKEN_REPLY),
+        Nature.MATCHING,
+        "tokens that it alone can unblind; one buys one question",
     ),
     (
         "POST /v1/envelopes",
