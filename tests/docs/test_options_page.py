@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from softfall.media.pdq import Unhashable
+from softfall.options import decoders
 from softfall.options.contract import Mismatch
 from softfall.options.split import device, provider
 from softfall.options.split.parameters import DEFAULT_PARAMETERS
@@ -19,7 +20,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "options.md").read_text("utf-8")
 def test_every_reason_of_the_recipients_check_is_explained() -> None:
     reasons = {
         value.reason
-        for module in (device, tags_device, opening, tolerance)
+        for module in (device, tags_device, opening, tolerance, decoders)
         for value in vars(module).values()
         if isinstance(value, Mismatch)
     }
@@ -57,4 +58,4 @@ def test_the_sizes_are_what_the_parties_really_send() -> None:
 @pytest.mark.parametrize("value", ["BITS", "MARGIN", "QUALITY"])
 def test_the_tolerance_is_the_one_that_the_page_states(value: str) -> None:
     sentence = next(part for part in PAGE.split("\n\n") if part.startswith("Decoder tolerance"))
-    assert re.search(rf"\b{getattr(tolerance, value)}\b", sentence)
+    assert re.search(rf"\b{getattr(decoders, value)}\b", sentence)

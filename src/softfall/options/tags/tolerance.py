@@ -14,18 +14,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from softfall.media.pdq import MIN_QUALITY, PdqHash, Unhashable
+from softfall.media.pdq import PdqHash, Unhashable
 from softfall.options.contract import Mismatch
+from softfall.options.decoders import BITS, MARGIN, hash_disagreement
 from softfall.options.tags import pieces
 from softfall.options.tags.opening import Opened
 from softfall.options.tags.parameters import TagParameters
 
-BITS: Final = 4
-MARGIN: Final = 0.25  # in units of PDQ's DCT coefficients; the median margin is about 40
-QUALITY: Final = 1
+__all__ = ["BITS", "MARGIN", "UNLIKELY_PROBES", "disagreement"]
 
-ANOTHER_PICTURE: Final = Mismatch("another picture")
-CLAIMS_UNHASHABLE: Final = Mismatch("claims unhashable")
 UNLIKELY_PROBES: Final = Mismatch("unlikely probes")
 
 BoolArray = npt.NDArray[np.bool_]
@@ -35,20 +32,11 @@ F64Array = npt.NDArray[np.float64]
 def disagreement(
     media: PdqHash | Unhashable, opened: Opened, parameters: TagParameters
 ) -> Mismatch | None:
-    """Why an opening is not that of `media`, the recipient's own hash; None if it may be.
-
-    A recipient without a hash accepts a sender's at the brink of quality: an unpatched client there
-    could as well have submitted a stand-in, so nothing is gained by lying.
-    """
-    if isinstance(media, Unhashable):
-        near = media.quality >= MIN_QUALITY - QUALITY
-        return None if opened.hash_bits is None or near else ANOTHER_PICTURE
-    if opened.hash_bits is None:
-        return None if media.quality < MIN_QUALITY + QUALITY else CLAIMS_UNHASHABLE
-    own, theirs = _bits(media.bits), _bits(opened.hash_bits)
-    differs = own != theirs
-    if differs.sum() > BITS or (media.margins[differs] > MARGIN).any():
-        return ANOTHER_PICTURE
+    """Why an opening is not that of `media`, the recipient's own hash; None if it may be."""
+    other = hash_disagreement(media, opened.hash_bits)
+    if other is not None or isinstance(media, Unhashable) or opened.hash_bits is None:
+        return other
+    differs = _bits(media.bits) != _bits(opened.hash_bits)
     for table, masks in zip(parameters.positions, opened.masks, strict=True):
         positions = list(table)
         margins = media.margins[positions].astype(np.float64)
