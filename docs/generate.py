@@ -69,12 +69,14 @@ def _http(cls: type[errors.SoftfallError]) -> str:
     from softfall.custodian import app as custodian
     from softfall.dealer import app as dealer
     from softfall.edge.errors import EDGE_STATUSES, STATUS_OF_BLAME
+    from softfall.enclave import app as enclave
     from softfall.provider import statuses as provider
 
     room = cls.__module__.split(".")[1]
     if room in {"device", "compare", "cli", "hasher", "media", "testing", "config"}:
         return ""
-    tables = {**EDGE_STATUSES, **custodian.STATUSES, **dealer.STATUSES, **provider.STATUSES}
+    services = (custodian, dealer, enclave, provider)
+    tables = {**EDGE_STATUSES, **{k: s for room in services for k, s in room.STATUSES.items()}}
     kinds = (kind for kind in cls.__mro__ if kind in tables)
     return (
         f"**HTTP:** {tables[kind] if (kind := next(kinds, None)) else STATUS_OF_BLAME[cls.blame]}; "

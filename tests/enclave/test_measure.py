@@ -42,10 +42,17 @@ def test_one_changed_byte_of_any_module_is_another_program(copy: Path) -> None:
 
 def test_a_module_more_or_a_module_renamed_is_another_program(copy: Path) -> None:
     before = measure(KEY)
-    (copy / "extra.py").write_text("")
+    (copy / "enclave" / "extra.py").write_text("")
     more = measure(KEY)
-    (copy / "extra.py").rename(copy / "other.py")
+    (copy / "enclave" / "extra.py").rename(copy / "enclave" / "other.py")
     assert len({before[0], more[0], measure(KEY)[0]}) == 3
+
+
+def test_what_the_enclave_is_not_made_of_makes_no_difference(copy: Path) -> None:
+    before = measure(KEY)
+    for room in ("device", "provider", "options/split"):
+        (copy / room / "extra.py").write_text("")
+    assert measure(KEY) == before
 
 
 def test_where_it_lies_and_what_was_compiled_make_no_difference(copy: Path) -> None:

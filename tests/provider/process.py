@@ -48,7 +48,7 @@ class Served:
             "tls_dir": str(folder / "tls"),
             **settings,
         }
-        lines = [f"{key} = {toml(value)}" for key, value in values.items()]
+        lines = [f"{key} = {toml(value)}" for key, value in values.items() if value is not None]
         self.config.write_text("\n".join([f"[{service}]", *lines, ""]))
 
     @property

@@ -52,3 +52,17 @@ def dealer(file: Config = None) -> None:
 
     main(config.load(file).dealer)
     end_process()
+
+
+@app.command()
+def enclave(file: Config = None) -> None:
+    """Run the enclave with the SOFTWARE attester; prints `listening on ...` once it answers.
+
+    It gives up every privilege first, keeps nothing on disk, and answers the provider alone. In
+    software it proves nothing about the machine: see docs/operations.md.
+    """
+    from softfall.edge.serve import end_process
+    from softfall.enclave.main import main
+
+    main(config.load(file).enclave)
+    end_process()

@@ -4,9 +4,10 @@ Guarantees: an option's code is loaded only once it is asked for; the device's h
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
+from softfall.config import CustodianSettings
 from softfall.errors import InputError
 from softfall.options.contract import CustodianHalf
 from softfall.wire import Message
@@ -38,7 +39,9 @@ class KeptOption:
     derive_secret: from (32 fresh random bytes, epoch) to the epoch's secret key.
     make_half: from (epoch, secret key, parameters) to the custodian's half.
     parameters: what a new epoch is published with; an older one keeps its manifest's own.
-    request: what devices ask, relayed; it has a field `epoch`.
+    request: what devices ask, relayed; it has a field `epoch`. None where they ask nothing.
+    configured: makes the parameters of a new epoch where they depend on this custodian: from its
+    settings and its 32-byte identity key.
     confirms: whether its candidates go to `confirm`, so that its epochs need a key for it.
     """
 
@@ -46,14 +49,23 @@ class KeptOption:
     derive_secret: Callable[[bytes, int], bytes]
     make_half: Callable[[int, bytes, bytes], CustodianHalf]
     parameters: bytes
-    request: Message
+    request: Message | None
     confirms: bool = True
+    configured: Callable[[CustodianSettings, bytes], bytes] | None = None
 
     def epoch_of(self, body: bytes) -> int:
-        """Which epoch a request is for. Raises MalformedMessage."""
+        """Which epoch a request is for. Raises MalformedMessage, OptionUnknown."""
+        if self.request is None:
+            raise OptionUnknown(f"nothing is asked about option {self.name}")
         epoch = self.request.decode(body)["epoch"]
         assert isinstance(epoch, int)
         return epoch
+
+    def planned(self, settings: CustodianSettings, identity_key: bytes) -> "KeptOption":
+        """The option as its next epoch is published. Raises EnclavesUnstated, for `enclave`."""
+        if self.configured is None:
+            return self
+        return replace(self, parameters=self.configured(settings, identity_key))
 
 
 def _split() -> KeptOption:
@@ -70,7 +82,26 @@ def _split() -> KeptOption:
     )
 
 
-_KEPT: Mapping[str, Callable[[], KeptOption]] = {"split": _split}
+def _enclave() -> KeptOption:
+    from softfall.custodian.enclave_allowed import allowed_parameters
+    from softfall.options.enclave.custodian import EnclaveCustodian, derive_secret
+    from softfall.options.enclave.parameters import EnclaveParameters
+
+    def make_half(epoch: int, secret: bytes, parameters: bytes) -> EnclaveCustodian:
+        return EnclaveCustodian(epoch, secret, EnclaveParameters.decode(parameters))
+
+    return KeptOption(
+        EnclaveCustodian.name,
+        derive_secret,
+        make_half,
+        parameters=b"",
+        request=None,
+        confirms=False,  # the enclave compares the hash itself: its answer is exact
+        configured=allowed_parameters,
+    )
+
+
+_KEPT: Mapping[str, Callable[[], KeptOption]] = {"split": _split, "enclave": _enclave}
 
 
 def kept(name: str) -> KeptOption:

@@ -18,7 +18,7 @@ from softfall.device.surroundings import Surroundings
 from softfall.errors import PeerError
 from softfall.lists.manifest import Manifest
 from softfall.options.enclave import wire
-from softfall.options.enclave.attestation import Evidence, verify
+from softfall.options.enclave.attestation import Attested, Evidence, verify
 from softfall.options.enclave.parameters import EnclaveParameters
 
 _DRAWER = "enclave attestation"
@@ -32,8 +32,8 @@ class Attestations:
     around: Surroundings
     fetch: Callable[[bytes], bytes]
 
-    def of(self, manifest: Manifest) -> Evidence:
-        """What proves the enclave that this epoch's manifest allows, now or within its lifetime.
+    def of(self, manifest: Manifest) -> Attested:
+        """The enclave that this epoch's manifest allows, proved now or within its lifetime.
 
         Raises what `attestation.verify` raises, and what `fetch` raises (CustodianAway).
         """
@@ -42,16 +42,15 @@ class Attestations:
         kept = self._kept()
         if kept is not None:
             try:
-                verify(kept, parameters, now_ms)
-                return kept
+                return verify(kept, parameters, now_ms)
             except PeerError:  # too old by now, or another enclave's: only a fresh one can tell
                 self.forget()
         nonce = self.around.random_bytes(wire.NONCE_BYTES)
         fresh = Evidence(self.fetch(nonce), nonce, now_ms)
-        verify(fresh, parameters, self.around.now_ms())
+        attested = verify(fresh, parameters, self.around.now_ms())
         with self.store.transaction():
             self.store.put(_DRAWER, value=ATTESTATION_KEPT.encode(asdict(fresh)))
-        return fresh
+        return attested
 
     def forget(self) -> None:
         """The enclave has another key by now: ask for a fresh document the next time."""

@@ -20,7 +20,8 @@ from softfall.messaging.envelope import ENVELOPE
 from softfall.wire import Value
 
 MAX_REDONE = 3
-STALE = ("WrongEpoch", "VoucherRefused")  # the submission's time is over
+RESTARTED = "EnclaveRestarted"  # its key is gone: another must be proved first
+STALE = ("WrongEpoch", "VoucherRefused", RESTARTED)  # the submission's time is over
 OFF_TIME = "ClockSkew"
 LONG_AGO_MS = 60_000  # a message just written is not late: then the clock itself is off
 NOT_OURS = ("NotAuthenticated",)  # says nothing about the message
@@ -120,6 +121,8 @@ class Outbox:
         if not isinstance(error, SaidByService) or row["redone"] >= MAX_REDONE:
             return error
         again = {**row, "redone": row["redone"] + 1}
+        if error.name == RESTARTED:
+            self._kit.attestations.forget()
         if error.name in STALE:
             try:
                 self._redo(envelope_id, again)

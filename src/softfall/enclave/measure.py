@@ -1,8 +1,9 @@
 """The measurements (PCRs) of this installation: what the program is made of, as digests.
 
 Guarantees: the same files, interpreter, dependencies and pinned custodian give the same PCRs on
-every start and every machine; changing one byte of any Softfall module, one version of anything
-that the program is built with, or the custodian whose lists it takes, gives another PCR0.
+every start and every machine; changing one byte of any room that the enclave is made of (`ROOMS`;
+a test holds them against what the running process loads), one version of anything that it is built
+with, or the custodian whose lists it takes, gives another PCR0.
 Limit: the program measures itself, so this is honest only where something below it is: in a real
 enclave the hardware measures the image. Whoever controls a machine with the software attester can
 have it say anything, and every document that it signs is marked as software.
@@ -22,6 +23,8 @@ from typing import Final
 import softfall
 
 PCR_BYTES: Final = 48
+ROOMS: Final = ("cli", "crypto", "edge", "enclave", "lists", "media", "options/enclave")
+_FILES_IN: Final = (".", "options")  # and the modules of these folders, without what lies below
 _LABEL: Final = b"softfall enclave measurement v1|"
 _REQUIRED_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -50,8 +53,10 @@ def digest(*parts: bytes) -> bytes:
 
 
 def _modules(package: Path) -> Iterator[bytes]:
-    """Every file of source, by path: its path, then its content."""
-    for path in sorted(package.rglob("*.py")):
+    """Every file of source in the rooms, by path: its path, then its content."""
+    rooms = (path for room in ROOMS for path in (package / room).rglob("*.py"))
+    files = (path for folder in _FILES_IN for path in (package / folder).glob("*.py"))
+    for path in sorted({*rooms, *files}):
         yield path.relative_to(package).as_posix().encode()
         yield path.read_bytes()
 

@@ -15,6 +15,7 @@ from softfall.provider.accounts import Account
 from softfall.provider.attachments import AttachmentStore
 from softfall.provider.clock import Clock
 from softfall.provider.database import Database
+from softfall.provider.enclave import EnclaveWay
 from softfall.provider.envelopes import (
     Intake,
     Outgoing,
@@ -62,6 +63,7 @@ class FrontDesk:
         epochs: Epochs | None,
         voucher_key: bytes,
         media_rate: RateLimit,
+        enclave: EnclaveWay | None = None,
     ) -> None:
         self._db = db
         self._attachments = attachments
@@ -71,13 +73,14 @@ class FrontDesk:
         self._epochs = epochs
         self._voucher_key = voucher_key
         self._media_rate = media_rate
+        self._enclave = enclave
 
     def accept(self, sender: Account, body: bytes) -> None:
         """Take one envelope in; on disk when this returns.
 
         Raises MalformedMessage, BadRecipients, PayloadMisplaced, MediaIncomplete, ClockSkew,
         EnvelopeIdReused, UnknownRecipient, AttachmentMissing, RateLimited, OptionNotOffered,
-        WrongEpoch, MalformedSubmission, VoucherRefused, StorageFull, StoreBusy.
+        WrongEpoch, MalformedSubmission, EnclaveRestarted, VoucherRefused, StorageFull, StoreBusy.
         """
         outgoing = read_envelope(sender, body)
         with self._db.read() as tx:
@@ -114,6 +117,8 @@ class FrontDesk:
         fault = self._epochs.accepted(submission.epoch).half.form(submission)
         if isinstance(fault, Malformed):
             raise MalformedSubmission(f"the submission is malformed: {fault.reason}")
+        if self._enclave is not None:
+            self._enclave.require_fresh(submission)
         return None
 
 

@@ -3,14 +3,26 @@
 Guarantees: nothing listens, nothing is asked of anyone, nothing is left behind.
 """
 
+import os
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from softfall.config import CustodianSettings, DealerSettings, ProviderSettings
+from softfall.config import (
+    CustodianSettings,
+    DealerSettings,
+    EnclaveSettings,
+    ProviderSettings,
+)
 from softfall.custodian import app as custodian_app
 from softfall.dealer import app as dealer_app
 from softfall.edge.tls import init_tls
+from softfall.enclave import app as enclave_app
+from softfall.enclave import attester
+from softfall.enclave.clock import wall_ms
+from softfall.enclave.measure import PCR_BYTES
+from softfall.enclave.room import Room
 from softfall.provider import app as provider_app
 
 
@@ -26,4 +38,13 @@ def openapi_descriptions() -> dict[str, dict[str, Any]]:
             "provider": provider_app.make(provider).openapi(),
             "custodian": custodian_app.make(custodian).openapi(),
             "dealer": dealer_app.make(dealer).openapi(),
+            "enclave": enclave_app.make(_room(root / "attester"), EnclaveSettings(), {}).openapi(),
         }
+
+
+def _room(folder: Path) -> Room:
+    """An enclave that nothing was measured of; no route of it is asked."""
+    now = datetime.now(UTC)
+    attester.create(folder, now)
+    unmeasured = attester.SoftwareAttester.load(folder, {0: bytes(PCR_BYTES)}, now)
+    return Room(unmeasured, bytes(32), wall_ms, os.urandom)
