@@ -116,3 +116,9 @@ def test_rbcl_leaves_no_library_file_behind(tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_point_has_one_encoding_though_libsodium_overlooks_the_highest_bit() -> None:
+    second = GENERATOR[:31] + bytes([GENERATOR[31] | 0x80])
+    with pytest.raises(MalformedPoint):
+        ristretto.decode_point(second)

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pdqhash
@@ -222,19 +221,6 @@ def test_many_pictures_or_a_very_long_one_take_the_kernels_and_hash_the_same():
         "print(before, 'numba' in sys.modules, same.all())"
     )
     assert run_python(program) == "False True True"
-
-
-@pytest.mark.parametrize("trouble", [RuntimeError("no locator available"), OSError(28, "full")])
-def test_without_a_place_for_the_cache_the_kernels_are_compiled_all_the_same(monkeypatch, trouble):
-    compile_it = numba.njit
-
-    def njit(*arguments, cache=False, **options):
-        if cache:
-            raise trouble
-        return compile_it(*arguments, **options)
-
-    monkeypatch.setattr(numba, "njit", njit)
-    assert pdq_kernels._kernel()(lambda number: number + 1)(41) == 42
 
 
 def test_the_luminance_that_comes_with_a_hash_has_nearly_that_hash() -> None:

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from softfall.crypto import ristretto
+from softfall.crypto.public_sums import weighted_sum
 from softfall.crypto.ristretto import GENERATOR, Point, Scalar
 from softfall.errors import InputError, PeerError
 
@@ -124,7 +125,7 @@ def generate_proof(
     computes the secret key.
     """
     weights = _weights(keys.public, blinded, evaluated)
-    combined = ristretto.weighted_sum(weights, blinded)
+    combined = weighted_sum(weights, blinded)
     combined_evaluated = ristretto.multiply(keys.secret, combined)
     nonces = (ristretto.multiply_base(random_scalar), ristretto.multiply(random_scalar, combined))
     challenge = _challenge(keys.public, combined, combined_evaluated, *nonces)
@@ -148,8 +149,8 @@ def verify_proof(
     weights = _weights(public, blinded, evaluated)
     both, bases = (response, challenge), ristretto.weighted_sum
     try:
-        combined = ristretto.weighted_sum(weights, blinded)
-        combined_evaluated = ristretto.weighted_sum(weights, evaluated)
+        combined = weighted_sum(weights, blinded)
+        combined_evaluated = weighted_sum(weights, evaluated)
         nonces = (bases(both, (GENERATOR, public)), bases(both, (combined, combined_evaluated)))
     except ristretto.MalformedPoint:
         raise BadProof("a proof does not verify under this public key") from None

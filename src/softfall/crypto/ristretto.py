@@ -49,7 +49,8 @@ def decode_point(data: bytes) -> Point:
     """The point that 32 bytes encode. Raises MalformedPoint: not canonical, or the identity."""
     if len(data) != POINT_BYTES or data == _IDENTITY:
         raise MalformedPoint("a point must be 32 bytes and not the identity")
-    if _sodium.crypto_core_ristretto255_is_valid_point(data) != 1:
+    # libsodium overlooks the highest bit, which would give each point a second encoding.
+    if data[-1] >> 7 or _sodium.crypto_core_ristretto255_is_valid_point(data) != 1:
         raise MalformedPoint("a point is not a canonical ristretto255 encoding")
     return Point(data)
 

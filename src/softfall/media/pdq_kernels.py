@@ -11,13 +11,13 @@ Loading this module compiles the kernels once (seconds), then takes them from nu
 Source: see `pdq_oracle`, the oracle that the tests hold against this.
 """
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
+from softfall.compiled import kernel
 from softfall.media import pdq_oracle
 from softfall.media.pdq_oracle import F32Array, PixelArray, Spectrum
 
@@ -60,25 +60,7 @@ def _held(side: int) -> F32Array:
     return (np.minimum(edge, side - 1) - np.maximum(edge - width, -1)).astype(np.float32)
 
 
-def _kernel(signature: Any = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Compiled free of the GIL and with no freedom over the order of arithmetic.
-
-    Only the entry has a signature: it is compiled when this module is loaded, and takes the rest
-    into its own cached code.
-    """
-
-    def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-        made: Callable[..., Any]
-        try:
-            made = numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function)
-        except (RuntimeError, OSError):  # nowhere to keep a cache: compile in every process
-            made = numba.njit(signature, nogil=True, error_model="numpy")(function)
-        return made
-
-    return compiled
-
-
-@_kernel()
+@kernel()
 def _luminance(row: PixelArray, light: F32Array) -> None:
     thousand = np.float32(1000)
     for x in range(light.size):
@@ -87,7 +69,7 @@ def _luminance(row: PixelArray, light: F32Array) -> None:
         light[x] = np.float32(np.int32(weighed)) / thousand
 
 
-@_kernel()
+@kernel()
 def _luminances(rows: PixelArray, top: int, light: F32Array) -> None:
     """The luminance of the rows from `top` on, as many as there are and `light` can take."""
     grey = rows.shape[1] == light.shape[1]
@@ -99,7 +81,7 @@ def _luminances(rows: PixelArray, top: int, light: F32Array) -> None:
             _luminance(rows[top + lane], light[lane])
 
 
-@_kernel()
+@kernel()
 def _sums_between(light: F32Array, width: int, ahead: int, sums: F32Array) -> None:
     """The long middle of a running sum: eight sums in registers, one in and one out each."""
     i0, i1, i2, i3 = light[0], light[1], light[2], light[3]
@@ -122,7 +104,7 @@ def _sums_between(light: F32Array, width: int, ahead: int, sums: F32Array) -> No
         o7[at] = t7 = t7 + i7[entering] - i7[leaving]
 
 
-@_kernel()
+@kernel()
 def _sums_along(light: F32Array, window: Pair, sums: F32Array) -> None:
     """The filter's running sum along each of eight rows, undivided."""
     (width, ahead), length = window, light.shape[1]
@@ -141,7 +123,7 @@ def _sums_along(light: F32Array, window: Pair, sums: F32Array) -> None:
             sums[lane, x + width - ahead] = total
 
 
-@_kernel()
+@kernel()
 def _slide(total: F32Array, ring: F32Array, step: int, length: int, width: int) -> int:
     """Move the filter along the columns by one row; returns how many rows it then holds."""
     if step < length:
@@ -155,7 +137,7 @@ def _slide(total: F32Array, ring: F32Array, step: int, length: int, width: int) 
     return min(step, length - 1) - max(step - width, -1)
 
 
-@_kernel()
+@kernel()
 def _sample(
     total: F32Array,
     ring: F32Array,
@@ -174,7 +156,7 @@ def _sample(
                 small[i, j] = total[j] / held
 
 
-@_kernel()
+@kernel()
 def _means_along(light: F32Array, window: Pair, held: F32Array, top: int, ring: F32Array) -> None:
     """The filtered rows `top` to `top + 7`, in their places of the ring."""
     sums = np.empty(light.shape, np.float32)
@@ -185,7 +167,7 @@ def _means_along(light: F32Array, window: Pair, held: F32Array, top: int, ring: 
             mean[x] = sums[lane, x] / held[x]
 
 
-@_kernel()
+@kernel()
 def _samples_along(
     light: F32Array, window: Pair, held: F32Array, points: I64Array, top: int, ring: F32Array
 ) -> None:
@@ -198,7 +180,7 @@ def _samples_along(
             mean[j] = sums[lane, points[j]] / held[points[j]]
 
 
-@_kernel()
+@kernel()
 def _shrink(
     rows: PixelArray,
     windows: tuple[Pair, Pair],
@@ -234,7 +216,7 @@ def _shrink(
         _sample(second_total, second, step, height, down, points[1], small)
 
 
-@_kernel()
+@kernel()
 def _quality(small: F32Array) -> int:
     gradients = 0
     hundred, full = np.float32(100), np.float32(255)
@@ -247,7 +229,7 @@ def _quality(small: F32Array) -> int:
     return min(gradients // 90, 100)
 
 
-@_kernel()
+@kernel()
 def _dct(small: F32Array, matrix: F32Array, coefficients: F32Array) -> None:
     half = np.zeros((_DCT_SIDE, _SIDE), np.float32)
     for i in range(_DCT_SIDE):
@@ -268,7 +250,7 @@ _PLANE: Final = _TYPES.Array(_TYPES.float32, 2, "C")
 _PAIR: Final = _TYPES.Tuple((_TYPES.int64, _TYPES.int64))
 
 
-@_kernel(
+@kernel(
     _TYPES.int64(
         _TYPES.Array(_TYPES.uint8, 2, "C", readonly=True),
         _TYPES.Tuple((_PAIR, _PAIR)),

@@ -1,0 +1,52 @@
+"""Sums of many multiples of ristretto255 points, for public weights and points only.
+
+Guarantees: `weighted_sum` is the point that libsodium's one-by-one multiplications add up to
+(`ristretto.weighted_sum`, the oracle), several times sooner from `FEW` points on. A batched proof
+over n evaluations takes two such sums, which would otherwise be most of a device's work.
+Refuses: points that do not decode, and a sum that is the identity (MalformedPoint).
+Never for secrets: how long a sum takes depends on the weights. A proof's weights and points are
+public; keys and blinds go through libsodium, in constant time.
+Source: see `curve_kernels`.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from softfall.crypto import ristretto
+from softfall.crypto.ristretto import POINT_BYTES, SCALAR_BYTES, MalformedPoint, Point, Scalar
+
+FEW: Final = 8  # below this libsodium is as fast, and nothing needs to be compiled
+
+_DIGITS: Final = 64
+_RADIX_BITS: Final = 4
+
+
+def weighted_sum(weights: Sequence[Scalar], points: Sequence[Point]) -> Point:
+    """Sum of weight * point, one or more of each, all of them public. Raises MalformedPoint."""
+    if len(points) < FEW:
+        return ristretto.weighted_sum(weights, points)
+    from softfall.crypto.curve_kernels import straus  # numba: seconds where it must compile
+
+    rows = np.frombuffer(b"".join(points), "<u8").astype(np.uint64).reshape(len(points), -1)
+    out = np.empty(POINT_BYTES // 8, np.uint64)
+    wrong = straus(rows, _signed_digits(b"".join(weights), len(points)), out)
+    summed = out.astype("<u8").tobytes()
+    if wrong >= 0 or not any(summed):
+        raise MalformedPoint("a sum's term does not decode, or the sum is the identity")
+    return Point(summed)
+
+
+def _signed_digits(scalars: bytes, count: int) -> npt.NDArray[np.int8]:
+    """Each scalar in 64 digits of -8 to 8, lowest first: their sum times 16^i is the scalar."""
+    octets = np.frombuffer(scalars, np.uint8).reshape(count, SCALAR_BYTES)
+    digits = np.empty((len(octets), _DIGITS), np.int8)
+    digits[:, 0::2] = octets & 15
+    digits[:, 1::2] = octets >> 4
+    for i in range(_DIGITS - 1):  # a scalar is below 2^253, so the last digit takes the last carry
+        carry = (digits[:, i] + 8) >> _RADIX_BITS
+        digits[:, i] -= carry << _RADIX_BITS
+        digits[:, i + 1] += carry
+    return digits
