@@ -23,7 +23,7 @@ from bench.rows import Row
 OUT = Path("softfall-out/bench.json")
 COLUMNS = ("work", "peer", "ours", "peer's", "ratio", "our peak", "peer's peak", "check")
 PLAIN_WIDTH = 150  # characters, where the output is no terminal
-NOT_BENCHES = {"__main__", "rows", "memory"}
+NOT_BENCHES = {"__main__", "rows", "memory", "peers"}
 
 
 def main(words: list[str]) -> int:
