@@ -40,10 +40,42 @@ def _split(manifest: Manifest, ports: HalfPorts) -> DeviceHalf:
 
     del ports
     parameters = TagParameters.decode(manifest.parameters)
-    return SplitDevice(manifest.epoch, manifest.public_key, parameters)
+    return SplitDevice(manifest.epoch, manifest.public_key, parameters, manifest.confirm_key)
 
 
-OPTIONS: Mapping[str, HalfFactory] = {"split": _split}
+def _enclave(manifest: Manifest, ports: HalfPorts) -> DeviceHalf:
+    from softfall.options.enclave.device import EnclaveDevice
+    from softfall.options.enclave.parameters import EnclaveParameters
+
+    attested = ports.attested
+    if attested is None:
+        raise OptionMissing("this device can't verify an enclave")
+    parameters = EnclaveParameters.decode(manifest.parameters)
+    return EnclaveDevice(manifest.epoch, parameters, lambda: attested(manifest))
+
+
+def _on_device(manifest: Manifest, ports: HalfPorts) -> DeviceHalf:
+    from softfall.options.on_device.device import OnDeviceDevice
+    from softfall.options.on_device.parameters import OnDeviceParameters
+
+    map_view = ports.map_view
+    if map_view is None:
+        raise OptionMissing("this device was made without the on-device list's root")
+    parameters = OnDeviceParameters.decode(manifest.parameters)
+    return OnDeviceDevice(
+        manifest.epoch,
+        manifest.public_key,
+        parameters,
+        manifest.confirm_key,
+        lambda: map_view(manifest),
+    )
+
+
+OPTIONS: Mapping[str, HalfFactory] = {
+    "enclave": _enclave,
+    "on_device": _on_device,
+    "split": _split,
+}
 
 
 def make_half(manifest: Manifest, ports: HalfPorts) -> DeviceHalf:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from softfall.device import questions
 from softfall.device.epochs import Epochs
 from softfall.device.kit import Kit
 from softfall.device.options import NONE, OUTAGE
@@ -23,7 +24,7 @@ from softfall.device.outcomes import (
     UNCHECKED_OUTAGE,
     SendOutcome,
 )
-from softfall.device.transport import CustodianAway, SaidByService, Service
+from softfall.device.transport import SaidByService, Service
 from softfall.errors import InputError, RefusedError, SoftfallError
 from softfall.lists.manifest import Manifest
 from softfall.media.pdq import PdqHash, Unhashable
@@ -44,11 +45,21 @@ from softfall.messaging.session.attachments import (
     seal,
     unseal,
 )
-from softfall.options.contract import DeviceHalf, ListNotHere, ScanSecret, Submission
+from softfall.options.contract import (
+    DeviceHalf,
+    ListNotHere,
+    Pending,
+    ScanSecret,
+    Submission,
+)
 from softfall.wire import Value
 
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
-_ELSEWHERE = ("WrongEpoch", "QuestionRefused", "OptionNotOffered")  # fetch the epoch again
+_ELSEWHERE = (
+    "WrongEpoch",
+    "QuestionRefused",
+    "OptionNotOffered",
+    "TokenRefused",
+)  # fetch the epoch again
 _NOTHING_FOR_THIS_ONE = 2
 
 
@@ -142,20 +153,9 @@ class Outgoing:
                 raise
         return self._submit(media, key, self._service(fresh=True))
 
-    def ask(self, option: str, question: bytes) -> tuple[bytes | None, bytes]:
+    def ask(self, manifest: Manifest, question: bytes) -> tuple[bytes | None, bytes]:
         """(answer, b"") of the custodian; after a bounded wait (None, voucher) of the provider."""
-        kit, around = self.kit, self.kit.surroundings
-        deadline_ms = around.monotonic_ms() + 1000 * kit.settings.media_wait_seconds
-        pause_seconds = _FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                return kit.transport.ask(option, question), b""
-            except CustodianAway as away:
-                left_seconds = (deadline_ms - around.monotonic_ms()) / 1000
-                if left_seconds <= 0:
-                    return None, away.voucher
-            around.sleep_seconds(min(pause_seconds, left_seconds))
-            pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
+        return questions.ask(self.kit, manifest, question)
 
     def clear(self, submission: Submission) -> None:
         """Ask the provider before a candidate is sent. Raises PictureBlocked.
@@ -306,17 +306,20 @@ class Outgoing:
             return Submitted(Submission(NONE, 0, b""), b"", b"", UNCHECKED_NONE)
         if body is None:
             # There is nothing to ask about yet; an empty question is answered with a voucher.
-            _, voucher = self.ask(service.option, b"")
+            _, voucher = questions.ask_about_nothing(kit, service.option)
             return _outage(0, voucher)
         with kit.store.transaction():
             manifest = kit.epochs.adopt(body, kit.surroundings.now_ms())
-        half = self._half(body, manifest)
+        half = kit.epochs.half(body, manifest)
         with kit.timings.step("begin_ms"):
-            pending = half.begin(media, ScanSecret(key, manifest.option, manifest.epoch))
+            secret = ScanSecret(key, manifest.option, manifest.epoch)
+            pending, voucher = self._begin(half, media, secret)
+        if pending is None:
+            return _outage(manifest.epoch, voucher)
         reply = None
         if pending.request is not None:
             with kit.timings.step("ask_ms"):
-                reply, voucher = self.ask(manifest.option, pending.request.body)
+                reply, voucher = self.ask(manifest, pending.request.body)
             if reply is None:
                 return _outage(manifest.epoch, voucher)
         with kit.timings.step("finish_ms"):
@@ -325,13 +328,15 @@ class Outgoing:
             self.clear(submission)
         return Submitted(submission, opening, body, CHECKED)
 
-    def _half(self, body: bytes, manifest: Manifest) -> DeviceHalf:
-        """The option's half; where it needs a list that is not here yet, fetch that first."""
+    def _begin(
+        self, half: DeviceHalf, media: PdqHash | Unhashable, secret: ScanSecret
+    ) -> tuple[Pending | None, bytes]:
+        """A picture's start; where that takes a list that is not here yet, fetch it first."""
         try:
-            return self.kit.epochs.half(body, manifest)
+            return questions.begin(self.kit, half, media, secret)
         except ListNotHere:
             self.kit.refresh_list()
-        return self.kit.epochs.half(body, manifest)
+        return questions.begin(self.kit, half, media, secret)
 
     def _service(self, fresh: bool) -> Service:
         kit = self.kit

@@ -18,7 +18,14 @@ from typing import ClassVar
 from softfall.crypto import ristretto
 from softfall.media.pdq import PdqHash, Unhashable
 from softfall.options.confirm import device as confirm
-from softfall.options.contract import Honest, Mismatch, Request, ScanSecret, Submission
+from softfall.options.contract import (
+    Honest,
+    ListNotHere,
+    Mismatch,
+    Request,
+    ScanSecret,
+    Submission,
+)
 from softfall.options.on_device import opening, wire
 from softfall.options.on_device.map_view import MapView, NotThisVersion, SegmentsDoNotFollow
 from softfall.options.on_device.opening import NAME, Found
@@ -74,7 +81,7 @@ class OnDeviceDevice:
     ) -> Honest | Mismatch:
         """As the contract says; the reasons are in docs/options.md.
 
-        Raises OtherEpoch; NotThisVersion where the sender's map is newer than the one here.
+        Raises OtherEpoch; ListNotHere where the sender's map is newer than the one here.
         """
         self.key.require_own(secret)
         decoded = opening.decode(opening_body)
@@ -106,9 +113,9 @@ class OnDeviceDevice:
             return OLD_LIST
         try:
             return newest.at(list_version)
-        except NotThisVersion:
+        except NotThisVersion as error:
             if list_version > newest.list_version:
-                raise
+                raise ListNotHere(f"the sender's list is newer: {error.what}") from None
             return OLD_LIST
 
 
