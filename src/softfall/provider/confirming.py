@@ -1,4 +1,4 @@
-"""The provider's side of `confirm`: a candidate's entries, one after the other, until one is hit.
+"""The provider's side of `confirm`: a candidate's entries, all of them, one after the other.
 
 Guarantees: a verdict only where the custodian was asked and answered: Held with `confirmed` for the
 first entry within 31 bits, Clear where none is, Malformed where the sender sealed something else
@@ -101,18 +101,23 @@ class Confirmer:
 
         Raises ConfirmUnavailable, StorageFull, StoreBusy.
         """
+        hits = []
         try:
+            # Never stopped at a hit: the custodian, which sees one share asked about again, would
+            # learn from the next question how the one before it ended.
             for entry in candidate.entries[:MAX_ENTRIES]:
                 bit = self._bit(option, epoch, candidate.shares, entry)
                 if isinstance(bit, Mismatch):
                     return Malformed(bit.reason)
                 if bit:
-                    evidence = {**candidate.evidence, "confirmed": True, "entry": entry}
-                    return Held("confirmed: within 31 bits of an entry", evidence)
+                    hits.append(entry)
         except BadConfirmReply as error:
             raise ConfirmUnavailable(error.what) from None
         except MalformedMessage:
             return Malformed("malformed confirm shares")
+        if hits:
+            evidence = {**candidate.evidence, "confirmed": True, "entry": hits[0]}
+            return Held("confirmed: within 31 bits of an entry", evidence)
         return Clear("a candidate, not confirmed")
 
     def _bit(self, option: str, epoch: int, shares: bytes, entry: int) -> bool | Mismatch:

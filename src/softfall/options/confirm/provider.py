@@ -7,9 +7,10 @@ A `mismatch` is a value, not an error: the sender sealed something else than it 
 
 Limits, printed. The parties are taken to follow the protocol. A provider that does not may flip
 bits of its share before a confirm, and so asks "is the picture, altered thus, within 31 bits of
-entry i?"; each such question costs dealt material and counts at the custodian, which answers a
-bounded number for one submission and none twice. It may pair the shares with an entry that was no
-candidate. It can't learn more than that one bit a question.
+entry i?"; or send numbers where bits belong, and so weigh some bits of the distance more than
+others. It may pair the shares with an entry that was no candidate. Each such question costs dealt
+material and counts at the custodian, which answers a bounded number for one submission and none
+twice; none gives more than its one bit.
 A custodian that lies can turn the bit around, or claim a mismatch; a hold is never more than a
 reason for a person to look.
 """
