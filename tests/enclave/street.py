@@ -101,13 +101,13 @@ class Street:
             served.wait_until_ready()
         assert until(lambda: self.holds_epoch(1))
 
-    def holds_epoch(self, epoch: int) -> bool:
-        """Whether the provider's log says that the enclave was given the list."""
+    def carried(self) -> list[int]:
+        """The epochs whose lists the provider's log says it carried to the enclave, in order."""
         told = [json.loads(line) for line in self.provider.log.read_text().splitlines()]
-        return any(
-            line["event"] == "list carried to the enclave" and line["epoch"] >= epoch
-            for line in told
-        )
+        return [line["epoch"] for line in told if line["event"] == "list carried to the enclave"]
+
+    def holds_epoch(self, epoch: int) -> bool:
+        return epoch in self.carried()
 
     def join(self, name: str, parts: Parts = HONEST) -> Device:
         self.open[name] = Device.create(
