@@ -2,8 +2,9 @@
 
 Guarantees: what it is sent is uniform whatever the picture, but for the share that it opens, which
 is uniform too. It learns that some picture was a candidate for entry i, not whose, not how near,
-and not the outcome; and that one picture was for two entries, since the commitment is the same. So
-a provider asks about all of a picture's candidates, whatever comes out. It tells a share that is not the committed one, as the reply `mismatch`.
+and not the outcome; and that one picture was a candidate for two entries, since the commitment is
+the same. So a provider asks about all of a picture's candidates, whatever comes out. It tells a
+share that is not the committed one, as the reply `mismatch`.
 Refuses: material of another serial (OtherSerial), messages for another option or epoch than its
 key's (OtherConfirm), a second use (AlreadySpent).
 Leaves to others: erasing the material before `begin`, the kept note before `finish`; how many
@@ -11,8 +12,9 @@ entries one share may be tried against, and that one entry is tried once (`custo
 
 Limits, printed. The parties are taken to follow the protocol (see `provider`). A custodian that
 does not may turn the bit around, claim a mismatch, or put another hash in the entry's place; it
-learns nothing by it, unless the hold that follows becomes known to it. Together with the provider it has both shares, hence the hash of every
-candidate and of every submission that the provider kept: the option's limit, said in the docs.
+learns nothing by it, unless the hold that follows becomes known to it. Together with the provider
+it has both shares, hence the hash of every candidate, and of every submission that the provider
+kept: the option's limit, said in the docs.
 """
 
 import hmac
