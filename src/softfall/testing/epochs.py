@@ -12,10 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from softfall.device.surroundings import REAL
 from softfall.errors import UnavailableError
 from softfall.lists.manifest import Manifest, sign
+from softfall.options.confirm.keys import make_keys
 from softfall.options.contract import CustodianHalf, ProviderHalf
 from softfall.options.split.custodian import SplitCustodian, derive_secret
 from softfall.options.split.provider import SplitProvider
 from softfall.options.tags.parameters import TagParameters, random_positions
+from softfall.options.tokens.custodian import Mint
+from softfall.options.tokens.custodian import derive_secret as derive_token_secret
+from softfall.testing.confirming import SmallConfirm
 from softfall.wire import Party
 
 DAY_MS = 86_400_000
@@ -35,31 +39,39 @@ class NoPorts:
 
 @dataclass(frozen=True)
 class SmallEpoch:
-    """One epoch: its signed manifest and the halves of custodian and provider."""
+    """One epoch: signed manifest, halves of custodian and provider, mint of its tokens."""
 
     option: str
     number: int
     manifest: bytes
     custodian_half: CustodianHalf
     provider_half: ProviderHalf
+    mint: Mint
+    confirm: SmallConfirm
 
 
 class SmallCustodian:
-    """A custodian's identity key, and epochs that it publishes."""
+    """A custodian's identity key, and epochs that it publishes, all with tokens of one mint."""
 
     def __init__(self, now_ms: Callable[[], int] = REAL.now_ms) -> None:
         self._identity = Ed25519PrivateKey.generate()
         self._now_ms = now_ms
+        self.mint = Mint(derive_token_secret(REAL.random_bytes(32)))
 
     @property
     def public_key(self) -> bytes:
         """What devices pin: Ed25519, 32 bytes."""
         return self._identity.public_key().public_bytes_raw()
 
+    def sign(self, manifest: Manifest) -> bytes:
+        """The manifest's bytes, under this custodian's identity key."""
+        return sign(manifest, self._identity.sign)
+
     def publish(self, number: int, listed: Sequence[bytes] = (), days: float = 30) -> SmallEpoch:
         """An epoch over these 32-byte hashes."""
         half = SplitCustodian(number, derive_secret(REAL.random_bytes(32), number), SMALL)
         prepared = half.prepare(enumerate(listed, start=1), lambda done, of: None)
+        confirm_keys = make_keys(REAL.random_bytes(32), half.name, number)
         now_ms = self._now_ms()
         told = Manifest(
             option=half.name,
@@ -70,11 +82,15 @@ class SmallCustodian:
             published_at_ms=now_ms,
             expires_at_ms=now_ms + int(days * DAY_MS),
             parameters=SMALL.encode(),
+            token_key=self.mint.public_key,
+            confirm_key=confirm_keys.public,
         )
         return SmallEpoch(
             option=half.name,
             number=number,
-            manifest=sign(told, self._identity.sign),
+            manifest=self.sign(told),
             custodian_half=half,
             provider_half=SplitProvider(number, prepared.artefact),
+            mint=self.mint,
+            confirm=SmallConfirm(confirm_keys, dict(enumerate(listed, start=1))),
         )
