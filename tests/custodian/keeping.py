@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +19,13 @@ from softfall.custodian.keys import create_identity, load_identity
 from softfall.custodian.publish import publish_epoch
 from softfall.edge.tls import init_tls
 from softfall.lists.entries import Statement
-from softfall.lists.manifest import Manifest
+from softfall.lists.manifest import Manifest, read
 from softfall.media.pdq import PdqHash
 from softfall.options.contract import ScanSecret
 from softfall.options.split.device import SplitDevice, SplitPending
 from softfall.options.split.parameters import DEFAULT_PARAMETERS
 from softfall.options.tags.parameters import TagParameters
+from softfall.options.tokens.device import Token, begin
 from tests.edge.asking import Lines
 
 QUESTIONS = DEFAULT_PARAMETERS.questions
@@ -102,7 +104,10 @@ def a_hash(label: str) -> bytes:
 def a_question(manifest: Manifest, label: str = "photograph") -> SplitPending:
     margins = np.random.default_rng(7).random(256, np.float32)
     device = SplitDevice(
-        manifest.epoch, manifest.public_key, TagParameters.decode(manifest.parameters)
+        manifest.epoch,
+        manifest.public_key,
+        TagParameters.decode(manifest.parameters),
+        manifest.confirm_key,
     )
     secret = ScanSecret(hashlib.sha256(label.encode()).digest(), "split", manifest.epoch)
     return device.begin(PdqHash(a_hash(label), 80, margins), secret)
@@ -112,8 +117,25 @@ def ask_epoch(app: FastAPI, path: str) -> httpx.Response:
     return _ask(app, "GET", path, b"")
 
 
-def ask_answer(app: FastAPI, body: bytes, option: str = "split") -> httpx.Response:
+def ask_answer(app: FastAPI, question: bytes, token: Token | None = None) -> httpx.Response:
+    """With this token, or with one that is issued for it."""
+    token = token or issued(app, 1)[0]
+    return post_ask(app, token.ask("split", question))
+
+
+def post_ask(app: FastAPI, body: bytes, option: str = "split") -> httpx.Response:
     return _ask(app, "POST", f"/v1/options/{option}/answer", body)
+
+
+def issued(app: FastAPI, count: int) -> list[Token]:
+    """Tokens of the current epoch's token key."""
+    manifest = read(ask_epoch(app, "/v1/epochs/current").content)
+    pending = begin(manifest.token_key, count, os.urandom)
+    return pending.finish(post_issue(app, pending.request).content)
+
+
+def post_issue(app: FastAPI, body: bytes) -> httpx.Response:
+    return _ask(app, "POST", "/v1/tokens/issue", body)
 
 
 def _ask(app: FastAPI, method: str, path: str, body: bytes) -> httpx.Response:

@@ -87,7 +87,7 @@ def current_manifest(http: httpx.Client) -> Manifest:
 
 def question(manifest: Manifest, bits: bytes) -> SplitPending:
     parameters = TagParameters.decode(manifest.parameters)
-    device = SplitDevice(manifest.epoch, manifest.public_key, parameters)
+    device = SplitDevice(manifest.epoch, manifest.public_key, parameters, manifest.confirm_key)
     picture = PdqHash(bits, 100, np.ones(256, np.float32))
     return device.begin(picture, ScanSecret(secrets.token_bytes(32), "split", manifest.epoch))
 
