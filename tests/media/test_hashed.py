@@ -14,7 +14,11 @@ MARGINS = arrays.arrays(
     np.float32, 256, elements=st.floats(0, 2**100, width=32, allow_subnormal=True)
 )
 HASHES = st.builds(
-    PdqHash, st.binary(min_size=32, max_size=32), st.integers(50, 100), margins=MARGINS
+    PdqHash,
+    st.binary(min_size=32, max_size=32),
+    st.integers(50, 100),
+    margins=MARGINS,
+    luminance=st.binary(min_size=4096, max_size=4096),
 )
 
 
@@ -25,6 +29,7 @@ def test_a_hash_comes_through_with_every_bit_of_its_margins(made):
     assert told == made
     assert told.margins.dtype == np.float32
     assert told.margins.tobytes() == made.margins.tobytes()
+    assert told.luminance == made.luminance
 
 
 @given(st.sampled_from(["flat", "tiny", "low quality"]), st.integers(0, 49))
@@ -40,7 +45,7 @@ def test_a_refusal_of_any_length_fits(reason):
 
 
 @settings(max_examples=100)
-@given(st.binary(max_size=2100))
+@given(st.binary(max_size=600))
 def test_junk_is_refused_by_name(junk):
     with pytest.raises(MalformedMessage):
         decode(junk)
@@ -52,6 +57,7 @@ HONEST = {
     "hash": bytes(32),
     "quality": 90,
     "margins": bytes(1024),
+    "luminance": bytes(4096),
     "reason": "",
 }
 NONSENSE = [
@@ -59,6 +65,7 @@ NONSENSE = [
     {"outcome": "perhaps"},
     {"hash": bytes(31)},
     {"margins": bytes(1020)},
+    {"luminance": bytes(4095)},
     {"margins": np.full(256, np.nan, ">f4").tobytes()},
     {"margins": np.full(256, -1, ">f4").tobytes()},
     {"quality": 49},

@@ -243,5 +243,5 @@ def test_pictures_of_a_report_that_a_kill_cut_off_are_gone_after_the_next_start(
     pictures = house.service.reports.pictures
     pictures.put(b"a picture whose report was never written")
     folder = house.service.settings.data_dir / "reports"
-    ReportDesk(house.service.db, folder, 1)
+    ReportDesk(house.service.db, folder, 1, house.service.reports.examiner)
     assert pictures.all() == [hashlib.sha256(PICTURE).digest()]

@@ -17,6 +17,7 @@ VERSION: Final = 1
 MAX_REASON_BYTES: Final = 200
 _PDQ_BYTES: Final = 32
 _MARGIN_BYTES: Final = 4 * 256
+_LUMINANCE_BYTES: Final = 64 * 64
 _MARGIN: Final = np.dtype(">f4")
 _OUTCOMES: Final = ("hashed", "unhashable", "refused")
 
@@ -29,9 +30,14 @@ HASHED = Message(
         Field("hash", Bytes(0, _PDQ_BYTES), "the picture's PDQ hash; empty unless hashed"),
         Field("quality", Uint(100), "PDQ's quality; 0 if refused"),
         Field("margins", Bytes(0, _MARGIN_BYTES), "256 float32, big-endian; empty unless hashed"),
+        Field(
+            "luminance",
+            Bytes(0, _LUMINANCE_BYTES),
+            "the 64x64 picture that PDQ measures, row by row; empty unless hashed",
+        ),
         Field("reason", Text(MAX_REASON_BYTES, may_be_empty=True), "empty if hashed"),
     ),
-    max_bytes=2048,
+    max_bytes=6000,
 )
 
 
@@ -53,13 +59,14 @@ def encode(hashed: Hashed) -> bytes:
         "hash": b"",
         "quality": 0,
         "margins": b"",
+        "luminance": b"",
         "reason": "",
     }
     match hashed:
         case PdqHash():
             margins = hashed.margins.astype(_MARGIN).tobytes()
             values |= {"outcome": "hashed", "hash": hashed.bits, "quality": hashed.quality}
-            values |= {"margins": margins}
+            values |= {"margins": margins, "luminance": hashed.luminance}
         case Unhashable():
             values |= {"outcome": "unhashable", "quality": hashed.quality, "reason": hashed.reason}
         case Refused():
@@ -72,19 +79,21 @@ def decode(body: bytes) -> Hashed:
     """What the hasher says. Raises MalformedMessage."""
     values = HASHED.decode(body)
     outcome, reason, quality = values["outcome"], values["reason"], values["quality"]
-    bits, packed = values["hash"], values["margins"]
+    bits, packed, luminance = values["hash"], values["margins"], values["luminance"]
     assert isinstance(reason, str)
     assert isinstance(quality, int)
     assert isinstance(bits, bytes)
     assert isinstance(packed, bytes)
+    assert isinstance(luminance, bytes)
     if values["version"] != VERSION or outcome not in _OUTCOMES:
         raise MalformedMessage("the hasher's answer is of another version or outcome")
     if outcome != "hashed":
-        if bits or packed:
+        if bits or packed or luminance:
             raise MalformedMessage("the hasher's answer has a hash and has none")
         return Unhashable(reason, quality) if outcome == "unhashable" else Refused(reason)
     margins = np.frombuffer(packed, _MARGIN).astype(np.float32)
-    well_formed = len(bits) == _PDQ_BYTES and len(packed) == _MARGIN_BYTES
+    sizes = (len(bits), len(packed), len(luminance))
+    well_formed = sizes == (_PDQ_BYTES, _MARGIN_BYTES, _LUMINANCE_BYTES)
     if not well_formed or quality < MIN_QUALITY or not (margins >= 0).all():
         raise MalformedMessage("the hasher's answer is no hash with its margins")
-    return PdqHash(bits, quality, margins)
+    return PdqHash(bits, quality, margins, luminance)

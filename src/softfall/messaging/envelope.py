@@ -9,6 +9,7 @@ from softfall.wire import Bytes, Field, ListOf, Message, Nested, Optional, Party
 ENVELOPE_ID_BYTES = 16
 COMMITMENT_BYTES = 32
 MAX_MEMBERS = 64
+MAX_PICTURE_BYTES = 33_554_432  # of a reported picture
 REPORT_REASONS = ("unwanted", "harassment", "threat", "child-safety", "spam", "other")
 
 ADDRESS = Text(64)  # an account's name; one device an account
@@ -161,7 +162,7 @@ OPENED = Message(
         Field("content", Bytes(1, 20_000), "the content that was committed to"),
         Field("franking_key", Bytes(32, 32), "opens the commitment"),
         Field("receipt", Nested(RECEIPT), "as delivered"),
-        Field("picture", Optional(Bytes(1, 33_554_432)), "the reported picture's plaintext bytes"),
+        Field("picture", Optional(Bytes(1, MAX_PICTURE_BYTES)), "the reported picture's plaintext bytes"),
         Field("opening", Bytes(0, 32_768), "the option's opening, as committed to; empty for text"),
         Field("manifest", Bytes(0, 10_240), "the epoch's manifest, as committed to"),
     ),

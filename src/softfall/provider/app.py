@@ -18,17 +18,24 @@ from softfall.edge.logs import Logger, make_logger
 from softfall.edge.metrics import Metrics
 from softfall.messaging.envelope import REPORT
 from softfall.provider.clock import Clock, system_clock
+from softfall.provider.confirm_desk import Fetch
+from softfall.provider.enclave import enclave_client
+from softfall.provider.hashing import Hasher, HasherProcess, PictureLimits
 from softfall.provider.options import OfferedOption, offered
 from softfall.provider.relay import custodian_client
 from softfall.provider.routes import (
     accounts,
     attachments,
     clearances,
+    lists,
     messages,
     reports,
     service,
     staff,
+    staff_reports,
 )
+from softfall.provider.routes import enclave as enclave_route
+from softfall.provider.routes import tokens as token_routes
 from softfall.provider.service import Service, Surroundings, Tokens
 from softfall.provider.statuses import STATUSES
 
@@ -51,14 +58,19 @@ def make(
     clock: Clock = system_clock,
     randomness: random.Random | None = None,
     custodian: httpx.AsyncClient | None = None,
+    enclave: httpx.AsyncClient | None = None,
     option: OfferedOption | None = None,
+    hasher: Hasher | None = None,
+    fetch_dealt: Fetch | None = None,
     log: Logger | None = None,
 ) -> FastAPI:
     """The application. Once it has started, `app.state.service` is its `Service`.
 
     clock: Unix milliseconds. randomness: for the wait of media alone; never for keys.
     custodian: the client for everything that goes to the custodian; made from the settings unless
-    given. option: what `settings.option` names, unless given.
+    given; enclave: likewise, for option `enclave`. option: what `settings.option` names, unless
+    given. hasher: a process for each picture, unless given. fetch_dealt: hands out dealt material;
+    the dealer of the settings unless given.
     """
     logger = log or make_logger("provider")
     metrics = Metrics()
@@ -68,15 +80,21 @@ def make(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         chosen = option or offered(settings.option)
         client = custodian or (custodian_client(settings) if chosen else None)
+        inner = enclave or (enclave_client(settings) if chosen and chosen.needs_enclave else None)
         chance = randomness or random.SystemRandom()
-        around = Surroundings(clock, chance, client, chosen, logger, metrics)
+        limits = PictureLimits(settings.hasher_max_pixels, settings.hasher_memory_mib << 20)
+        sandbox = hasher or HasherProcess(limits)
+        around = Surroundings(
+            clock, chance, client, inner, chosen, sandbox, fetch_dealt, logger, metrics
+        )
         try:
             app.state.service = Service(settings, around, tokens)
             async with app.state.service.running():
                 yield
         finally:
-            if client is not None:
-                await client.aclose()
+            for way_out in (client, inner):
+                if way_out is not None:
+                    await way_out.aclose()
 
     def health() -> Mapping[str, str | int | bool]:
         running: Service = app.state.service
@@ -96,8 +114,12 @@ def make(
         log=logger,
         lifespan=lifespan,
     )
-    for room in (service, accounts, messages, clearances, attachments, reports, staff):
+    rooms = (
+        service, accounts, messages, clearances, attachments, lists, reports, staff, staff_reports,
+    )  # fmt: skip
+    for room in (*rooms, enclave_route):
         app.include_router(room.router)
+    app.include_router(token_routes.router)
     return app
 
 

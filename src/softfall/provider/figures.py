@@ -41,6 +41,11 @@ class Figures:
             ["outcome"],
             registry=registry,
         )
+        self.tokens = Counter(
+            "softfall_tokens_issued_total",
+            "Tokens that the custodian issued through the relay.",
+            registry=registry,
+        )
         self.epoch = Gauge(
             "softfall_epoch", "The list epoch in use; 0 while there is none.", registry=registry
         )

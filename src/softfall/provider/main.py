@@ -14,6 +14,8 @@ from softfall.edge.serve import serve
 from softfall.edge.tls import TlsFiles
 from softfall.errors import OperatorError
 from softfall.provider.app import make
+from softfall.provider.confirm_desk import require_dealer
+from softfall.provider.options import offered
 from softfall.provider.upkeep import Limits
 
 
@@ -26,11 +28,15 @@ class FolderInUse(OperatorError):
 def main(settings: ProviderSettings) -> None:
     """Serve until SIGTERM or SIGINT; prints "listening on ..." when ready.
 
-    Raises FolderInUse, RetentionTooShort, StoreUnusable, TlsFilesUnusable, AddressUnusable.
+    Raises FolderInUse, RetentionTooShort, DealerMissing, DealerTokenUnusable, StoreUnusable,
+    TlsFilesUnusable, AddressUnusable.
     """
     log = make_logger("provider")
     quiet_libraries(log)
     Limits.of(settings)  # said now, in words, and not in the midst of starting
+    option = offered(settings.option)
+    if option is not None and option.confirms:
+        require_dealer(settings)
     files = TlsFiles.of(settings.tls_dir, "provider")
     with _only_one(settings.data_dir):
         app = make(settings, log=log)

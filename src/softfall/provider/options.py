@@ -20,21 +20,26 @@ class OfferedOption:
 
     make_half: from (epoch, artefact bytes) to the provider's half.
     request, reply: what devices ask the custodian through the provider; `request` has an `epoch`.
+    None where they ask it nothing. needs_enclave: whether its half asks the enclave.
     evidence: how a reported opening is checked; None where reports prove nothing of a submission.
     from_manifest: makes the half of an option that judges without an artefact; none is fetched.
+    confirms: whether its candidates go to `confirm`, which takes a dealer.
     """
 
     name: str
-    make_half: Callable[[int, bytes], ProviderHalf]
-    request: Message
-    reply: Message
+    make_half: Callable[[int, bytes], ProviderHalf] | None
+    request: Message | None
+    reply: Message | None
     evidence: Evidence | None = None
     from_manifest: Callable[[Manifest], ProviderHalf] | None = None
+    needs_enclave: bool = False
+    confirms: bool = False
 
     def half(self, manifest: Manifest, artefact: bytes) -> ProviderHalf:
         """The half for one epoch. artefact: empty where none is needed."""
         if self.from_manifest is not None:
             return self.from_manifest(manifest)
+        assert self.make_half is not None, "an option has one of the two"
         return self.make_half(manifest.epoch, artefact)
 
 
@@ -44,10 +49,22 @@ def _split() -> OfferedOption:
     from softfall.options.tags.wire import REPLY, REQUEST
 
     evidence = Evidence(opening.disprove, opening.differs)
-    return OfferedOption(SplitProvider.name, SplitProvider, REQUEST, REPLY, evidence)
+    return OfferedOption(SplitProvider.name, SplitProvider, REQUEST, REPLY, evidence, confirms=True)
 
 
-_OFFERED: Mapping[str, Callable[[], OfferedOption]] = {"split": _split}
+def _enclave() -> OfferedOption:
+    from softfall.options.enclave.parameters import EnclaveParameters
+    from softfall.options.enclave.provider import EnclaveProvider
+
+    def make_half(manifest: Manifest) -> EnclaveProvider:
+        return EnclaveProvider(manifest.epoch, EnclaveParameters.decode(manifest.parameters))
+
+    return OfferedOption(
+        EnclaveProvider.name, None, None, None, from_manifest=make_half, needs_enclave=True
+    )
+
+
+_OFFERED: Mapping[str, Callable[[], OfferedOption]] = {"enclave": _enclave, "split": _split}
 
 
 def offered(name: str) -> OfferedOption | None:

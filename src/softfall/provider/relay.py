@@ -11,6 +11,7 @@ import httpx
 from softfall.config import ProviderSettings
 from softfall.errors import InputError, UnavailableError
 from softfall.lists.manifest import EPOCH_MANIFEST
+from softfall.options.tokens.wire import TOKEN_REPLY, TokenRefused
 from softfall.provider.link import Link, make_client
 from softfall.wire import MalformedMessage, Message
 
@@ -42,7 +43,7 @@ class Relay:
         self,
         client: httpx.AsyncClient,
         option: str,
-        reply: Message,
+        reply: Message | None,
         timeout_seconds: float,
     ) -> None:
         self._link = Link(client, "custodian", CustodianUnavailable)
@@ -53,8 +54,10 @@ class Relay:
     async def ask(self, body: bytes) -> bytes:
         """The custodian's answer to one question.
 
-        Raises CustodianUnavailable, QuestionRefused.
+        body: an `ask`. Raises CustodianUnavailable, QuestionRefused, TokenRefused.
         """
+        if self._reply is None:
+            raise QuestionRefused("this option asks the custodian nothing")
         answer = await self._bounded(
             "POST",
             f"/v1/options/{self._option}/answer",
@@ -64,6 +67,20 @@ class Relay:
         )
         try:
             self._reply.decode(answer)
+        except MalformedMessage:
+            raise CustodianUnavailable("the custodian answered in another form") from None
+        return answer
+
+    async def issue(self, body: bytes) -> bytes:
+        """The custodian's `token_reply` to one `token_request`.
+
+        Raises CustodianUnavailable, also where the custodian has minted its day's tokens;
+        QuestionRefused, TokenRefused.
+        """
+        seconds, max_bytes = self._timeout_seconds, TOKEN_REPLY.max_bytes
+        answer = await self._bounded("POST", "/v1/tokens/issue", seconds, max_bytes, body)
+        try:
+            TOKEN_REPLY.decode(answer)
         except MalformedMessage:
             raise CustodianUnavailable("the custodian answered in another form") from None
         return answer
@@ -88,4 +105,6 @@ class Relay:
             return answer.body
         if answer.status in (400, 404, 409, 410, 413, 422):
             raise QuestionRefused(f"the custodian refused: {answer.error}")
+        if answer.error == TokenRefused.__name__:
+            raise TokenRefused("the custodian refused the token")
         raise CustodianUnavailable(f"the custodian answers no more: {answer.status}")

@@ -5,9 +5,8 @@ the sender committed to exactly these bytes (messaging/franking.py); all message
 none; the very same report again gets the very same answer. A picture is kept as bytes under its
 digest: nothing here decrypts or opens one.
 Refuses: each forgery by name; what is too old; a message that this reporter has reported before.
-A lie proved here is one that bytes alone prove: a picture sent without telling the provider, or a
-submission made for a message that has none. Whether a submission is the reported picture's own
-needs the picture's hash: the opening is kept with the report for whoever may compute it.
+Each message is looked into for what it proves of its sender's app (lies.py); lie and reason stay
+with it, beside the bytes that prove them.
 Limit: reports lie in the provider's database and folder as they came; encryption at rest is to
 come with casework.
 """
@@ -16,7 +15,6 @@ import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +22,16 @@ from sqlalchemy import Connection, exists, insert, select
 
 from softfall.errors import InputError, PeerError, RefusedError
 from softfall.messaging.envelope import RECEIPT, REPORT, REPORT_REASONS
-from softfall.messaging.franking import Opened, key_commitment, verify_opened
+from softfall.messaging.franking import Opened, verify_opened
 from softfall.provider.accounts import Account
 from softfall.provider.database import Database
 from softfall.provider.files import Files
+from softfall.provider.lies import Examiner, Finding
 from softfall.provider.service_keys import verifying_keys
 from softfall.provider.tables import (
     accounts,
     envelopes,
+    epochs,
     mailboxes,
     reported_messages,
     reports,
@@ -62,15 +62,6 @@ class ReportReplayed(RefusedError):
     remedy = "Nothing is left to do: the earlier report stands."
 
 
-class Lie(StrEnum):
-    """What bytes alone prove about a sender's app."""
-
-    PICTURE_HIDDEN = "a picture was sent without telling the provider"
-    NOTHING_SUBMITTED_FOR = "a submission was made for a message without a picture"
-    ANOTHER_FILE = "another file was named inside than outside"
-    ANOTHER_KEY = "the file's key is not the one committed to"
-
-
 @dataclass(frozen=True, slots=True)
 class Filed:
     """The answer to a report."""
@@ -86,14 +77,15 @@ class _Proved:
 
     opened: Opened
     values: Mapping[str, Any]
-    lie: Lie | None
+    finding: Finding
 
 
 class ReportDesk:
     """Takes reports in."""
 
-    def __init__(self, db: Database, folder: Path, window_ms: int) -> None:
+    def __init__(self, db: Database, folder: Path, window_ms: int, examiner: Examiner) -> None:
         self._db = db
+        self.examiner = examiner
         self._window_ms = window_ms
         self.pictures = Files(folder)
         self._drop_unnamed(self.pictures.all())  # left by a kill between a file and its row
@@ -113,8 +105,13 @@ class ReportDesk:
         values: dict[str, Any] = REPORT.decode(body)
         if values["reason"] not in REPORT_REASONS:
             raise UnknownReason("the report's reason is not one of the list")
-        proved = [_prove(message, keys) for message in values["messages"]]
-        self._check_once_and_fresh(proved, now_ms)
+        opened = [verify_opened(message, keys) for message in values["messages"]]
+        self._check_once_and_fresh(opened, now_ms)
+        with self._db.read() as tx:
+            for message in opened:
+                _check_delivered(tx, reporter, message)
+                _check_not_reported(tx, reporter, message)
+        proved = self._examine(opened, values["messages"])
         kept = [
             self.pictures.put(proof.opened.picture)
             for proof in proved
@@ -127,11 +124,26 @@ class ReportDesk:
             self._drop_unnamed(kept)
             raise
 
-    def _check_once_and_fresh(self, proved: Sequence[_Proved], now_ms: int) -> None:
-        macs = {proof.opened.receipt.mac for proof in proved}
-        if len(macs) != len(proved):
+    def _examine(
+        self, opened: Sequence[Opened], messages: Sequence[Mapping[str, Any]]
+    ) -> list[_Proved]:
+        """After every check that is cheap: only a message of the reporter's own costs a hash."""
+        deadline = self.examiner.deadline()
+        return [
+            _Proved(one, values, self.examiner.examine(one, self._kept_manifest, deadline))
+            for one, values in zip(opened, messages, strict=True)
+        ]
+
+    def _kept_manifest(self, option: str, epoch: int) -> bytes | None:
+        kept = select(epochs.c.manifest).where(epochs.c.option == option, epochs.c.epoch == epoch)
+        with self._db.read() as tx:
+            return tx.execute(kept).scalar()
+
+    def _check_once_and_fresh(self, opened: Sequence[Opened], now_ms: int) -> None:
+        macs = {message.receipt.mac for message in opened}
+        if len(macs) != len(opened):
             raise ReportReplayed("one message is in this report twice")
-        oldest_ms = min(proof.opened.receipt.received_at_ms for proof in proved)
+        oldest_ms = min(message.receipt.received_at_ms for message in opened)
         if oldest_ms < now_ms - self._window_ms:
             raise ReceiptTooOld("a message in this report is older than the report window")
 
@@ -148,9 +160,9 @@ class ReportDesk:
         if known is not None:
             return known  # the same report was being filed on another connection
         for proof in proved:
-            _check_delivered(tx, reporter, proof)
-            _check_not_reported(tx, reporter, proof)
-        lies = sum(proof.lie is not None for proof in proved)
+            _check_delivered(tx, reporter, proof.opened)
+            _check_not_reported(tx, reporter, proof.opened)
+        lies = sum(proof.finding.lie is not None for proof in proved)
         filed = Filed(secrets.token_hex(16), len(proved), lies)
         row = tx.execute(
             insert(reports)
@@ -189,27 +201,8 @@ def _filed(tx: Connection, reporter: Account, digest: bytes) -> Filed | None:
     return None if row is None else Filed(row.report_id, row.accepted, row.lies_proved)
 
 
-def _prove(message: Mapping[str, Any], keys: Mapping[int, bytes]) -> _Proved:
-    opened = verify_opened(message, keys)
-    return _Proved(opened, message, plain_lie(opened))
-
-
-def plain_lie(opened: Opened) -> Lie | None:
-    """What the receipt and the committed content alone prove of the sender."""
-    told, attachment = opened.receipt.attachment, opened.attachment
-    if attachment is None:
-        return None if told is None else Lie.NOTHING_SUBMITTED_FOR
-    if told is None:
-        return Lie.PICTURE_HIDDEN
-    if told != attachment["ciphertext_sha256"]:
-        return Lie.ANOTHER_FILE
-    if attachment["key_commitment"] != key_commitment(attachment["key"]):
-        return Lie.ANOTHER_KEY
-    return None
-
-
-def _check_delivered(tx: Connection, reporter: Account, proof: _Proved) -> None:
-    receipt = proof.opened.receipt
+def _check_delivered(tx: Connection, reporter: Account, opened: Opened) -> None:
+    receipt = opened.receipt
     delivered = tx.execute(
         select(mailboxes.c.sequence)
         .join(envelopes, envelopes.c.row == mailboxes.c.envelope)
@@ -225,11 +218,11 @@ def _check_delivered(tx: Connection, reporter: Account, proof: _Proved) -> None:
         raise NotYourMessage("a message in this report was not delivered to its reporter")
 
 
-def _check_not_reported(tx: Connection, reporter: Account, proof: _Proved) -> None:
+def _check_not_reported(tx: Connection, reporter: Account, opened: Opened) -> None:
     before = tx.execute(
         select(reported_messages.c.report).where(
             reported_messages.c.reporter == reporter.row,
-            reported_messages.c.receipt_mac == proof.opened.receipt.mac,
+            reported_messages.c.receipt_mac == opened.receipt.mac,
         )
     ).first()
     if before is not None:
@@ -246,6 +239,8 @@ def _columns(proof: _Proved) -> dict[str, object]:
         "franking_key": proof.values["franking_key"],
         "receipt": RECEIPT.encode(receipt.values()),
         "opening": proof.opened.opening,
+        "manifest": proof.opened.manifest,
         "picture_sha256": attachment["plaintext_sha256"] if attachment and picture else None,
-        "lie": proof.lie,
+        "lie": proof.finding.lie,
+        "finding": proof.finding.reason,
     }

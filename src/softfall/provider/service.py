@@ -9,7 +9,7 @@ import random
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -18,26 +18,34 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import HTTPConnection
 
 from softfall.config import ProviderSettings
-from softfall.edge.limits import RateLimit, key_of_address
+from softfall.edge.limits import AmountLimit, RateLimit, key_of_address
 from softfall.edge.logs import Logger
 from softfall.edge.metrics import Metrics
 from softfall.errors import SoftfallError
+from softfall.lists.distribution import OPTION as ON_DEVICE
 from softfall.provider import accounts, vouchers
 from softfall.provider.accounts import Account, NotAuthenticated
 from softfall.provider.attachments import AttachmentStore
 from softfall.provider.bell import Bell
 from softfall.provider.clearances import ClearanceDesk
 from softfall.provider.clock import Clock, days_ms, seconds_ms
+from softfall.provider.confirm_desk import ConfirmDesk, Fetch
 from softfall.provider.database import Database, alive
+from softfall.provider.enclave import EnclaveWay, ListCarrier
 from softfall.provider.epochs import Epochs
 from softfall.provider.figures import Figures
+from softfall.provider.hashing import Hasher
 from softfall.provider.intake import FrontDesk, Rules
 from softfall.provider.judge import Bench, Judge
+from softfall.provider.lies import Examiner
+from softfall.provider.link import Link
+from softfall.provider.mirror import Mirror, MirrorKeeper
 from softfall.provider.options import OfferedOption
 from softfall.provider.poller import Poller
 from softfall.provider.relay import CustodianUnavailable, Relay
 from softfall.provider.reports import ReportDesk
 from softfall.provider.service_keys import service_key
+from softfall.provider.token_counts import TokenCounts
 from softfall.provider.upkeep import Limits, Upkeep
 from softfall.store.database import sqlite_url
 from softfall.wire import Party
@@ -55,7 +63,10 @@ class Surroundings:
     clock: Clock
     randomness: random.Random
     custodian: httpx.AsyncClient | None
+    enclave: httpx.AsyncClient | None
     option: OfferedOption | None
+    hasher: Hasher
+    fetch_dealt: Fetch | None
     log: Logger
     metrics: Metrics
 
@@ -107,15 +118,24 @@ def bearer(request: HTTPConnection) -> str:
 class Ports:
     """What a judge may reach, from its own thread."""
 
-    def __init__(self, relay: Relay | None, loop: asyncio.AbstractEventLoop) -> None:
-        self._relay = relay
+    def __init__(
+        self,
+        relay: Relay | None,
+        loop: asyncio.AbstractEventLoop,
+        enclave: EnclaveWay | None = None,
+    ) -> None:
+        self._ways: dict[Party, Callable[[bytes], Coroutine[None, None, bytes]]] = {}
+        if relay is not None:
+            self._ways[Party.CUSTODIAN] = relay.ask
+        if enclave is not None:
+            self._ways[Party.ENCLAVE] = enclave.judge
         self._loop = loop
 
     def ask(self, receiver: Party, body: bytes) -> bytes:
-        """One round trip to the custodian. Raises CustodianUnavailable, QuestionRefused."""
-        if self._relay is None or receiver is not Party.CUSTODIAN:
+        """One round trip. Raises CustodianUnavailable, QuestionRefused, EnclaveUnavailable."""
+        if receiver not in self._ways:
             raise CustodianUnavailable(f"there is no way to the {receiver.value}")
-        asking = self._relay.ask(body)
+        asking = self._ways[receiver](body)
         return asyncio.run_coroutine_threadsafe(asking, self._loop).result()
 
 
@@ -133,14 +153,23 @@ class Service:
         self.bell = Bell()
         self.figures = Figures(around.metrics.registry)
         self.attachments = AttachmentStore(self.db, settings.data_dir / "attachments")
-        self.reports = ReportDesk(self.db, settings.data_dir / "reports", limits.report_window_ms)
         self.option = around.option
+        self.reports = self._make_report_desk(around.hasher, limits.report_window_ms)
         self.epochs: Epochs | None = None
         self.relay: Relay | None = None
         self._poller: Poller | None = None
+        self.enclave: EnclaveWay | None = None
+        self._carrier: ListCarrier | None = None
+        self.confirm: ConfirmDesk | None = None
+        self.mirror: Mirror | None = None
+        self._mirror_keeper: MirrorKeeper | None = None
         if around.option is not None and around.custodian is not None:
             self._reach_custodian(around.option, around.custodian, around.log)
+            self._reach_enclave(around)
+            self.confirm = self._make_confirm_desk(around, around.option, around.custodian)
+        self.token_counts = TokenCounts(self.db, settings.tokens_per_account_per_day, self.clock)
         self.ask_rate = RateLimit("questions", settings.media_per_minute)
+        self.list_rate = AmountLimit("KiB of list", settings.list_mib_per_hour * 1024)
         self.upload_rate = RateLimit("uploads", settings.media_per_minute)
         self._media_rate = RateLimit("media", settings.media_per_minute)
         self.registration_rate = RateLimit("registrations", REGISTRATIONS_PER_MINUTE)
@@ -173,17 +202,22 @@ class Service:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Judging, upkeep and the look-out for epochs, from here to the end of the block."""
+        if self.confirm:
+            self.confirm.start()
         await asyncio.to_thread(self.judge.start)
         self.upkeep.start()
-        polling = asyncio.create_task(self._poller.run()) if self._poller else None
+        lookouts = [work for work in self._lookouts() if work is not None]
+        looking = [asyncio.create_task(work.run()) for work in lookouts]
         try:
             yield
         finally:
-            if polling is not None:
-                polling.cancel()
+            for task in looking:
+                task.cancel()
                 with suppress(asyncio.CancelledError):
-                    await polling
+                    await task
             await asyncio.to_thread(self.judge.stop)
+            if self.confirm:
+                await asyncio.to_thread(self.confirm.stop)
             await asyncio.to_thread(self.upkeep.stop)
             with suppress(SoftfallError, SQLAlchemyError):  # a full disk is no reason not to end
                 self.db.truncate_log()
@@ -196,13 +230,51 @@ class Service:
         timeout_seconds = self.settings.custodian_timeout_seconds
         self.relay = Relay(client, option.name, option.reply, timeout_seconds)
         self._poller = Poller(self.epochs, self.relay, self.figures, log)
+        if option.name == ON_DEVICE:
+            self.mirror = Mirror(self.settings.data_dir / "lists", client)
+            self._mirror_keeper = MirrorKeeper(self.mirror, log)
+
+    def _make_confirm_desk(
+        self, around: Surroundings, option: OfferedOption, custodian: httpx.AsyncClient
+    ) -> ConfirmDesk | None:
+        """What decides about candidates, where the option has any."""
+        if not option.confirms:
+            return None
+        return ConfirmDesk(
+            self.settings,
+            self.db,
+            self.clock,
+            custodian,
+            around.metrics.registry,
+            around.log,
+            around.fetch_dealt,
+        )
+
+    def _lookouts(self) -> tuple[Poller | MirrorKeeper | ListCarrier | None, ...]:
+        return (self._poller, self._mirror_keeper, self._carrier)
+
+    def _reach_enclave(self, around: Surroundings) -> None:
+        if around.enclave is None or around.custodian is None or self.epochs is None:
+            return
+        settings = self.settings
+        self.enclave = EnclaveWay(around.enclave, settings.enclave_timeout_seconds)
+        custodian = Link(around.custodian, "custodian", CustodianUnavailable)
+        seconds = settings.custodian_timeout_seconds
+        self._carrier = ListCarrier(self.enclave, custodian, seconds, self.epochs, around.log)
+
+    def _make_report_desk(self, hasher: Hasher, window_ms: int) -> ReportDesk:
+        option, settings = self.option, self.settings
+        evidence = {option.name: option.evidence} if option and option.evidence else {}
+        examiner = Examiner(evidence, hasher, settings.report_compare_seconds)
+        return ReportDesk(self.db, settings.data_dir / "reports", window_ms, examiner)
 
     def _make_judge(self, around: Surroundings) -> Judge:
         epochs = self.epochs
         bench = Bench(
             half=lambda epoch: epochs.half(epoch) if epochs else None,
-            ports=Ports(self.relay, asyncio.get_running_loop()),
+            ports=Ports(self.relay, asyncio.get_running_loop(), self.enclave),
             outage_rule=self.settings.custodian_outage_rule,
+            confirm=self.confirm.decide if self.confirm else None,
         )
         return Judge(
             self.db,
@@ -230,4 +302,5 @@ class Service:
             self.epochs,
             self._voucher_key,
             self._media_rate,
+            self.enclave,
         )

@@ -8,10 +8,13 @@ from softfall.errors import SoftfallError
 from softfall.provider.accounts import AccountTaken, NotAuthenticated
 from softfall.provider.attachments import AttachmentUnknown
 from softfall.provider.database import StorageFull
+from softfall.provider.enclave import EnclaveRestarted
 from softfall.provider.envelopes import EnvelopeIdReused, UnknownRecipient
 from softfall.provider.epochs import WrongEpoch
 from softfall.provider.keys import KeyIdReused, NoKeysLeft, TooManyKeys, UnknownAccount
 from softfall.provider.life import UnknownTransition
+from softfall.provider.mirror import ListFileMissing
+from softfall.provider.reported import ReportUnknown
 from softfall.provider.reports import ReceiptTooOld, ReportReplayed
 from softfall.provider.staff import EnvelopeAmbiguous, EnvelopeUnknown, StaffRoutesOff
 
@@ -26,8 +29,11 @@ STATUSES: Statuses = {
     UnknownRecipient: 404,
     EnvelopeIdReused: 409,
     WrongEpoch: 409,
+    EnclaveRestarted: 409,
+    ListFileMissing: 404,
     UnknownTransition: 409,
     ReportReplayed: 409,
+    ReportUnknown: 404,
     ReceiptTooOld: 410,
     StaffRoutesOff: 404,
     EnvelopeUnknown: 404,

@@ -157,6 +157,15 @@ vouchers_used = Table(
     Column("used_at_ms", BigInteger, nullable=False),
 )
 
+# How many tokens an account was issued in the half-hour that began then.
+tokens_issued = Table(
+    "tokens_issued",
+    metadata,
+    Column("account", ForeignKey("accounts.row"), primary_key=True),
+    Column("window_start_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("issued", BigInteger, nullable=False),
+)
+
 reports = Table(
     "reports",
     metadata,
@@ -185,6 +194,8 @@ reported_messages = Table(
     Column("opening", LargeBinary, nullable=True),
     Column("picture_sha256", LargeBinary(32), nullable=True),
     Column("lie", String(64), nullable=True),
+    Column("manifest", LargeBinary, nullable=True),
+    Column("finding", Text, nullable=True),
     UniqueConstraint("reporter", "receipt_mac"),
 )
 

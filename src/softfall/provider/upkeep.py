@@ -21,7 +21,7 @@ from softfall.provider.database import Database
 from softfall.provider.figures import Figures
 from softfall.provider.life import EXPIRY_WHY, Actor, HoldKind, Overdue, State, overdue
 from softfall.provider.mail import Decision, empty, move
-from softfall.provider.tables import envelopes
+from softfall.provider.tables import envelopes, epochs
 
 ROUND_SECONDS = 5.0
 
@@ -172,6 +172,7 @@ class Upkeep:
             oldest_ms = now_ms - window_ms - self._limits.receipt_key_ms
             service_keys.forget_receipt_keys(tx, oldest_ms)
             tx.execute(delete(envelopes).where(envelopes.c.emptied_at_ms < now_ms - window_ms))
+            tx.execute(delete(epochs).where(epochs.c.expires_at_ms < now_ms - window_ms))
 
     def _count_holds(self, _: int) -> None:
         counting = (

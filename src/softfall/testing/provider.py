@@ -8,7 +8,8 @@ Not for production: nothing survives the process.
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -32,20 +33,25 @@ from softfall.messaging.envelope import DELIVERY, MAILBOX, REPORT, SUBMISSION
 from softfall.messaging.franking import Receipt, stamp, verify_opened
 from softfall.messaging.identity import SignedKey, verify_identity, verify_one_time_key
 from softfall.options.contract import (
+    Candidate,
     Clear,
     CustodianHalf,
     Held,
     Malformed,
     ProviderHalf,
+    ProviderPorts,
     Submission,
     Verdict,
 )
+from softfall.options.tokens import custodian as spending
 from softfall.provider.accounts import Account
 from softfall.provider.envelopes import Outgoing, check_clock, read_envelope
-from softfall.provider.reports import plain_lie
+from softfall.provider.lies import plain_lie
 from softfall.testing.epochs import NoPorts, SmallEpoch
 
 SKEW_MS = 300_000
+LIST_PIECE_BYTES = 16_384
+NO_LIMIT = 2**63
 _T = TypeVar("_T")
 _KINDS = {
     Blame.CALLER: RequestRejected,
@@ -89,6 +95,13 @@ class InMemoryProvider:
         self.receipt_keys: dict[int, bytes] = {1: REAL.random_bytes(32)}
         self.reported: set[tuple[str, bytes]] = set()
         self.vouchers: dict[bytes, str] = {}
+        self.spent: dict[bytes, bytes] = {}
+        self.issued: Counter[str] = Counter()
+        self.minted = 0
+        self.tokens_per_account = self.tokens_in_all = NO_LIMIT
+        self.lists: Callable[[str], bytes | None] = lambda path: None
+        self.attest: Callable[[bytes], bytes] | None = None
+        self.ports: ProviderPorts = NoPorts()
         self.away = False
         self.custodian_away = False
         self.hold_everything = False
@@ -162,7 +175,10 @@ class InMemoryProvider:
         fault = half.form(submission)
         if isinstance(fault, Malformed):
             raise RequestRejected(f"malformed: {fault.reason}", "MalformedSubmission")
-        return half.judge(submission, NoPorts())
+        verdict = half.judge(submission, self.ports)
+        if isinstance(verdict, Candidate) and not self.custodian_away:
+            return self.epoch.confirm.decide(submission.option, submission.epoch, verdict)
+        return verdict
 
     def _stamped(self, sender: str, outgoing: Outgoing) -> Receipt:
         submission = outgoing.submission
@@ -234,9 +250,17 @@ class InMemoryTransport:
         """As the port says."""
         return self._call("ask", lambda: self._ask(option, question))
 
+    def attestation(self, nonce: bytes) -> bytes:
+        """As the port says."""
+        return self._call("attestation", lambda: self._attestation(nonce))
+
     def clear(self, option: str, submission: bytes) -> Clearance:
         """What the provider's own judging says of it."""
         return self._call("clear", lambda: self._clear(submission))
+
+    def issue_tokens(self, request: bytes) -> bytes:
+        """As the port says."""
+        return self._call("issue_tokens", lambda: self._issue_tokens(request))
 
     def put_attachment(self, sha256: bytes, body: bytes) -> None:
         """As the port says."""
@@ -257,6 +281,19 @@ class InMemoryTransport:
             return self.provider.files[sha256]
 
         return self._call("get_attachment", get)
+
+    def get_list(self, path: str, start: int) -> Iterator[bytes]:
+        """As the port says, from `InMemoryProvider.lists`."""
+
+        def get() -> bytes:
+            body = self.provider.lists(path)
+            if body is None:
+                raise RequestRejected("there is no such file of the list", "ListFileMissing")
+            return body
+
+        body = self._call("get_list", get)
+        for at in range(start, len(body), LIST_PIECE_BYTES):
+            yield body[at : at + LIST_PIECE_BYTES]
 
     def post_envelope(self, envelope: bytes) -> None:
         """As the port says."""
@@ -334,21 +371,51 @@ class InMemoryTransport:
         if (known.published, known.token) != (published, token):
             raise RefusedByService("this account name is taken", "AccountTaken")
 
-    def _ask(self, option: str, question: bytes) -> bytes:
+    def _ask(self, option: str, ask: bytes) -> bytes:
         provider, epoch = self.provider, self.provider.epoch
         if epoch is None or option != epoch.option:
             raise RequestRejected("not this service's option", "OptionNotOffered")
         if provider.custodian_away:
-            voucher = REAL.random_bytes(16)
-            provider.vouchers[voucher] = self.account
-            raise CustodianAway("the provider can't reach the custodian", voucher)
+            raise self._away()
         half: CustodianHalf = epoch.custodian_half
+        asked = spending.read(ask)
         try:
-            return half.answer(question)
+            epoch.mint.check(asked)
+            answer = half.answer(asked.question)
         except SoftfallError as error:
             if error.name == "OtherEpoch":
                 raise RefusedByService("another epoch is in use", "WrongEpoch") from None
             raise
+        if provider.spent.setdefault(asked.nonce, asked.sha256) != asked.sha256:
+            raise RefusedByService("the token is spent", "TokenRefused")
+        return answer
+
+    def _attestation(self, nonce: bytes) -> bytes:
+        if self.provider.attest is None:
+            raise RequestRejected("there is no enclave here", "OptionNotOffered")
+        if self.provider.custodian_away:
+            raise self._away()
+        return self.provider.attest(nonce)
+
+    def _issue_tokens(self, request: bytes) -> bytes:
+        provider, epoch = self.provider, self.provider.epoch
+        if epoch is None:
+            raise RequestRejected("nothing is asked here", "OptionNotOffered")
+        if provider.custodian_away:
+            raise self._away()
+        count = epoch.mint.count(request)
+        if provider.issued[self.account] + count > provider.tokens_per_account:
+            raise RefusedByService("this account's tokens are used up", "TokensUsedUp")
+        if provider.minted + count > provider.tokens_in_all:
+            raise self._away()
+        provider.issued[self.account] += count
+        provider.minted += count
+        return epoch.mint.issue(request)
+
+    def _away(self) -> CustodianAway:
+        voucher = REAL.random_bytes(16)
+        self.provider.vouchers[voucher] = self.account
+        return CustodianAway("the provider can't reach the custodian", voucher)
 
     def _clear(self, submission: bytes) -> Clearance:
         values: dict[str, Any] = SUBMISSION.decode(submission)

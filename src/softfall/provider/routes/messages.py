@@ -11,11 +11,13 @@ from starlette.responses import Response
 
 from softfall.edge.errors import error_reply
 from softfall.edge.serve import is_stopping
-from softfall.errors import SoftfallError
+from softfall.errors import SoftfallError, UnavailableError
+from softfall.options.tokens.wire import ASK, TokenRefused, decode, octets
 from softfall.provider import mail
 from softfall.provider.accounts import Account
 from softfall.provider.attachments import AttachmentMissing
 from softfall.provider.bell import Waiter
+from softfall.provider.enclave import EnclaveRestarted
 from softfall.provider.envelopes import (
     BadRecipients,
     ClockSkew,
@@ -59,6 +61,7 @@ _REFUSALS: tuple[type[SoftfallError], ...] = (
     OptionNotOffered,
     WrongEpoch,
     MalformedSubmission,
+    EnclaveRestarted,
     VoucherRefused,
 )
 
@@ -138,7 +141,7 @@ def acknowledge(account: Device, asked: Acknowledgement, service: ServiceNow) ->
     "/v1/options/{option}/ask",
     summary="Ask the custodian, through the relay",
     response_class=Response,  # errors are JSON
-    openapi_extra=cbor_in("the option's question"),
+    openapi_extra=cbor_in("ask"),
     responses={
         **may_raise(
             *ALWAYS,
@@ -146,6 +149,7 @@ def acknowledge(account: Device, asked: Acknowledgement, service: ServiceNow) ->
             OptionNotOffered,
             WrongEpoch,
             QuestionRefused,
+            TokenRefused,
             CustodianUnavailable,
         ),
         **cbor_out("the option's answer"),
@@ -154,7 +158,7 @@ def acknowledge(account: Device, asked: Acknowledgement, service: ServiceNow) ->
 async def ask(
     option: Annotated[str, Path(max_length=32)], account: Device, body: Body, service: ServiceNow
 ) -> Response:
-    """The custodian never learns who asks.
+    """The custodian never learns who asks. The `ask` spends one token on the option's question.
 
     CustodianUnavailable carries one more field, `voucher` (base64): send media with it, under
     option `outage`, if the custodian stays away. An empty question is answered the same way while
@@ -165,7 +169,7 @@ async def ask(
         answer = await _relayed(service, option, body)
     except CustodianUnavailable as error:
         service.figures.relayed.labels("unavailable").inc()
-        return _with_voucher(service, account, error)
+        return with_voucher(service, account, error)
     service.figures.relayed.labels("answered").inc()
     return CborResponse(answer)
 
@@ -176,12 +180,18 @@ async def _relayed(service: Service, option: str, body: bytes) -> bytes:
         raise OptionNotOffered(f"this service's option is {service.settings.option!r}")
     if epochs.current is None:
         raise CustodianUnavailable("there is no list epoch to ask about")
-    epoch = offered.request.decode(body)["epoch"]
+    asked = decode(ASK, body)
+    if asked["option"] != option:
+        raise OptionNotOffered("the ask is for another option than its route")
+    if offered.request is None:
+        raise OptionNotOffered(f"option {option!r} asks the custodian nothing")
+    epoch = offered.request.decode(octets(asked, "question"))["epoch"]
     assert isinstance(epoch, int)
     epochs.accepted(epoch)
     return await relay.ask(body)
 
 
-def _with_voucher(service: Service, account: Account, error: CustodianUnavailable) -> Response:
+def with_voucher(service: Service, account: Account, error: UnavailableError) -> Response:
+    """The error, and what lets media pass for want of the custodian, or the enclave."""
     voucher = base64.b64encode(service.voucher(account)).decode()
     return error_reply(error, STATUSES, {"voucher": voucher})

@@ -23,7 +23,7 @@ class ReportReply(BaseModel):
     report_id: str
     accepted: int = Field(description="How many messages were proved: all of them.")
     lies_proved: int = Field(
-        description="In how many the sender's app provably lied to the provider, by bytes alone."
+        description="In how many it is proved that the sender's app lied to the provider."
     )
 
 

@@ -1,0 +1,90 @@
+"""The provider's way to the hasher: whatever the process does, the provider is none the worse."""
+
+import sys
+import threading
+import time
+
+import pytest
+
+from softfall.config import MediaLimits
+from softfall.media.decode import decode
+from softfall.media.hashed import Refused
+from softfall.media.pdq import pdq
+from softfall.provider.hashing import AT_ONCE, HasherProcess, PictureLimits
+from tests.media.picture_files import saved, scene
+
+LIMITS = PictureLimits(100_000_000, 4 << 30)
+PICTURE = saved(scene(), "JPEG")
+
+
+def playing(code: str) -> HasherProcess:
+    """A hasher that a picture has taken over, from its first line on."""
+    return HasherProcess(LIMITS, (sys.executable, "-I", "-c", code))
+
+
+def test_a_picture_is_hashed_as_a_device_hashes_it() -> None:
+    told = HasherProcess(LIMITS).hash(PICTURE, 60)
+    assert told == pdq(decode(PICTURE, MediaLimits()).pixels)
+
+
+TAKEN_OVER = {
+    "ends at once": "",
+    "crashes": "import os; os.abort()",
+    "answers junk": "print('junk')",
+    "answers without end": "import os, sys; sys.stdin.buffer.read()\n"
+    "while True: os.write(1, bytes(65536))",
+    "closes its ends and stays": "import os, time; os.close(0); os.close(1); time.sleep(600)",
+}
+
+
+@pytest.mark.parametrize("code", TAKEN_OVER.values(), ids=TAKEN_OVER)
+def test_a_hasher_that_was_taken_over_costs_nothing_but_its_answer(code: str) -> None:
+    told = playing(code).hash(PICTURE * 100, 60)
+    assert isinstance(told, Refused)
+    assert told.reason.startswith("the hasher broke down")
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import time; time.sleep(600)", "while True: pass", "print('x' * 10_000_000)"],
+    ids=["sleeps", "turns", "answers and does not listen"],
+)
+def test_a_hasher_that_does_not_end_is_ended(code: str) -> None:
+    assert playing(code).hash(PICTURE * 1000, 0.5) == Refused("the hasher did not come to an end")
+
+
+def test_nothing_of_the_providers_is_handed_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_SECRET", "of the provider's")
+    code = (
+        "import os, sys\n"
+        "from softfall.media.hashed import Refused, encode\n"
+        "sys.stdin.buffer.read()\n"
+        "held = sorted(os.listdir('/proc/self/fd'))\n"
+        "kept = sorted(k for k in os.environ if k != 'LC_CTYPE')\n"  # Python's own, at its start
+        "told = f'{os.getcwd()} {kept} {held}'\n"
+        "os.write(1, encode(Refused(told)))"
+    )
+    with open("/etc/hostname", "rb"):  # noqa: PTH123 - a descriptor that must not be inherited
+        told = playing(code).hash(PICTURE, 60)
+    # Descriptor 3 is the listing's own.
+    assert told == Refused("/ ['MALLOC_ARENA_MAX', 'OPENBLAS_NUM_THREADS'] ['0', '1', '2', '3']")
+
+
+def test_no_more_than_two_run_at_once_and_the_others_wait_no_longer_than_they_may() -> None:
+    hasher = playing("import time; time.sleep(600)")
+    running = [threading.Thread(target=hasher.hash, args=(PICTURE, 3.0)) for _ in range(AT_ONCE)]
+    for thread in running:
+        thread.start()
+    while hasher._room._value:
+        time.sleep(0.01)
+    assert hasher.hash(PICTURE, 0.1) == Refused("there was no time left")
+    for thread in running:
+        thread.join()
+    assert hasher.hash(PICTURE, 0) == Refused("there was no time left")
+
+
+def test_a_hasher_that_does_not_start_is_told_of() -> None:
+    missing = HasherProcess(LIMITS, ("/no/such/program",))
+    assert missing.hash(PICTURE, 5) == Refused(
+        "the hasher does not start: No such file or directory"
+    )
