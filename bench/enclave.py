@@ -24,7 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
-from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store
+from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store
 from threatexchange.signal_type.pdq.pdq_faiss_matcher import PDQFlatHashIndex
 
 from bench.rows import Row, compare
@@ -191,8 +191,9 @@ class _Parties:
         chain = [x509.load_der_x509_certificate(der) for der in signed.document.cabundle]
         leaf = x509.load_der_x509_certificate(signed.document.certificate)
         anything = ExtensionPolicy.permit_all()
+        authorities = anything.require_present(x509.BasicConstraints, Criticality.CRITICAL, None)
         builder = PolicyBuilder().store(Store([self._root])).time(datetime.now(UTC))
-        builder = builder.extension_policies(ca_policy=anything, ee_policy=anything)
+        builder = builder.extension_policies(ca_policy=authorities, ee_policy=anything)
         found = builder.build_client_verifier().verify(leaf, chain[1:])
         key = found.chain[0].public_key()
         assert isinstance(key, ec.EllipticCurvePublicKey)

@@ -63,7 +63,7 @@ class Room:
 
         empty, near = np.zeros((1, 4), np.uint64), np.zeros(1, np.uint64)
         empty.flags.writeable = False
-        kernel.scan(empty, empty, np.uint64(0), near)
+        kernel.scan(kernel.in_blocks(empty), empty, np.uint64(0), near)
         pdq(np.zeros((64, 64), np.uint8))
         self.attestation(bytes(wire.NONCE_BYTES))
 

@@ -257,7 +257,7 @@ def test_the_last_two_epochs_are_kept_and_an_older_one_never_comes_back() -> Non
 def test_a_dropped_list_is_overwritten_in_memory() -> None:
     parties = Parties(LISTED[:4], epoch=3)
     enclave = parties.enclave
-    dropped = enclave._lists[3].entries
+    dropped = enclave._lists[3].blocks
     assert dropped.any()
     for epoch in (4, 5):
         enclave.take_list(Parties(LISTED[:4], epoch=epoch).sealed_list())

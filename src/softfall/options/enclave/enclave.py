@@ -49,11 +49,11 @@ class BadList(PeerError):
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """One epoch's list: (N, 4) uint64."""
+    """One epoch's list, as `kernel.in_blocks` lays it out."""
 
     epoch: int
     policy: Policy
-    entries: U64Array
+    blocks: U64Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,9 @@ class Enclave:
         rows = listing.opened_list(values, manifest, self._secret)
         if rows is None:
             raise BadList("the list does not open, or is not the one that the manifest names")
-        entries = np.frombuffer(rows, ">u8").astype(np.uint64).reshape(-1, 4)
+        blocks = _in_blocks(rows)
         with self._lock:
-            self._keep(_Listed(manifest.epoch, parameters.policy, entries))
+            self._keep(_Listed(manifest.epoch, parameters.policy, blocks))
         return manifest.epoch
 
     def answer(self, body: bytes) -> bytes:
@@ -128,7 +128,7 @@ class Enclave:
     def _keep(self, listed: _Listed) -> None:
         self._lists[listed.epoch] = listed
         for epoch in self.epochs[:-KEPT_EPOCHS]:
-            self._lists.pop(epoch).entries.fill(0)
+            self._lists.pop(epoch).blocks.fill(0)
 
     def _open(self, epoch: int, sealed: bytes) -> _Opened:
         """One submission, opened as far as it goes."""
@@ -161,14 +161,14 @@ class Enclave:
         for epoch in {o.epoch for o in asked} & set(self._lists):
             rows = [row for row, o in enumerate(asked) if o.epoch == epoch]
             queries = words([asked[row].hash_bits for row in rows])
-            near[rows] = self._near(self._lists[epoch].entries, queries)
+            near[rows] = self._near(self._lists[epoch].blocks, queries)
         return near
 
-    def _near(self, entries: U64Array, queries: U64Array) -> U64Array:
+    def _near(self, blocks: U64Array, queries: U64Array) -> U64Array:
         from softfall.options.enclave.kernel import scan
 
         radius_bits = np.uint64(MATCH_RADIUS_BITS)
-        parts = np.array_split(entries, self._parts)
+        parts = np.array_split(blocks, self._parts)
         found = [np.zeros(len(queries), np.uint64) for _ in parts]
         run: Iterable[None] = (self._executor.map if self._executor else map)(
             scan, parts, [queries] * len(parts), [radius_bits] * len(parts), found
@@ -177,3 +177,9 @@ class Enclave:
             pass
         near: U64Array = np.bitwise_or.reduce(found)
         return near
+
+
+def _in_blocks(rows: bytes) -> U64Array:
+    from softfall.options.enclave.kernel import in_blocks
+
+    return in_blocks(np.frombuffer(rows, ">u8").astype(np.uint64).reshape(-1, 4))
