@@ -15,6 +15,7 @@ class NumbersHalf:
     """Base: `base` and the entry numbers; delta: `delta`, the version, and what came and went."""
 
     name: ClassVar[str] = "on_device"
+    padding_bytes: ClassVar[int] = 0
 
     def __init__(self, epoch: int, secret: bytes, parameters: bytes) -> None:
         self.epoch = epoch
@@ -22,14 +23,20 @@ class NumbersHalf:
     def prepare(self, entries: Iterable[tuple[int, bytes]], progress: Progress) -> Prepared:
         numbers = [number for number, _ in entries]
         progress(len(numbers), len(numbers))
-        return Prepared(bytes(32), f"base {self.epoch} {numbers}".encode())
+        base = f"base {self.epoch} {numbers}".encode() + bytes(self.padding_bytes)
+        return Prepared(bytes(32), base)
 
     def extend(
-        self, added: Sequence[tuple[int, bytes]], withdrawn: Sequence[int], version: int
+        self,
+        added: Sequence[tuple[int, bytes]],
+        withdrawn: Sequence[int],
+        list_version: int,
+        progress: Progress,
     ) -> bytes:
+        progress(len(added), len(added))
         assert all(len(pdq) == 32 for _, pdq in added)
         came = [number for number, _ in added]
-        return f"delta {self.epoch} {version} +{came} -{list(withdrawn)}".encode()
+        return f"delta {self.epoch} {list_version} +{came} -{list(withdrawn)}".encode()
 
     def answer(self, body: bytes) -> bytes:
         return body

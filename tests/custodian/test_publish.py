@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 
 from softfall.custodian import publish
 from softfall.custodian.keys import IdentityUnusable
-from softfall.custodian.publish import PART, PublishFailed
-from softfall.custodian.store import DataInUse, only_one, open_database
+from softfall.custodian.publish import PublishFailed
+from softfall.custodian.store import PART, DataInUse, only_one, open_database
 from softfall.custodian.tables import epochs
 from softfall.errors import OperatorError
 from tests.custodian.keeping import Keeper, a_question, ask_answer, ask_epoch
@@ -168,7 +168,7 @@ def test_a_publisher_killed_at_any_moment_leaves_one_whole_epoch_current(keeper:
     assert ask_epoch(keeper.app(), "/v1/health").json()["epoch"] == last.epoch
 
 
-@pytest.mark.parametrize("step", ["_write_whole", "sign"])
+@pytest.mark.parametrize("step", ["write_whole", "sign"])
 def test_no_key_of_an_unpublished_epoch_is_ever_stored(
     keeper: Keeper, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -1,5 +1,6 @@
 """`softfall list publish`: make the list as it is now the current epoch."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -7,10 +8,24 @@ from typing import Annotated
 import typer
 
 from softfall import config
+from softfall.errors import InputError
+
+
+class OptionHasNoVersions(InputError):
+    """The option's list is kept by no device, so that there is nobody to send changes to."""
+
+    remedy = "Publish a new epoch: `softfall list publish`, without --changes."
 
 
 def publish(
     option: Annotated[str, typer.Option(help="The option to publish for.")] = "split",
+    changes: Annotated[
+        bool,
+        typer.Option(
+            "--changes",
+            help="Only what changed since the last version of this epoch (on_device alone).",
+        ),
+    ] = False,
     file: Annotated[
         Path | None, typer.Option("--config", help="The TOML file to read.", show_default=False)
     ] = None,
@@ -19,6 +34,7 @@ def publish(
 
     About 65 microseconds of one core for each entry and table. A running service notices by itself;
     the epoch before ends after custodian.overlap_minutes. Until the last step the old one stays.
+    With --changes no epoch begins: devices fetch one small segment more.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -29,11 +45,34 @@ def publish(
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("evaluating tags", total=None)
-        manifest = publish_epoch(
-            settings, option, lambda done, of: bar.update(task, completed=done, total=of)
-        )
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        if changes:
+            _publish_changes(settings, option, show)
+            return
+        manifest = publish_epoch(settings, option, show)
     ends = datetime.fromtimestamp(manifest.expires_at_ms / 1000, UTC)
     typer.echo(
         f"epoch {manifest.epoch} of {manifest.option} is current: {manifest.entries} entries, "
         f"until {ends:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def _publish_changes(
+    settings: config.CustodianSettings, option: str, show: Callable[[int, int], None]
+) -> None:
+    from softfall.custodian.publish import publish_changes
+    from softfall.lists.distribution import OPTION
+
+    if option != OPTION:
+        raise OptionHasNoVersions(f"only {OPTION} has versions within an epoch")
+    done = publish_changes(settings, show)
+    if not done.added and not done.withdrawn:
+        typer.echo(f"nothing has changed: epoch {done.epoch} stays at version {done.version}")
+        return
+    typer.echo(
+        f"version {done.version} of epoch {done.epoch}: {done.added} entries joined, "
+        f"{done.withdrawn} left, {done.size_bytes} bytes to fetch"
     )

@@ -24,6 +24,7 @@ from softfall.custodian.versions import Version, VersionBook, segment_path
 from softfall.errors import OperatorError, RefusedError
 from softfall.lists.distribution import MAX_VERSIONS, OPTION, manifest_name, segment_name
 from softfall.lists.manifest import read
+from softfall.options.contract import Progress
 
 HOUR_MS = 3_600_000
 
@@ -68,11 +69,12 @@ class ListPublishing:
         self._timestamp_ms = round(settings.list_timestamp_hours * HOUR_MS)
         self.distribution = Distribution(settings.data_dir, now_ms, self._timestamp_ms)
 
-    def publish_changes(self) -> PublishedChanges:
+    def publish_changes(self, progress: Progress) -> PublishedChanges:
         """What joined or left the list since the newest version, as one more version.
 
-        The caller holds `only_one(data_dir, "publish")`. Raises NoEpoch, TooManyVersions, OSError,
-        DBAPIError, and as `bring_up_to_date` does.
+        progress(done, all) counts evaluations. The caller holds `only_one(data_dir, "publish")`.
+        Raises NoEpoch, TooManyVersions, OSError, DBAPIError, what the option's half refuses, and as
+        `bring_up_to_date` does.
         """
         epoch = self._book.current(OPTION, self._now_ms())
         newest = self._versions.versions(epoch)[-1]
@@ -83,7 +85,8 @@ class ListPublishing:
         number = newest.number + 1
         if number >= MAX_VERSIONS:
             raise TooManyVersions(f"epoch {epoch.number} has {number} versions")
-        segment = self._half(epoch).extend(changes.added, changes.withdrawn, number)
+        half = self._half(epoch)
+        segment = half.extend(changes.added, changes.withdrawn, number, progress)
         path = segment_path(self._folder, OPTION, epoch.number, number)
         write_whole(path, segment)
         digest = hashlib.sha256(segment).digest()

@@ -9,8 +9,10 @@ from typing import Protocol, runtime_checkable
 
 from softfall.config import CustodianSettings
 from softfall.errors import InputError
-from softfall.options.contract import CustodianHalf
+from softfall.options.contract import CustodianHalf, Progress
 from softfall.wire import Message
+
+ENTRIES_TO_COME = 10_000  # what an epoch's deltas may add before a map needs wider numbers
 
 
 class OptionUnknown(InputError):
@@ -24,7 +26,11 @@ class SegmentedHalf(CustodianHalf, Protocol):
     """The custodian's half of an option whose devices keep the list: `prepare` makes its base."""
 
     def extend(
-        self, added: Sequence[tuple[int, bytes]], withdrawn: Sequence[int], version: int
+        self,
+        added: Sequence[tuple[int, bytes]],
+        withdrawn: Sequence[int],
+        list_version: int,
+        progress: Progress,
     ) -> bytes:
         """The segment that leads from the version before to this one (1 after the base).
 
@@ -42,6 +48,7 @@ class KeptOption:
     request: what devices ask, relayed; it has a field `epoch`. None where they ask nothing.
     configured: makes the parameters of a new epoch where they depend on this custodian: from its
     settings and its 32-byte identity key.
+    sized: makes them from (parameters, highest entry number) where they depend on the list's size.
     confirms: whether its candidates go to `confirm`, so that its epochs need a key for it.
     """
 
@@ -52,6 +59,7 @@ class KeptOption:
     request: Message | None
     confirms: bool = True
     configured: Callable[[CustodianSettings, bytes], bytes] | None = None
+    sized: Callable[[bytes, int], bytes] | None = None
 
     def epoch_of(self, body: bytes) -> int:
         """Which epoch a request is for. Raises MalformedMessage, OptionUnknown."""
@@ -66,6 +74,12 @@ class KeptOption:
         if self.configured is None:
             return self
         return replace(self, parameters=self.configured(settings, identity_key))
+
+    def fitting(self, highest_number: int) -> "KeptOption":
+        """The option as a list up to this entry number, and some more to come, needs it."""
+        if self.sized is None:
+            return self
+        return replace(self, parameters=self.sized(self.parameters, highest_number))
 
 
 def _split() -> KeptOption:
@@ -101,7 +115,33 @@ def _enclave() -> KeptOption:
     )
 
 
-_KEPT: Mapping[str, Callable[[], KeptOption]] = {"split": _split, "enclave": _enclave}
+def _on_device() -> KeptOption:
+    from softfall.options.on_device.custodian import OnDeviceCustodian, derive_secret
+    from softfall.options.on_device.parameters import DEFAULT_PARAMETERS, OnDeviceParameters
+    from softfall.options.tags.wire import REQUEST
+
+    def make_half(epoch: int, secret: bytes, parameters: bytes) -> OnDeviceCustodian:
+        return OnDeviceCustodian(epoch, secret, OnDeviceParameters.decode(parameters))
+
+    def sized(parameters: bytes, highest_number: int) -> bytes:
+        known = OnDeviceParameters.decode(parameters)
+        return known.with_room_for(highest_number + ENTRIES_TO_COME).encode()
+
+    return KeptOption(
+        OnDeviceCustodian.name,
+        derive_secret,
+        make_half,
+        DEFAULT_PARAMETERS.encode(),
+        REQUEST,
+        sized=sized,
+    )
+
+
+_KEPT: Mapping[str, Callable[[], KeptOption]] = {
+    "split": _split,
+    "enclave": _enclave,
+    "on_device": _on_device,
+}
 
 
 def kept(name: str) -> KeptOption:

@@ -21,15 +21,17 @@ from softfall.custodian.catalogue import Catalogue
 from softfall.custodian.clock import wall_ms
 from softfall.custodian.epochs import EpochBook, artefact_path
 from softfall.custodian.keys import Identity, load_identity
+from softfall.custodian.list_publishing import ListPublishing, PublishedChanges
 from softfall.custodian.options import KeptOption, kept
-from softfall.custodian.store import EPOCHS_FOLDER, only_one, open_database
+from softfall.custodian.store import EPOCHS_FOLDER, only_one, open_database, write_whole
 from softfall.custodian.tables import epochs
+from softfall.custodian.tokens import token_key_of_new_epoch
 from softfall.errors import OperatorError
+from softfall.lists.distribution import OPTION as ON_DEVICE
 from softfall.lists.manifest import Manifest, sign
 from softfall.options.confirm.keys import ConfirmKeys, make_keys
 from softfall.options.contract import Prepared, Progress
 
-PART = ".part"
 SEED_BYTES = 32
 DAY_MS = 86_400_000
 
@@ -42,7 +44,10 @@ class PublishFailed(OperatorError):
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """What publishing works with. folder: where artefacts lie."""
+    """What publishing works with. folder: where artefacts lie. token_key: of a new epoch.
+
+    planned: the option as this custodian's settings have it.
+    """
 
     engine: Engine
     catalogue: Catalogue
@@ -51,6 +56,8 @@ class Publisher:
     folder: Path
     epoch_days: float
     now_ms: Callable[[], int]
+    token_key: Callable[[], bytes]
+    planned: Callable[[KeptOption], KeptOption] = lambda plan: plan
     random_bytes: Callable[[int], bytes] = os.urandom
 
     def publish(self, option: str, progress: Progress) -> Manifest:
@@ -58,16 +65,17 @@ class Publisher:
 
         The caller holds `only_one(data_dir, "publish")`. Raises OptionUnknown, PublishFailed.
         """
-        plan = kept(option)
+        plan = self.planned(kept(option))
         with _named_failures():
             self.book.end_due(option, self.now_ms())
             self._clear_leftovers()
             number = self.catalogue.freeze(option, self.now_ms())
             entries = self.catalogue.epoch_entries(number)
+            plan = plan.fitting(entries[-1][0] if entries else 0)
             secret = plan.derive_secret(self.random_bytes(SEED_BYTES), number)
             half = plan.make_half(number, secret, plan.parameters)
             prepared = half.prepare(entries, progress)
-            _write_whole(artefact_path(self.folder, option, number), prepared.artefact)
+            write_whole(artefact_path(self.folder, option, number), prepared.artefact)
             confirm = self._confirm_keys(plan, number)
             manifest = self._manifest(plan, number, len(entries), prepared, confirm)
             self._announce(manifest, secret, confirm)
@@ -97,6 +105,7 @@ class Publisher:
             published_at_ms=now_ms,
             expires_at_ms=now_ms + round(self.epoch_days * DAY_MS),
             parameters=plan.parameters,
+            token_key=self.token_key() if plan.request else b"",
             confirm_key=confirm.public if confirm else b"",
         )
 
@@ -137,13 +146,13 @@ def publish_epoch(
     """Publish the list in `settings.data_dir` as it is now; a running service notices by itself.
 
     progress(done, all) counts evaluations. Raises OptionUnknown, DataInUse while another publishes,
-    IdentityUnusable, StoreUnusable, ListUnwritable, PublishFailed.
+    EnclavesUnstated, IdentityUnusable, StoreUnusable, ListUnwritable, PublishFailed.
     """
     with only_one(settings.data_dir, "publish"):
         identity = load_identity(settings.data_dir)
         engine = open_database(settings.data_dir)
         try:
-            return Publisher(
+            manifest = Publisher(
                 engine,
                 Catalogue(engine, settings.data_dir),
                 EpochBook.of(settings, engine),
@@ -151,29 +160,32 @@ def publish_epoch(
                 settings.data_dir / EPOCHS_FOLDER,
                 settings.epoch_days,
                 now_ms,
+                lambda: token_key_of_new_epoch(settings, now_ms()),
+                lambda plan: plan.planned(settings, identity.public_key),
             ).publish(option, progress)
+            if option == ON_DEVICE:
+                ListPublishing(settings, engine, now_ms).bring_up_to_date()
+            return manifest
         finally:
             engine.dispose()
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    """The file appears under its name whole, and on the disk, or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(path.name + PART)
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def publish_changes(
+    settings: CustodianSettings, progress: Progress, now_ms: Callable[[], int] = wall_ms
+) -> PublishedChanges:
+    """What changed on the list since the on-device epoch's newest version, as one more version.
+
+    progress(done, all) counts evaluations. Raises NoEpoch before the first epoch, TooManyVersions,
+    NumbersDoNotFit, DataInUse while another publishes, StoreUnusable, ListKeysUnusable,
+    PublishFailed.
+    """
+    with only_one(settings.data_dir, "publish"):
+        engine = open_database(settings.data_dir)
+        try:
+            with _named_failures():
+                return ListPublishing(settings, engine, now_ms).publish_changes(progress)
+        finally:
+            engine.dispose()
 
 
 @contextlib.contextmanager

@@ -7,9 +7,10 @@ Refuses: answers that are not of the agreed form or size (`BadServiceReply`).
 
 import base64
 import binascii
+import itertools
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -36,6 +37,7 @@ from softfall.messaging.identity import Identity, SignedKey
 TIMEOUT_SECONDS = 15.0
 MAX_ATTACHMENT_BYTES = 64 * 1024 * 1024
 MAX_REPLY_BYTES = 1024 * 1024
+MAX_ERROR_BYTES = 64 * 1024
 _TRIES = 3
 _PAUSE_SECONDS = 0.2
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -45,6 +47,7 @@ _BY_BLAME: Mapping[str, type[RequestRejected | AccusedByService | RefusedByServi
     "peer": AccusedByService,
     "rule": RefusedByService,
 }
+_AWAY = {"CustodianUnavailable": "the custodian", "EnclaveUnavailable": "the enclave"}
 _COME_BACK = (408, 429, 500, 502, 503, 504, 507)  # statuses that time may mend
 
 
@@ -186,6 +189,15 @@ class HttpTransport:
         path = f"/v1/options/{option}/clearance"
         return self._json(_Clearance, "POST", path, content=submission).answer
 
+    def attestation(self, nonce: bytes) -> bytes:
+        """As the port says."""
+        path = "/v1/options/enclave/attestation"
+        return self._octets("GET", path, params={"nonce": nonce.hex()}, tries=1)
+
+    def issue_tokens(self, request: bytes) -> bytes:
+        """As the port says."""
+        return self._octets("POST", "/v1/tokens/issue", content=request, tries=1)
+
     def put_attachment(self, sha256: bytes, body: bytes) -> None:
         """As the port says."""
         self._octets("PUT", f"/v1/attachments/{sha256.hex()}", content=body)
@@ -194,6 +206,28 @@ class HttpTransport:
         """As the port says."""
         path = f"/v1/attachments/{sha256.hex()}"
         return self._octets("GET", path, max_bytes=MAX_ATTACHMENT_BYTES)
+
+    def get_list(self, path: str, start: int) -> Iterator[bytes]:
+        """As the port says. Not repeated by itself: its caller goes on from where it stopped."""
+        headers = {"authorization": f"Bearer {self.token}"}
+        if start:
+            headers["range"] = f"bytes={start}-"
+        count, route = 0, f"/v1/lists/{path}"
+        try:
+            with self._client.stream("GET", route, headers=headers) as answer:
+                if not answer.is_success:
+                    body = b"".join(itertools.islice(answer.iter_raw(MAX_ERROR_BYTES), 1))
+                    raise _error(answer.status_code, body)
+                skip = _still_to_skip(answer, start)
+                for piece in answer.iter_raw():
+                    count += len(piece)
+                    yield piece[skip:]
+                    skip = max(0, skip - len(piece))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ServiceUnreachable(f"the provider gave no answer: {_why(error)}") from None
+        finally:
+            if self.on_wire is not None:
+                self.on_wire("GET", route, 0, count)
 
     def post_envelope(self, envelope: bytes) -> None:
         """As the port says."""
@@ -277,12 +311,23 @@ def _error(status: int, body: bytes) -> Exception:
         if status in _COME_BACK:
             return ServiceUnreachable(f"the provider answered {status}")
         return BadServiceReply(f"the provider answered {status} without saying why")
-    if told.voucher is not None and told.error == "CustodianUnavailable":
-        return CustodianAway("the provider can't reach the custodian", _unbase64(told.voucher))
+    if told.voucher is not None and told.error in _AWAY:
+        return CustodianAway(
+            f"the provider can't reach {_AWAY[told.error]}", _unbase64(told.voucher)
+        )
     kind = _BY_BLAME.get(told.blame)
     if status in _COME_BACK or kind is None:
         return ServiceUnreachable(f"the provider asks to come back later: {_clip(told.error)}")
     return kind(f"{_clip(told.what)} ({_clip(told.remedy)})", told.error)
+
+
+def _still_to_skip(answer: httpx.Response, start: int) -> int:
+    """How much of the answer lies before the byte that was asked for. Raises BadServiceReply."""
+    if answer.status_code == 200:
+        return start  # a range need not be honoured
+    if not answer.headers.get("content-range", "").startswith(f"bytes {start}-"):
+        raise BadServiceReply("the provider answered with another range")
+    return 0
 
 
 def _published(told: _Identity) -> Published:

@@ -6,7 +6,7 @@ Everything that comes back is unverified here; signatures and commitments are ch
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -24,7 +24,7 @@ class ServiceUnreachable(UnavailableError):
 
 
 class CustodianAway(UnavailableError):
-    """The provider could not reach the custodian; its voucher for that came along."""
+    """The provider could not reach the custodian, or its enclave; its voucher came along."""
 
     remedy = "The device keeps trying for device.media_wait_seconds, then sends unchecked."
 
@@ -132,16 +132,28 @@ class Transport(Protocol):
         """Another account's identity and one of its one-time keys."""
 
     def ask(self, option: str, question: bytes) -> bytes:
-        """The custodian's answer, relayed. Raises CustodianAway."""
+        """The custodian's answer to an `ask`, relayed. Raises CustodianAway."""
 
     def clear(self, option: str, submission: bytes) -> Clearance:
         """Whether a candidate's message may be sent. submission: a `submission` message."""
+
+    def attestation(self, nonce: bytes) -> bytes:
+        """The enclave's `enclave_attestation` for 32 fresh bytes. Raises CustodianAway."""
+
+    def issue_tokens(self, request: bytes) -> bytes:
+        """The custodian's `token_reply` to a `token_request`, relayed. Raises CustodianAway."""
 
     def put_attachment(self, sha256: bytes, body: bytes) -> None:
         """Upload an encrypted file."""
 
     def get_attachment(self, sha256: bytes) -> bytes:
         """Fetch an encrypted file."""
+
+    def get_list(self, path: str, start: int) -> Iterator[bytes]:
+        """A file of the on-device list, in pieces, from byte `start` on; it may end early.
+
+        What goes wrong may be raised with any piece. Closing the iterator lets go.
+        """
 
     def post_envelope(self, envelope: bytes) -> None:
         """Send a message; harmless to repeat with the same bytes."""
