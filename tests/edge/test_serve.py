@@ -67,10 +67,10 @@ def test_a_certificate_of_another_authority_is_refused(
         get(url, context)
 
 
-def test_the_custodians_own_certificate_is_no_clients(mutual: tuple[str, Path]) -> None:
+def test_a_certificate_that_serves_only_is_no_clients(mutual: tuple[str, Path]) -> None:
     url, tls = mutual
     with pytest.raises(httpx.TransportError, match="ALERT"):
-        get(url, client_context(tls, "custodian"))
+        get(url, client_context(tls, "dealer"))
 
 
 def test_a_client_of_another_authority_does_not_trust_us(
