@@ -24,7 +24,7 @@ from softfall.device.outcomes import (
     UNCHECKED_OUTAGE,
     SendOutcome,
 )
-from softfall.device.transport import SaidByService, Service
+from softfall.device.transport import Service
 from softfall.errors import InputError, RefusedError, SoftfallError
 from softfall.lists.manifest import Manifest
 from softfall.media.pdq import PdqHash, Unhashable
@@ -54,12 +54,17 @@ from softfall.options.contract import (
 )
 from softfall.wire import Value
 
+# What a newer epoch may mend: fetch it, and try once more. The last three refuse an enclave that
+# the epoch at hand does not allow; after an upgrade the newer one does.
 _ELSEWHERE = (
     "WrongEpoch",
     "QuestionRefused",
     "OptionNotOffered",
     "TokenRefused",
-)  # fetch the epoch again
+    "PcrNotAllowed",
+    "WrongRoot",
+    "TechnologyNotAllowed",
+)
 _NOTHING_FOR_THIS_ONE = 2
 
 
@@ -148,7 +153,7 @@ class Outgoing:
         """Ask the option about one picture; once more if the epoch has changed meanwhile."""
         try:
             return self._submit(media, key, self._service(fresh))
-        except SaidByService as error:
+        except SoftfallError as error:
             if error.name not in _ELSEWHERE or fresh:
                 raise
         return self._submit(media, key, self._service(fresh=True))

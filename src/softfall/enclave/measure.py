@@ -1,9 +1,9 @@
 """The measurements (PCRs) of this installation: what the program is made of, as digests.
 
 Guarantees: the same files, interpreter, dependencies and pinned custodian give the same PCRs on
-every start and every machine; changing one byte of any room that the enclave is made of (`ROOMS`;
-a test holds them against what the running process loads), one version of anything that it is built
-with, or the custodian whose lists it takes, gives another PCR0.
+every start and every machine. PCR0 is another one if a byte changes of any room that the enclave is
+made of (`ROOMS`; a test holds them against what the running process loads), the version of anything
+installed beside it (each may run code when Python starts), or the custodian whose lists it takes.
 Limit: the program measures itself, so this is honest only where something below it is: in a real
 enclave the hardware measures the image. Whoever controls a machine with the software attester can
 have it say anything, and every document that it signs is marked as software.
@@ -16,7 +16,7 @@ import importlib.metadata
 import platform
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +26,6 @@ PCR_BYTES: Final = 48
 ROOMS: Final = ("cli", "crypto", "edge", "enclave", "lists", "media", "options/enclave")
 _FILES_IN: Final = (".", "options")  # and the modules of these folders, without what lies below
 _LABEL: Final = b"softfall enclave measurement v1|"
-_REQUIRED_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 Pcrs = Mapping[int, bytes]
@@ -37,7 +36,7 @@ def measure(custodian_key: bytes) -> Pcrs:
 
     custodian_key: the 32 bytes whose lists this enclave takes; a part of what is measured.
     """
-    beneath = digest(b"beneath", _interpreter(), *_dependencies("softfall"))
+    beneath = digest(b"beneath", _interpreter(), *_installed())
     application = digest(b"application", *_modules(Path(softfall.__file__).parent))
     image = digest(b"image", beneath, application, custodian_key)
     return {0: image, 1: beneath, 2: application}
@@ -65,28 +64,13 @@ def _interpreter() -> bytes:
     return f"{platform.python_implementation()} {sys.version} {platform.machine()}".encode()
 
 
-def _dependencies(root: str) -> list[bytes]:
-    """Name and version of everything that `root` needs to run, and that those need, by name."""
-    found: dict[str, str] = {}
-    open_names = [root]
-    while open_names:
-        name = open_names.pop()
-        try:
-            distribution = importlib.metadata.distribution(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue  # for another system or an extra that is not installed
-        key = _normal(distribution.metadata["Name"])
-        if key not in found:
-            found[key] = distribution.version
-            open_names += _required(distribution.requires or ())
-    return [f"{name}=={version}".encode() for name, version in sorted(found.items())]
-
-
-def _required(requirements: Iterable[str]) -> Iterator[str]:
-    for requirement in requirements:
-        match = _REQUIRED_NAME.match(requirement)
-        if match and "extra ==" not in requirement:
-            yield match.group()
+def _installed() -> list[bytes]:
+    """Name and version of every package that this interpreter can load, by name."""
+    found = {
+        (_normal(distribution.metadata["Name"]), distribution.version)
+        for distribution in importlib.metadata.distributions()
+    }
+    return [f"{name}=={version}".encode() for name, version in sorted(found)]
 
 
 def _normal(name: str) -> str:
