@@ -59,7 +59,8 @@ def _loads(name: str, remedy: str, *, fatal: bool) -> Finding:
 def check_folders(settings: config.Settings) -> list[Finding]:
     """Each service's folder (or the nearest that exists above it) can be written; disk is free."""
     findings = []
-    for folder in {settings.provider.data_dir, settings.custodian.data_dir}:
+    sections = (settings.provider, settings.custodian, settings.dealer)
+    for folder in dict.fromkeys(section.data_dir for section in sections):
         nearest = _nearest_existing(folder)
         if not os.access(nearest, os.W_OK):
             findings.append(Finding(f"{folder} can't be written", f"Give yourself {nearest}."))
@@ -77,7 +78,8 @@ def _nearest_existing(folder: Path) -> Path:
 def check_ports(settings: config.Settings) -> list[Finding]:
     """Whether each service's port is free (a running service takes its own: no fault)."""
     findings = []
-    for name, section in (("provider", settings.provider), ("custodian", settings.custodian)):
+    for name in ("provider", "custodian", "dealer", "enclave"):
+        section = getattr(settings, name)
         with socket.socket() as probe:
             taken = probe.connect_ex((section.host, section.port)) == 0
         findings.append(
