@@ -24,9 +24,12 @@ from softfall.device.https import HttpTransport
 from softfall.device.incoming import Finding, Incoming, arrival_of
 from softfall.device.keyring import Secret
 from softfall.device.kit import Kit
+from softfall.device.list_fetch import Progress
+from softfall.device.lists import ListStatus, check_root
 from softfall.device.options import HalfFactory, HalfPorts, make_half
 from softfall.device.outcomes import Arrival, Quarantined, Reported, SendOutcome, Shown
 from softfall.device.outgoing import Outgoing
+from softfall.device.own_list import OwnList
 from softfall.device.profile import (
     Profile,
     make_store,
@@ -39,6 +42,7 @@ from softfall.device.surroundings import REAL, Surroundings
 from softfall.device.timings import Timings
 from softfall.device.transport import BadServiceAddress, BadServiceReply, Published, Transport
 from softfall.errors import SoftfallError, UnavailableError
+from softfall.lists.manifest import read
 from softfall.messaging.envelope import CONTENT, MAILBOX
 from softfall.messaging.franking import Receipt
 from softfall.messaging.identity import Identity
@@ -74,6 +78,7 @@ class Device:
 
     def __init__(
         self,
+        home: Path,
         lock: IO[bytes],
         store: SealedStore,
         profile: Profile,
@@ -96,6 +101,8 @@ class Device:
             limits=parts.limits,
             timings=Timings(around.monotonic_ms),
         )
+        ports.attested = self._kit.attestations.of
+        self._lists = OwnList(home, profile, settings, self._kit, ports)
         self._outgoing = parts.outgoing(self._kit)
         self._incoming = parts.incoming(self._kit)
 
@@ -110,28 +117,36 @@ class Device:
         custodian_key: bytes,
         settings: DeviceSettings | None = None,
         *,
+        list_root: bytes = b"",
         registration_token: str = "",
         parts: Parts = HONEST,
     ) -> "Device":
         """A new account, registered, with its keys published.
 
         secret: a passphrase (str) or a 32-byte key (bytes). custodian_key: Ed25519, 32 bytes.
+        list_root: the custodian's 1.root.json, for the option `on_device`; empty: no list is kept.
         One that was cut off before it registered goes on where it stopped.
-        Raises HomeInUse, HomeNotEmpty, WrongSecret, BadServiceAddress, or what registering raises.
+        Raises HomeInUse, HomeNotEmpty, WrongSecret, BadServiceAddress, ListRootUnusable, or what
+        registering raises.
         """
+        if list_root:
+            check_root(list_root)
         try:
             authority = ca_file.read_text("ascii")
         except (OSError, UnicodeDecodeError):
             raise BadServiceAddress(f"{ca_file} can't be read") from None
         token = base64.urlsafe_b64encode(parts.surroundings.random_bytes(32)).rstrip(b"=").decode()
-        profile = Profile(account, provider_url, authority, custodian_key, token)
+        profile = Profile(
+            account, provider_url, authority, custodian_key, token, list_root=list_root
+        )
         lock = keyring.lock_home(home)
         store: SealedStore | None = None
         try:
             store = make_store(home, secret, profile, parts.surroundings)
             profile = read_profile(store)
-            device = cls(lock, store, profile, settings or DeviceSettings(), parts)
+            device = cls(home, lock, store, profile, settings or DeviceSettings(), parts)
             device._register(registration_token)
+            device._lists.start()
             return device
         except BaseException:
             _let_go(lock, store)
@@ -159,7 +174,9 @@ class Device:
             profile = read_profile(store)
             if not profile.registered:
                 raise StateDamaged("this device never finished registering; create it again")
-            return cls(lock, store, profile, settings or DeviceSettings(), parts)
+            device = cls(home, lock, store, profile, settings or DeviceSettings(), parts)
+            device._lists.start()
+            return device
         except BaseException:
             _let_go(lock, store)
             raise
@@ -213,6 +230,7 @@ class Device:
                 self._flush()
                 self._take_in(arrivals, min(wait_seconds, MAX_WAIT_SECONDS))
                 self._publish_keys()
+                self._top_up_tokens()
             except UnavailableError:
                 if not arrivals:
                     raise
@@ -254,8 +272,21 @@ class Device:
             self._kit.megolm.forget_sending_to(account)
             self._incoming.look_again = True
 
+    @property
+    def list_status(self) -> ListStatus | None:
+        """How this device's own list stands; None where it keeps none."""
+        return self._lists.status
+
+    def update_list(self, progress: Progress = lambda here, total: None) -> ListStatus | None:
+        """Bring this device's own list up to date now; otherwise the background does.
+
+        progress(here, all) counts bytes. Raises as `ListKeeper.update`; the list in use then stays.
+        """
+        return self._lists.update(progress)
+
     def close(self) -> None:
         """Let go of the home and the network."""
+        self._lists.stop()
         with self._turn:
             self._kit.transport.close()
             _let_go(self._lock, self._store)
@@ -325,6 +356,17 @@ class Device:
                 keys = self._kit.olm.make_one_time_keys(wanted - left)
             self._kit.transport.publish_keys(keys)
         self._check_keys = False
+
+    def _top_up_tokens(self) -> None:
+        """Before they run out; only where pictures are asked about, and never to anyone's cost."""
+        service = self._kit.service
+        if service is None:
+            return
+        with self._store.transaction():
+            newest = self._kit.epochs.newest(service.option)
+        token_key = read(newest).token_key if newest else b""
+        if token_key:
+            self._kit.wallet.top_up(token_key)
 
     def _arrival(self, kept: Mapping[str, Any]) -> Shown | Quarantined:
         receipt = Receipt.from_values(kept["receipt"])

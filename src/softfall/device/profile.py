@@ -23,7 +23,10 @@ _STORE = "device.db"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """An account, its provider, its pinned custodian, and the token that it shows the provider."""
+    """An account, its provider, its pinned custodian, and the token that it shows the provider.
+
+    list_root: the pinned root of the custodian's on-device list; empty: this device keeps no list.
+    """
 
     account: str
     provider_url: str
@@ -31,6 +34,7 @@ class Profile:
     custodian_key: bytes
     token: str = field(repr=False)
     registered: int = 0
+    list_root: bytes = b""
 
     def values(self) -> dict[str, Any]:
         """The fields of its record."""

@@ -13,8 +13,9 @@ PROFILE = Message(
         Field("custodian_key", Bytes(32, 32), "the custodian's Ed25519 key, pinned"),
         Field("token", Text(128), "chosen here; the provider keeps its digest"),
         Field("registered", Uint(1), "1: the provider has taken the account"),
+        Field("list_root", Bytes(0, 65_536), "the on-device list's root, pinned; empty: no list"),
     ),
-    max_bytes=70_000,
+    max_bytes=140_000,
 )
 
 OUTBOX = Message(
