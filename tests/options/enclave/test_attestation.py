@@ -2,13 +2,22 @@
 
 import hashlib
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import cbor2
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.verification import (
+    Criticality,
+    ExtensionPolicy,
+    PolicyBuilder,
+    Store,
+    VerificationError,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +54,7 @@ from tests.options.enclave.attester import (
     Attester,
     Part,
     evidence,
+    made_chain,
     parameters,
 )
 
@@ -148,6 +158,65 @@ def test_a_broken_chain_is_refused(why: str) -> None:
     attester = with_part(place, **changes)
     with pytest.raises(ChainBroken):
         judged(attester)
+
+
+def accepted_by_library(attester: Attester) -> bool:
+    """What `cryptography`'s own path validation says of the same chain."""
+    root, *between, leaf = map(x509.load_der_x509_certificate, made_chain(attester.chain)[0])
+    authority = ExtensionPolicy.permit_all().require_present(
+        x509.BasicConstraints, Criticality.CRITICAL, None
+    )
+    verifier = (
+        PolicyBuilder()
+        .store(Store([root]))
+        .time(datetime.fromtimestamp(NOW_MS / 1000, UTC))
+        .extension_policies(ca_policy=authority, ee_policy=ExtensionPolicy.permit_all())
+        .build_client_verifier()
+    )
+    try:
+        verifier.verify(leaf, between)
+    except VerificationError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"path_length": None},
+        {"path_length": 0},
+        {"ends_at_ms": NOW_MS - MINUTE_MS},
+        {"starts_at_ms": NOW_MS + HOUR_MS},
+        {"misissued": True},
+        {"ca": False},
+        {"ca": None},
+        {"usage": "crl_sign"},
+        {"critical_extra": True},
+    ],
+)
+def test_no_chain_is_accepted_that_the_librarys_own_validation_refuses(
+    place: int, changes: dict[str, Any]
+) -> None:
+    attester = with_part(place, **changes)
+    try:
+        judged(attester)
+    except (ChainBroken, ChainExpired):
+        return
+    assert accepted_by_library(attester)
+
+
+def test_the_librarys_own_validation_accepts_a_good_chain_and_refuses_a_bad_one() -> None:
+    assert accepted_by_library(ATTESTER)
+    assert not accepted_by_library(with_part(2, misissued=True))
+
+
+def test_awss_root_is_the_one_whose_fingerprint_is_known() -> None:
+    pem = (Path(__file__).parent / "samples" / "aws-nitro-enclaves-root-g1.pem").read_bytes()
+    root = x509.load_pem_x509_certificate(pem)
+    assert root.subject.rfc4514_string() == "CN=aws.nitro-enclaves,OU=AWS,O=Amazon,C=US"
+    assert root.fingerprint(SHA256()) == AWS_NITRO_ROOT_G1
 
 
 def test_a_document_signed_by_an_authority_in_the_middle_is_refused() -> None:
@@ -370,4 +439,4 @@ def test_a_short_chain_is_enough() -> None:
 
 def test_the_samples_folder_says_whose_samples_they_are() -> None:
     samples = Path(__file__).parent / "samples"
-    assert "MIT License" in (samples / "LICENSE-dcap-qvl.txt").read_text()
+    assert "MIT License" in (samples / "SOURCES.txt").read_text()

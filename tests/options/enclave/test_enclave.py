@@ -210,12 +210,12 @@ def test_a_list_that_is_not_the_manifests_is_refused() -> None:
         parties.manifest(option="split"),
     ):
         with pytest.raises(BadList):
-            parties.enclave.take_list(parties.sealed_list(manifest))
+            Enclave(SECRET, SIGNER).take_list(parties.sealed_list(manifest))
     stranger = replace(parties.parameters, list_signer=bytes(32))
     for parameters in (stranger.encode(), b"", b"junk"):
         sealed = parties.sealed_list(parties.manifest(parameters=parameters))
         with pytest.raises(BadList):
-            parties.enclave.take_list(sealed)
+            Enclave(SECRET, SIGNER).take_list(sealed)
 
 
 @settings(max_examples=60, deadline=None)
@@ -252,6 +252,15 @@ def test_the_last_two_epochs_are_kept_and_an_older_one_never_comes_back() -> Non
     with pytest.raises(ManifestRolledBack):
         enclave.take_list(Parties(LISTED[:4], epoch=3).sealed_list())
     assert enclave.take_list(Parties(LISTED[:4], epoch=4).sealed_list()) == 4
+
+
+def test_a_second_list_for_an_epoch_is_refused_so_that_nothing_is_judged_again_by_another() -> None:
+    parties = Parties(LISTED[:4])
+    aimed = Parties(LISTED[4:5])
+    with pytest.raises(ManifestRolledBack, match="two versions"):
+        parties.enclave.take_list(aimed.sealed_list())
+    assert isinstance(parties.judge(parties.send(LISTED[4])[0]), Clear)
+    assert parties.enclave.take_list(parties.sealed_list()) == EPOCH, "the same again does no harm"
 
 
 def test_a_dropped_list_is_overwritten_in_memory() -> None:

@@ -4,8 +4,9 @@ Guarantees: of a picture only the hash (or its 64x64 luminance, by policy) ever 
 of its epoch's list is scanned for every submission, also for one that does not open or has no hash,
 so that the kernel does the same work whatever came. What leaves is one byte a submission. Answers
 go one at a time, so that no list changes under a scan. Lists are taken only
-with a manifest that the bound signer signed, never older than those at hand; the last two epochs
-are kept, and a dropped one is overwritten.
+with a manifest that the bound signer signed, never older than those at hand, and one only for each
+epoch, so that nobody can have an epoch's submissions judged again by a list made for them. The last
+two epochs are kept, and a dropped one is overwritten.
 Refuses: a list that is not whole, not the manifest's, or of another signer, as BadList or as
 `lists.manifest` names it; a key, body and commitment that do not belong together, by outcome.
 Limits: opening and unpacking run in Python, in a time that depends on what came: constant time is
@@ -52,6 +53,7 @@ class _Listed:
     """One epoch's list, as `kernel.in_blocks` lays it out."""
 
     epoch: int
+    manifest: bytes
     policy: Policy
     blocks: U64Array
 
@@ -97,20 +99,21 @@ class Enclave:
         """
         try:
             values = wire.decode(wire.LIST_SEALED, body)
-            manifest = verify(wire.octets(values, "manifest"), self._list_signer, now_ms=now_ms)
+            signed = wire.octets(values, "manifest")
+            manifest = verify(signed, self._list_signer, now_ms=now_ms)
             parameters = EnclaveParameters.decode(manifest.parameters)
         except (MalformedMessage, BadEnclaveParameters) as error:
             raise BadList(f"the list can't be read: {error.what}") from None
         if manifest.option != self.name or parameters.list_signer != self._list_signer:
             raise BadList("the manifest is of another option, or allows another signer's enclaves")
-        if self._lists and manifest.epoch < min(self._lists):
-            raise ManifestRolledBack(f"epoch {manifest.epoch} is older than those at hand")
+        self._require_only(manifest.epoch, signed)
         rows = listing.opened_list(values, manifest, self._secret)
         if rows is None:
             raise BadList("the list does not open, or is not the one that the manifest names")
         blocks = _in_blocks(rows)
         with self._lock:
-            self._keep(_Listed(manifest.epoch, parameters.policy, blocks))
+            self._require_only(manifest.epoch, signed)
+            self._keep(_Listed(manifest.epoch, signed, parameters.policy, blocks))
         return manifest.epoch
 
     def answer(self, body: bytes) -> bytes:
@@ -124,6 +127,12 @@ class Enclave:
             for row, o in enumerate(asked)
         ]
         return wire.ANSWER.encode({"version": wire.VERSION, "outcomes": bytes(outcomes)})
+
+    def _require_only(self, epoch: int, manifest: bytes) -> None:
+        if self._lists and epoch < min(self._lists):
+            raise ManifestRolledBack(f"epoch {epoch} is older than those at hand")
+        if epoch in self._lists and self._lists[epoch].manifest != manifest:
+            raise ManifestRolledBack(f"there are two versions of epoch {epoch}")
 
     def _keep(self, listed: _Listed) -> None:
         self._lists[listed.epoch] = listed
