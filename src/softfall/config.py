@@ -49,7 +49,7 @@ class ProviderSettings(Section):
         Path("softfall-data/tls"),
         description="provider.crt/.key, ca.crt; made by `softfall keys init`.",
     )
-    option: Literal["split", "enclave", "none"] = Field(
+    option: Literal["split", "on_device", "enclave", "none"] = Field(
         "split", description="Which option matches media; `none` delivers all unmatched."
     )
     custodian_url: str = Field("https://127.0.0.1:8444", description="Where the custodian listens.")

@@ -24,6 +24,7 @@ class OfferedOption:
     evidence: how a reported opening is checked; None where reports prove nothing of a submission.
     from_manifest: makes the half of an option that judges without an artefact; none is fetched.
     confirms: whether its candidates go to `confirm`, which takes a dealer.
+    clears: whether devices ask about candidates before they send them.
     """
 
     name: str
@@ -34,6 +35,7 @@ class OfferedOption:
     from_manifest: Callable[[Manifest], ProviderHalf] | None = None
     needs_enclave: bool = False
     confirms: bool = False
+    clears: bool = False
 
     def half(self, manifest: Manifest, artefact: bytes) -> ProviderHalf:
         """The half for one epoch. artefact: empty where none is needed."""
@@ -64,7 +66,32 @@ def _enclave() -> OfferedOption:
     )
 
 
-_OFFERED: Mapping[str, Callable[[], OfferedOption]] = {"enclave": _enclave, "split": _split}
+def _on_device() -> OfferedOption:
+    from softfall.options.on_device import opening
+    from softfall.options.on_device.parameters import OnDeviceParameters
+    from softfall.options.on_device.provider import OnDeviceProvider
+    from softfall.options.tags.wire import REPLY, REQUEST
+
+    def make_half(manifest: Manifest) -> OnDeviceProvider:
+        return OnDeviceProvider(manifest.epoch, OnDeviceParameters.decode(manifest.parameters))
+
+    return OfferedOption(
+        OnDeviceProvider.name,
+        None,
+        REQUEST,
+        REPLY,
+        Evidence(opening.disprove, opening.differs),
+        from_manifest=make_half,
+        confirms=True,
+        clears=True,
+    )
+
+
+_OFFERED: Mapping[str, Callable[[], OfferedOption]] = {
+    "enclave": _enclave,
+    "on_device": _on_device,
+    "split": _split,
+}
 
 
 def offered(name: str) -> OfferedOption | None:

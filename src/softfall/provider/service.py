@@ -175,8 +175,9 @@ class Service:
         self.registration_rate = RateLimit("registrations", REGISTRATIONS_PER_MINUTE)
         self.report_rate = RateLimit("reports", REPORTS_PER_MINUTE)
         self.claim_rate = RateLimit("key claims", CLAIMS_PER_MINUTE)
-        self.clearances: ClearanceDesk | None = None
-        self.judge = self._make_judge(around)
+        ports = Ports(self.relay, asyncio.get_running_loop(), self.enclave)
+        self.clearances = self._make_clearance_desk(ports)
+        self.judge = self._make_judge(around, ports)
         self.desk = self._make_desk()
         self.upkeep = Upkeep(
             self.db,
@@ -268,11 +269,18 @@ class Service:
         examiner = Examiner(evidence, hasher, settings.report_compare_seconds)
         return ReportDesk(self.db, settings.data_dir / "reports", window_ms, examiner)
 
-    def _make_judge(self, around: Surroundings) -> Judge:
+    def _make_clearance_desk(self, ports: Ports) -> ClearanceDesk | None:
+        """What answers before a message is sent, where the option's devices ask first."""
+        if not (self.option and self.option.clears and self.epochs and self.confirm):
+            return None
+        per_day = self.settings.clearances_per_day
+        return ClearanceDesk(self.db, self.epochs, self.confirm, ports, self.clock, per_day)
+
+    def _make_judge(self, around: Surroundings, ports: Ports) -> Judge:
         epochs = self.epochs
         bench = Bench(
             half=lambda epoch: epochs.half(epoch) if epochs else None,
-            ports=Ports(self.relay, asyncio.get_running_loop(), self.enclave),
+            ports=ports,
             outage_rule=self.settings.custodian_outage_rule,
             confirm=self.confirm.decide if self.confirm else None,
         )
