@@ -52,6 +52,51 @@ def test_keys_are_made_once_where_the_configuration_says(shell: Shell) -> None:
     )
 
 
+def test_keys_of_the_on_device_list_are_made_shown_and_replaced(shell: Shell) -> None:
+    made = shell.softfall("keys", "init", "--dir", "softfall-data")
+    assert "root of the on-device list" in made.stdout
+    data = shell.folder / "softfall-data/custodian"
+    offline = shell.folder / "safe"
+    (data / "root.key").rename(offline)
+    before = (data / "list-keys/timestamp.key").read_bytes()
+    refused = shell.softfall("keys", "rotate", "timestamp")
+    assert refused.returncode == 2
+    assert "ListKeysUnusable" in refused.stderr
+    assert shell.softfall("keys", "rotate", "mirrors", "--root-key", str(offline)).returncode == 2
+    done = shell.softfall("keys", "rotate", "timestamp", "root", "--root-key", str(offline))
+    assert done.returncode == 0, done.stderr
+    assert "version 2" in done.stdout
+    assert (data / "list-keys/timestamp.key").read_bytes() != before
+    assert (data / "root.key").read_bytes() != offline.read_bytes()
+    shown = shell.softfall("keys", "show")
+    assert "its newest version is 2" in shown.stdout
+
+
+def test_only_what_devices_keep_has_versions(shell: Shell) -> None:
+    shell.softfall("keys", "init", "--dir", "softfall-data")
+    wrong = shell.softfall("list", "publish", "--changes")
+    assert wrong.returncode == 2
+    assert "OptionHasNoVersions" in wrong.stderr
+    early = shell.softfall("list", "publish", "--option", "on_device", "--changes")
+    assert early.returncode == 3
+    assert "NoEpoch" in early.stderr
+
+
+def test_an_on_device_list_is_published_and_changed(shell: Shell) -> None:
+    shell.softfall("keys", "init", "--dir", "softfall-data")
+    halves = ["0f" * 32, "f0" * 32, "33" * 32]
+    (shell.folder / "known.txt").write_text("\n".join(halves[:2]) + "\n")
+    shell.softfall("list", "import", "known.txt", "--source", "hotline")
+    done = shell.softfall("list", "publish", "--option", "on_device")
+    assert "epoch 1 of on_device is current: 2 entries" in done.stdout, done.stderr
+    (shell.folder / "more.txt").write_text(halves[2] + "\n")
+    shell.softfall("list", "import", "more.txt", "--source", "hotline")
+    done = shell.softfall("list", "publish", "--option", "on_device", "--changes")
+    assert "version 1 of epoch 1: 1 entries joined, 0 left" in done.stdout, done.stderr
+    done = shell.softfall("list", "publish", "--option", "on_device", "--changes")
+    assert "nothing has changed: epoch 1 stays at version 1" in done.stdout
+
+
 def test_one_folder_can_hold_everything(shell: Shell) -> None:
     assert shell.softfall("keys", "init", "--dir", "all").returncode == 0
     made = {str(path.relative_to(shell.folder)) for path in shell.folder.rglob("*.*")}

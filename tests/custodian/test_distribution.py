@@ -20,7 +20,7 @@ from tuf.api.exceptions import RepositoryError
 from softfall.custodian import distribution, list_keys, list_publishing, store
 from softfall.custodian.catalogue import Catalogue
 from softfall.custodian.distribution import Distribution, DistributionDamaged
-from softfall.custodian.epochs import ArtefactDamaged, NoEpoch
+from softfall.custodian.epochs import ArtefactDamaged, EpochBook, NoEpoch
 from softfall.custodian.list_keys import ListKeysUnusable, root_path
 from softfall.custodian.list_publishing import (
     ListNotLaidOut,
@@ -138,6 +138,41 @@ def test_each_version_says_only_what_is_new_since_the_one_before(listed: Keeper)
     assert fetched["on_device/1/1.segment"] == b"delta 1 1 +[] -[5]"
     assert fetched["on_device/1/2.segment"] == b"delta 1 2 +[5] -[6]"
     assert "on_device/1/3.segment" not in fetched
+
+
+def test_the_newest_version_says_what_an_entry_stands_for(listed: Keeper) -> None:
+    listed.add(1, seed=2)  # entry 41
+    withdraw(listed, 3, 5)
+    publish_more(listed)
+    listed.clocks.pass_ms(HOUR_MS)
+    relist(listed, "1/4")  # entry 5 again
+    publish_more(listed)
+    listed.add(1, seed=3)  # entry 42, of no version yet
+    engine = open_database(listed.settings.data_dir)
+    book = EpochBook.of(listed.settings, engine)
+    told = {number: book.entry_hash(1, number) for number in (1, 3, 5, 41, 42, 99)}
+    engine.dispose()
+    assert told[1] == a_hash("1/0")
+    assert told[5] == a_hash("1/4")
+    assert told[41] == a_hash("2/0")
+    assert told[42] is told[99] is None
+    left = told[3]
+    assert left is not None
+    distances = [(int.from_bytes(left) ^ int.from_bytes(a_hash(f"1/{n}"))).bit_count()
+                 for n in range(40)]  # fmt: skip
+    assert min(distances) > 31, "it has left: no picture is near what it stands for"
+
+
+def test_an_ended_epoch_leaves_no_segment_behind(listed: Keeper) -> None:
+    withdraw(listed, 3)
+    publish_more(listed)
+    publish(listed)
+    listed.clocks.pass_ms(2 * HOUR_MS)
+    engine = open_database(listed.settings.data_dir)
+    EpochBook.of(listed.settings, engine).end_due("on_device", listed.clocks.wall_ms)
+    engine.dispose()
+    left = {path.name for path in (listed.settings.data_dir / "epochs").iterdir()}
+    assert left == {"on_device-2.artefact", "on_device-2.manifest", "on_device-1.manifest"}
 
 
 def test_where_nothing_has_changed_nothing_is_published(listed: Keeper) -> None:

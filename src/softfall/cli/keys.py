@@ -34,13 +34,15 @@ Folder = Annotated[
 @app.command()
 def init(file: Config = None, folder: Folder = None, host: Hosts = None) -> None:
     """Make the TLS authority, the services' certificates, the two tokens by which the dealer tells
-    its parties apart, the custodian's identity key, and a SOFTWARE attester for the enclave (for
-    development: it proves nothing about hardware).
+    its parties apart, the custodian's identity key, the keys of the on-device list with the root
+    that devices pin, and a SOFTWARE attester for the enclave (for development: it proves nothing
+    about hardware).
 
     Nothing that exists is overwritten. The folders are provider.tls_dir, custodian.tls_dir (the
     same one by default), custodian.data_dir and enclave.attester_dir.
     """
     from softfall.custodian.keys import IDENTITY_FILE, IdentityExists, create_identity
+    from softfall.custodian.list_keys import make_list_keys, root_path
     from softfall.edge.tls import LOCAL_HOSTS, init_tls
     from softfall.enclave import attester
     from softfall.enclave.trust import write_custodian_key
@@ -56,10 +58,12 @@ def init(file: Config = None, folder: Folder = None, host: Hosts = None) -> None
     attester.require_none(attester_dir)
     init_tls(tls_dir, datetime.now(UTC), (*LOCAL_HOSTS, *(host or [])))
     identity = create_identity(data_dir)
+    make_list_keys(data_dir, round(datetime.now(UTC).timestamp() * 1000))
     attester.create(attester_dir, datetime.now(UTC))
     write_custodian_key(pinned_path, identity.public_key)
     typer.echo(f"TLS authority and certificates: {tls_dir}")
     typer.echo(f"custodian's identity key: {identity_path}")
+    typer.echo(f"root of the on-device list (devices pin it): {root_path(data_dir, 1)}")
     typer.echo(f"SOFTWARE attester of the enclave (not hardware): {attester_dir}")
     _show_identity(identity.public_key)
     if not folder and settings.provider.tls_dir != tls_dir:
@@ -72,7 +76,7 @@ def init(file: Config = None, folder: Folder = None, host: Hosts = None) -> None
             f"next: copy dealer.crt, dealer.key, both dealer-....token and ca.crt to "
             f"dealer.tls_dir ({settings.dealer.tls_dir}) over a safe channel"
         )
-    typer.echo("then: keep ca.key, software-root.key and a copy of identity.key offline")
+    typer.echo("then: keep ca.key, root.key, software-root.key and a copy of identity.key offline")
 
 
 @app.command()
@@ -95,6 +99,38 @@ def renew(file: Config = None) -> None:
 
 
 @app.command()
+def rotate(
+    roles: Annotated[
+        list[str] | None,
+        typer.Argument(help="targets, snapshot, timestamp, root; none: the root's term alone."),
+    ] = None,
+    root_key: Annotated[
+        Path | None,
+        typer.Option(help="The root's key, where it is kept offline.", show_default=False),
+    ] = None,
+    file: Config = None,
+) -> None:
+    """Replace keys of the on-device list, after a theft or now and then; devices follow by
+    themselves. What the old keys signed counts for nothing as soon as a device has the new root.
+
+    Needs root.key (custodian.data_dir/root.key unless --root-key names it). After a theft, publish
+    a new epoch too: what a thief has added to the present one stays on devices that took it.
+    """
+    from softfall.custodian.list_keys import ROLES, ROOT, key_path
+    from softfall.custodian.list_publishing import rotate_list_keys
+
+    settings = config.load(file).custodian
+    unknown = [role for role in roles or [] if role not in (*ROLES, ROOT)]
+    if unknown:
+        raise typer.BadParameter(f"no such role: {unknown[0]}")
+    kept = root_key or key_path(settings.data_dir, ROOT)
+    version = rotate_list_keys(settings, roles or [], kept)
+    typer.echo(f"the list's root is now version {version}")
+    if ROOT in (roles or []):
+        typer.echo(f"then: keep the new {key_path(settings.data_dir, ROOT)} offline")
+
+
+@app.command()
 def show(file: Config = None) -> None:
     """Show the public parts: the custodian's key that devices pin, and when certificates end."""
     from softfall.custodian.keys import load_identity
@@ -102,6 +138,7 @@ def show(file: Config = None) -> None:
 
     settings = config.load(file)
     _show_identity(load_identity(settings.custodian.data_dir).public_key)
+    _show_list_root(settings.custodian.data_dir)
     folders = {
         "provider": settings.provider.tls_dir,
         "custodian": settings.custodian.tls_dir,
@@ -111,6 +148,15 @@ def show(file: Config = None) -> None:
     for role, tls_dir in folders.items():
         ends = check_tls(TlsFiles.of(tls_dir, role), datetime.now(UTC))
         typer.echo(f"{role} certificate ends: {ends:%Y-%m-%d}")
+
+
+def _show_list_root(data_dir: Path) -> None:
+    from softfall.custodian.list_keys import newest_root, newest_root_version, root_path
+
+    if newest_root_version(data_dir):
+        _, root = newest_root(data_dir)
+        typer.echo(f"root of the on-device list (devices pin it): {root_path(data_dir, 1)}")
+        typer.echo(f"its newest version is {root.version}, until {root.expires:%Y-%m-%d}")
 
 
 def _show_identity(public_key: bytes) -> None:

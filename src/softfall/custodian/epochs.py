@@ -18,11 +18,13 @@ from sqlalchemy import ColumnElement, Engine, func, select, update
 
 from softfall.config import CustodianSettings
 from softfall.custodian.store import EPOCHS_FOLDER
-from softfall.custodian.tables import entries, epoch_entries, epochs
+from softfall.custodian.tables import entries, epoch_changes, epoch_entries, epochs
 from softfall.errors import InputError, OperatorError, RefusedError, UnavailableError
 from softfall.store.database import BUSY_TIMEOUT_MS
 
 LOG_WAIT_MS = 100
+
+_LEFT = b"softfall entry that has left v1|"
 
 
 class NoEpoch(UnavailableError):
@@ -149,14 +151,28 @@ class EpochBook:
         return self._key(number, epochs.c.confirm_secret)
 
     def entry_hash(self, number: int, entry: int) -> bytes | None:
-        """The 32-byte hash of one entry of a frozen epoch; None if it holds no such entry."""
-        query = (
-            select(entries.c.pdq)
-            .join(epoch_entries, epoch_entries.c.entry_number == entries.c.number)
-            .where(epoch_entries.c.epoch == number, epoch_entries.c.entry_number == entry)
+        """The 32-byte hash that one entry of an epoch stands for; None if it never had the entry.
+
+        One that has left the epoch since stands for a value that no picture has: a device that is
+        some versions behind, and still names it, is answered as by the newest version.
+        """
+        frozen = select(epoch_entries.c.entry_number).where(
+            epoch_entries.c.epoch == number, epoch_entries.c.entry_number == entry
+        )
+        column = epoch_changes.c
+        newest = (
+            select(column.listed)
+            .where(column.epoch == number, column.entry_number == entry)
+            .order_by(column.version.desc())
         )
         with self._engine.connect() as connection:
-            found: bytes | None = connection.scalar(query)
+            listed = connection.scalar(newest.limit(1))
+            if listed is None and connection.scalar(frozen) is None:
+                return None
+            if listed == 0:
+                return hashlib.sha256(_LEFT + entry.to_bytes(8)).digest()
+            query = select(entries.c.pdq).where(entries.c.number == entry)
+            found: bytes = connection.scalars(query).one()
         return found
 
     def _key(self, number: int, column: ColumnElement[bytes | None]) -> bytes:
@@ -189,6 +205,8 @@ class EpochBook:
             self._overwrite_keys(due)
         for epoch in ended:
             artefact_path(self._folder, option, epoch.number).unlink(missing_ok=True)
+            for path in self._folder.glob(f"{option}-{epoch.number}-v*.segment"):
+                path.unlink(missing_ok=True)
         # Also for those that another process ended: it may have been unable to empty the log.
         numbers = {epoch.number for epoch in ended}
         if numbers - self._gone_for_good and self._empty_the_log():

@@ -9,17 +9,19 @@ to piece together (`TooManyVersions`).
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Engine
 
 from softfall.config import CustodianSettings
+from softfall.custodian.clock import wall_ms
 from softfall.custodian.distribution import Distribution, Target
 from softfall.custodian.epochs import ArtefactDamaged, EpochBook, PublishedEpoch
 from softfall.custodian.list_keys import make_list_keys
 from softfall.custodian.options import SegmentedHalf, kept
-from softfall.custodian.store import EPOCHS_FOLDER, write_whole
+from softfall.custodian.store import EPOCHS_FOLDER, only_one, write_whole
 from softfall.custodian.versions import Version, VersionBook, segment_path
 from softfall.errors import OperatorError, RefusedError
 from softfall.lists.distribution import MAX_VERSIONS, OPTION, manifest_name, segment_name
@@ -149,3 +151,23 @@ class ListPublishing:
         )
         assert isinstance(half, SegmentedHalf), "the table of kept options gives it one"
         return half
+
+
+def rotate_list_keys(
+    settings: CustodianSettings,
+    roles: Sequence[str],
+    root_key: Path,
+    now_ms: Callable[[], int] = wall_ms,
+) -> int:
+    """Replace the keys of these roles of the list; the new root's version. A running service
+    notices by itself.
+
+    Raises DataInUse while another publishes, ListKeysUnusable, DistributionDamaged, ListNotLaidOut.
+    """
+    timestamp_ms = round(settings.list_timestamp_hours * HOUR_MS)
+    with only_one(settings.data_dir, "publish"):
+        make_list_keys(settings.data_dir, now_ms())
+        try:
+            return Distribution(settings.data_dir, now_ms, timestamp_ms).rotate(roles, root_key)
+        except OSError as error:
+            raise ListNotLaidOut(f"the list can't be laid out: {error.strerror}") from None
