@@ -9,6 +9,7 @@ STEPS = {
     "begin_ms": "the option's question",
     "ask_ms": "the custodian's answer, network included",
     "finish_ms": "the option's submission",
+    "clear_ms": "the provider's answer about a candidate, before sending",
     "seal_ms": "encrypt the picture",
     "encrypt_ms": "commit, encrypt, and write the outbox",
     "upload_ms": "send the encrypted picture",

@@ -21,10 +21,13 @@ from softfall.edge.logs import Logger, failure
 from softfall.errors import InputError
 from softfall.lists.distribution import (
     LIST_INDEX,
+    OPTION,
+    TARGETS,
     TIMESTAMP,
     is_immutable,
     is_path,
     max_bytes,
+    read_target,
 )
 from softfall.provider.files import full_disk_named
 from softfall.provider.relay import CustodianUnavailable
@@ -68,6 +71,18 @@ class Mirror:
         if is_path(path) and (self._folder / path).is_file():
             return self._folder / path
         raise ListFileMissing("this service has no such file of the list")
+
+    def segments(self, epoch: int) -> dict[int, Path]:
+        """Where an epoch's segments lie, by version; those that are here."""
+        folder = self._folder / TARGETS / OPTION / str(epoch)
+        if not folder.is_dir():
+            return {}
+        named = {path: read_target(f"{OPTION}/{epoch}/{_last(path)}") for path in folder.iterdir()}
+        return {
+            target.version: path
+            for path, target in named.items()
+            if target is not None and target.version is not None
+        }
 
     @property
     def has_list(self) -> bool:
@@ -212,3 +227,8 @@ def _settle(part: Path, final: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _last(path: Path) -> str:
+    """A target's own last part: a consistent snapshot puts the digest before it."""
+    return path.name.partition(".")[2]

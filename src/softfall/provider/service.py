@@ -154,7 +154,6 @@ class Service:
         self.figures = Figures(around.metrics.registry)
         self.attachments = AttachmentStore(self.db, settings.data_dir / "attachments")
         self.option = around.option
-        self.reports = self._make_report_desk(around.hasher, limits.report_window_ms)
         self.epochs: Epochs | None = None
         self.relay: Relay | None = None
         self._poller: Poller | None = None
@@ -167,6 +166,7 @@ class Service:
             self._reach_custodian(around.option, around.custodian, around.log)
             self._reach_enclave(around)
             self.confirm = self._make_confirm_desk(around, around.option, around.custodian)
+        self.reports = self._make_report_desk(around.hasher, limits.report_window_ms)
         self.token_counts = TokenCounts(self.db, settings.tokens_per_account_per_day, self.clock)
         self.ask_rate = RateLimit("questions", settings.media_per_minute)
         self.list_rate = AmountLimit("KiB of list", settings.list_mib_per_hour * 1024)
@@ -266,6 +266,10 @@ class Service:
     def _make_report_desk(self, hasher: Hasher, window_ms: int) -> ReportDesk:
         option, settings = self.option, self.settings
         evidence = {option.name: option.evidence} if option and option.evidence else {}
+        if self.mirror is not None:
+            from softfall.provider.list_evidence import with_maps  # only where there is a list
+
+            evidence[ON_DEVICE] = with_maps(self.mirror)
         examiner = Examiner(evidence, hasher, settings.report_compare_seconds)
         return ReportDesk(self.db, settings.data_dir / "reports", window_ms, examiner)
 
