@@ -106,7 +106,7 @@ def test_no_device_receives_an_entry_of_the_list(made: Comparison, option: str):
 
 
 def test_every_party_is_a_process_of_its_own_with_a_recording(made: Comparison, kept: Path):
-    for name, parties in (("in_transit", 5), ("split", 6)):
+    for name, parties in (("in_transit", 5), ("backdoor", 5), ("split", 7)):
         run = run_of(made, name)
         assert len(run.memory_bytes) == parties
         assert all(size_bytes > 10_000_000 for size_bytes in run.memory_bytes.values())
@@ -131,3 +131,28 @@ def test_the_results_survive_being_written_and_hold_no_hash(made: Comparison):
     written = made.model_dump_json()
     assert Comparison.model_validate_json(written) == made
     assert '"hash"' not in written
+
+
+def test_the_back_door_stops_nothing_before_an_investigation(made: Comparison):
+    run = run_of(made, "backdoor")
+    assert {each.outcome for each in run.sent} == {Outcome.SHOWN}
+    assert findings.readable_of(run, "provider")["pictures"] == 0
+
+
+def test_one_stolen_key_opens_everything_that_was_escrowed(made: Comparison):
+    blast = run_of(made, "backdoor").blast
+    assert blast is not None
+    lies = len(Cheat)
+    assert blast.messages.total == len(made.turns)
+    assert blast.messages.count == blast.messages.total - lies
+    for found in (blast.pictures, blast.texts, blast.hashes, blast.sent_known):
+        assert found.count == found.total > 0
+
+
+def test_a_custodian_key_and_a_log_give_hashes_away_but_no_picture_and_no_word(made: Comparison):
+    blast = run_of(made, "split").blast
+    assert blast is not None
+    assert blast.messages.count == blast.pictures.count == blast.texts.count == 0
+    assert blast.hashes.count == blast.hashes.total > 0
+    assert blast.sent_known.count == blast.sent_known.total
+    assert blast.never_sent_taken_for_sent.count < blast.never_sent_taken_for_sent.total / 2

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from softfall import config
-from softfall.compare.baselines.in_transit.device import SharedSeal
+from softfall.compare.baselines.client import SharedSeal
 from softfall.compare.baselines.in_transit.provider import make
 from softfall.compare.baselines.in_transit.wire import INBOX, SENT
 from softfall.compare.edits import EDITS

@@ -6,10 +6,11 @@ import pytest
 from rich.console import Console
 
 from softfall.compare import findings
+from softfall.compare.cells import Cell, Tone, duration, size
 from softfall.compare.console import print_comparison
 from softfall.compare.plan import Cheat, Kind
 from softfall.compare.results import Comparison, Outcome, Readable, Undeclared
-from softfall.compare.table import Cell, Tone, duration, make_table, size
+from softfall.compare.table import make_table
 
 from .results_at_will import HELD, LOST, QUARANTINED, SHOWN, USUAL, comparison, option_run, sent
 

@@ -5,8 +5,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from softfall.compare.cells import Cell, Group, Row, Tone
 from softfall.compare.results import Comparison
-from softfall.compare.table import Cell, Group, Row, Tone
 
 _STYLES = {Tone.GOOD: "green", Tone.MIXED: "yellow", Tone.BAD: "red", Tone.PLAIN: ""}
 MIN_COLUMNS = 100

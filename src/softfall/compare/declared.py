@@ -22,6 +22,7 @@ class Nature(Enum):
 
     READABLE = "words and pictures of others, readable"
     OWN = "words and pictures meant for it"
+    ESCROWED = "ciphertext, which it can open at will"
     SEALED = "ciphertext, which it can't open"
     LIST = "the list itself"
     DERIVED = "made from the list; not the hashes"

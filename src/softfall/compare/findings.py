@@ -158,6 +158,7 @@ ROLES: Final = (
     SENDER,
     "provider",
     "custodian",
+    "dealer",
     RECIPIENT,
 )
 

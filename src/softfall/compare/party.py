@@ -18,8 +18,11 @@ from softfall.errors import InputError, SoftfallError
 KINDS: Final = {
     "provider": "softfall.compare.parties.provider",
     "custodian": "softfall.compare.parties.custodian",
+    "dealer": "softfall.compare.parties.dealer",
     "device": "softfall.compare.parties.device",
     "patched-device": "softfall.compare.parties.patched_device",
+    "backdoor-provider": "softfall.compare.parties.backdoor_provider",
+    "backdoor-device": "softfall.compare.parties.backdoor_device",
     "in-transit-provider": "softfall.compare.parties.in_transit_provider",
     "in-transit-device": "softfall.compare.parties.in_transit_device",
 }

@@ -22,11 +22,13 @@ ROLE_COLOURS: Final = {
     "sender": "#2a87c8",
     "provider": "#d9742b",
     "custodian": "#3a9a6f",
+    "dealer": "#b8860b",
     "recipient": "#a05bb5",
 }
 NATURE_COLOURS: Final = {
     Nature.READABLE.value: "#d1495b",
     Nature.OWN.value: "#5b9bd0",
+    Nature.ESCROWED.value: "#9c5fb5",
     Nature.SEALED.value: "#8a8f98",
     Nature.MATCHING.value: "#e0a526",
     Nature.ROUTING.value: "#3a9a8f",

@@ -13,10 +13,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 
 from softfall.compare import findings, plots
+from softfall.compare.cells import percent, size
 from softfall.compare.plan import AS_IT_IS, Kind
 from softfall.compare.results import Comparison, OptionRun, View
 from softfall.compare.statistics import Share, upper_bound
-from softfall.compare.table import make_table, percent, size
+from softfall.compare.table import make_table
 
 TEMPLATE: Final = "report.html.jinja"
 

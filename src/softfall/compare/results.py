@@ -131,8 +131,54 @@ class Setup(Value):
     what: str
 
 
+class ConfirmCosts(Value):
+    """What it took to confirm candidates; all medians are of one entry, two round trips.
+
+    candidates: pictures of which at least one entry was asked about. asked: entries asked about.
+    provider_ms: from the provider's first question to the custodian's last answer; custodian_ms:
+    both answers, at the custodian. sent_bytes, received_bytes: at the provider, heads included.
+    dealt_bytes: by party, of one serial, as the dealer handed it out.
+    """
+
+    candidates: int
+    asked: int
+    provider_ms: float
+    custodian_ms: float
+    sent_bytes: float
+    received_bytes: float
+    dealt_bytes: Mapping[str, float]
+
+
+class Counted(Value):
+    """How many of how many."""
+
+    count: int
+    total: int
+
+
+class BlastRadius(Value):
+    """What an option's worst single compromise opened, really opened by the witness after the run.
+
+    stolen: what was taken. how: what was done with it. messages: that opened, of those the thief
+    had. pictures, texts: of those sent, what came out whole. hashes: perceptual hashes that came
+    out. sent_known, never_sent_taken_for_sent: "was picture P sent?", answered yes.
+    """
+
+    stolen: str
+    how: str
+    messages: Counted
+    pictures: Counted
+    texts: Counted
+    hashes: Counted
+    sent_known: Counted
+    never_sent_taken_for_sent: Counted
+
+
 class OptionRun(Value):
-    """One option's run. submits: whether devices hand something over for matching."""
+    """One option's run. submits: whether devices hand something over for matching.
+
+    confirming: None where the option has no candidates to confirm.
+    """
 
     name: str
     summary: str
@@ -145,6 +191,8 @@ class OptionRun(Value):
     undeclared: tuple[Undeclared, ...]
     readable: tuple[Readable, ...]
     memory_bytes: Mapping[str, int]
+    confirming: ConfirmCosts | None = None
+    blast: BlastRadius | None = None
 
 
 class Comparison(Value):

@@ -5,52 +5,14 @@ reads; it follows from the numbers by the rule of its row.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import Enum
 
-from softfall.compare import findings
+from softfall.compare import findings, theft_rows
+from softfall.compare.cells import Cell, Group, Row, Tone, duration, percent, size
 from softfall.compare.findings import RECIPIENT, SENDER
 from softfall.compare.plan import AS_IT_IS, Cheat, Kind
 from softfall.compare.results import Comparison, OptionRun
 from softfall.compare.statistics import CONFIDENCE, Share, upper_bound
 from softfall.config import CustodianSettings
-
-
-class Tone(Enum):
-    """How a cell reads."""
-
-    GOOD = "good"
-    MIXED = "mixed"
-    BAD = "bad"
-    PLAIN = "plain"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One answer: a few words, and a note where they need one."""
-
-    text: str
-    note: str = ""
-    tone: Tone = Tone.PLAIN
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One question. detail: what exactly is counted."""
-
-    question: str
-    detail: str
-    cells: tuple[Cell, ...]
-    minor: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Questions of one kind."""
-
-    title: str
-    rows: tuple[Row, ...]
-
 
 NOTHING_SUBMITTED = "there is nothing to lie about: the provider hashes the picture itself"
 
@@ -64,32 +26,11 @@ def make_table(comparison: Comparison) -> list[Group]:
         Group("What is not stopped, or wrongly", _rows(comparison, _MISSING)),
         Group("Who can cheat", (*_cheats(comparison), *_rows(comparison, _COLLUSION))),
         Group("Who can read what", _rows(comparison, _READING)),
+        Group("If one thing is stolen", _rows(comparison, theft_rows.ROWS)),
         Group("What it costs, a picture", _rows(comparison, _COSTS)),
         Group("Before the first picture", _rows(comparison, _SETUP)),
         Group("Is the account complete", _rows(comparison, _SOUNDNESS)),
     ]
-
-
-def size(size_bytes: float | None) -> str:
-    """Bytes for people: 1 kB is 1,000 bytes."""
-    if size_bytes is None:
-        return "-"
-    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if abs(size_bytes) >= step:
-            return f"{size_bytes / step:,.1f} {unit}"
-    return f"{size_bytes:,.0f} B"
-
-
-def duration(value_ms: float | None) -> str:
-    """Milliseconds for people."""
-    if value_ms is None:
-        return "-"
-    return f"{value_ms:,.0f} ms" if value_ms >= 10 else f"{value_ms:,.1f} ms"
-
-
-def percent(value: float | None, digits: int = 0) -> str:
-    """A share for people."""
-    return "-" if value is None else f"{value * 100:.{digits}f} %"
 
 
 def _rows(comparison: Comparison, questions: Sequence[tuple[str, str, _Answer]]) -> tuple[Row, ...]:
@@ -298,6 +239,19 @@ def _overhead(way: str, role: str) -> _Answer:
     return answer
 
 
+def _confirming(_: Comparison, run: OptionRun) -> Cell:
+    costs = run.confirming
+    if costs is None:
+        return Cell("-", "no candidate was confirmed")
+    dealt = ", ".join(f"{size(each)} to the {role}" for role, each in costs.dealt_bytes.items())
+    return Cell(
+        duration(costs.provider_ms),
+        f"{duration(costs.custodian_ms)} of it at the custodian; {size(costs.sent_bytes)} there, "
+        f"{size(costs.received_bytes)} back; dealt in advance: {dealt}. "
+        f"{costs.candidates:,} candidates, {costs.asked:,} entries asked about",
+    )
+
+
 def _setup(role: str) -> _Answer:
     def answer(comparison: Comparison, run: OptionRun) -> Cell:
         for setup in run.setup:
@@ -358,6 +312,7 @@ _READING: Sequence[tuple[str, str, _Answer]] = (
     ),
     ("The provider received", "bytes of bodies, by what they are to it", _learned("provider")),
     ("The custodian received", "bytes of bodies, by what they are to it", _learned("custodian")),
+    ("The dealer received", "bytes of bodies, by what they are to it", _learned("dealer")),
     ("The sender's device received", "bytes of bodies", _learned(SENDER)),
     ("The recipient's device received", "bytes of bodies", _learned(RECIPIENT)),
 )
@@ -369,6 +324,11 @@ _COSTS: Sequence[tuple[str, str, _Answer]] = (
     ("Processor time, provider", "median", _cpu("provider")),
     ("Processor time, custodian", "median", _cpu("custodian")),
     ("Processor time, recipient", "median, of delivered pictures", _cpu(RECIPIENT)),
+    (
+        "Confirming a candidate",
+        "one entry, two round trips to the custodian; elapsed, median",
+        _confirming,
+    ),
     ("Bytes up, sender", "beyond the picture's own file; median", _overhead("up", SENDER)),
     ("Bytes down, sender", "median", _overhead("down", SENDER)),
     (

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Final
 
 from softfall import __version__
-from softfall.compare.casts.cast import Cast, Place, Play, Played
+from softfall.compare.blast import Loot
+from softfall.compare.casts.cast import SERVICES, Cast, Place, Play, Played
 from softfall.compare.casts.registry import make_cast
+from softfall.compare.confirms import confirm_costs
 from softfall.compare.known import KnownList, make_list, read_list
 from softfall.compare.machine import describe_machine, memory_bytes
 from softfall.compare.photographs import (
@@ -49,7 +51,7 @@ from softfall.config import MediaLimits
 from softfall.lists.entries import MATCH_RADIUS_BITS
 from softfall.media.pdq import PdqHash
 
-DEFAULT_OPTIONS: Final = ("in_transit", "split")
+DEFAULT_OPTIONS: Final = ("in_transit", "backdoor", "split")
 DEFAULT_LIST_SIZE: Final = 100_000
 DEFAULT_SEED: Final = 1
 
@@ -178,7 +180,7 @@ def _gather(
     recordings = {
         role: Recording(
             role,
-            role if role in ("provider", "custodian") else "device",
+            role if role in SERVICES else "device",
             *read_exchanges(places[cast.name].views, role),
         )
         for role in cast.parties
@@ -195,6 +197,7 @@ def _gather(
         views += seen
         strange += undeclared
         readable.append(look_for(recording, pictures, texts, listed))
+    loot = Loot(places[cast.name], recordings, conversation)
     return OptionRun(
         name=cast.name,
         summary=cast.summary,
@@ -206,6 +209,8 @@ def _gather(
         views=tuple(views),
         undeclared=tuple(strange),
         readable=tuple(readable),
+        confirming=confirm_costs(recordings),
+        blast=cast.worst_compromise(loot),
         memory_bytes={role: memory_bytes(party.pid) for role, party in cast.parties.items()},
     )
 

@@ -10,14 +10,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import httpx
 
 from softfall.compare.declared import Declared
 from softfall.compare.plan import Kind, Turn
 from softfall.compare.processes import PartyFailed, PartyProcess, Stage
-from softfall.compare.results import Outcome, Setup
+from softfall.compare.results import BlastRadius, Outcome, Setup
+
+if TYPE_CHECKING:
+    from softfall.compare.blast import Loot
 
 SENDER: Final = "sender"
 RECIPIENT: Final = "recipient"
@@ -25,6 +28,8 @@ PATCHED: Final = "patched sender"
 COLLUDER: Final = "colluding recipient"
 PROVIDER: Final = "provider"
 CUSTODIAN: Final = "custodian"
+DEALER: Final = "dealer"
+SERVICES: Final = (PROVIDER, CUSTODIAN, DEALER)
 DEVICES: Final = {SENDER: "ana", RECIPIENT: "ben", PATCHED: "pat", COLLUDER: "col"}
 HONEST_DEVICES: Final = (SENDER, RECIPIENT)
 
@@ -103,6 +108,9 @@ class Cast(Protocol):
 
     def fate(self, message_id: str) -> Fate | None:
         """The provider's record of one message; None while it is not decided."""
+
+    def worst_compromise(self, loot: "Loot") -> BlastRadius | None:
+        """What one theft opens, once all is said; None where the cast carries none out."""
 
 
 class Play:

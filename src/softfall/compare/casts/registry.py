@@ -26,7 +26,17 @@ def _split() -> Cast:
     return Split()
 
 
-CASTS: Final[dict[str, Callable[[], Cast]]] = {"in_transit": _in_transit, "split": _split}
+def _backdoor() -> Cast:
+    from softfall.compare.casts.backdoor import Backdoor
+
+    return Backdoor()
+
+
+CASTS: Final[dict[str, Callable[[], Cast]]] = {
+    "in_transit": _in_transit,
+    "backdoor": _backdoor,
+    "split": _split,
+}
 
 
 def make_cast(name: str) -> Cast:

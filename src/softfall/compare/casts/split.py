@@ -1,11 +1,17 @@
-"""`split`'s cast: provider, custodian and devices, all the real code, each in its own process."""
+"""`split`'s cast: provider, custodian, dealer, devices: all the real code, a process each."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from softfall.compare.blast import Loot
+from softfall.compare.casts import tag_theft
 from softfall.compare.casts.cast import (
     CUSTODIAN,
+    DEALER,
     DEVICES,
     HONEST_DEVICES,
     PROVIDER,
@@ -18,9 +24,12 @@ from softfall.compare.casts.limits import limits_of
 from softfall.compare.casts.split_declared import DECLARED
 from softfall.compare.processes import PartyProcess, Stage
 from softfall.compare.recorder import read_exchanges
-from softfall.compare.results import Setup
+from softfall.compare.results import BlastRadius, Setup
 from softfall.edge.tls import init_tls
 from softfall.options import contract
+from softfall.options.confirm import dealer
+from softfall.options.confirm import device as confirm_device
+from softfall.options.confirm import provider as confirm_provider
 from softfall.options.split import custodian, device, provider, wire
 from softfall.options.split.parameters import DEFAULT_PARAMETERS
 
@@ -32,12 +41,16 @@ HELD = "held"
 
 
 class Split:
-    """One provider, one custodian, four devices."""
+    """One provider, one custodian, one dealer, four devices."""
 
     name = "split"
-    summary = "end-to-end encrypted; devices hash, the provider matches blind tags and holds"
+    summary = (
+        "end-to-end encrypted; devices hash, the provider matches blind tags, and `confirm` decides"
+    )
     submits = True
-    limits: Sequence[str] = limits_of(contract, device, provider, custodian, wire)
+    limits: Sequence[str] = limits_of(
+        contract, device, provider, custodian, wire, confirm_device, confirm_provider, dealer
+    )
     declared = DECLARED
 
     def __init__(self) -> None:
@@ -49,12 +62,26 @@ class Split:
             "hits": DEFAULT_PARAMETERS.hits,
         }
         self._place: Place | None = None
+        self._dealer_url = ""
         self._staff: StaffClient | None = None
 
     def begin(self, stage: Stage, place: Place) -> None:
-        """Start the custodian, which publishes the list, and the devices."""
+        """Start the dealer; the custodian, which publishes the list; and the devices."""
         self._place = place
         init_tls(place.folder / "tls", datetime.now(UTC))
+        self.parties[DEALER] = stage.start(
+            f"{self.name} {DEALER}",
+            "dealer",
+            {
+                "role": DEALER,
+                "views": str(place.views),
+                "settings": {
+                    "data_dir": str(place.folder / "dealer"),
+                    "tls_dir": str(place.folder / "tls"),
+                },
+            },
+        )
+        self._dealer_url = self.parties[DEALER].ready()["ready"]
         self.parties[CUSTODIAN] = stage.start(
             f"{self.name} {CUSTODIAN}",
             "custodian",
@@ -65,6 +92,8 @@ class Split:
                 "settings": {
                     "data_dir": str(place.folder / "custodian"),
                     "tls_dir": str(place.folder / "tls"),
+                    "dealer_url": self._dealer_url,
+                    "confirms_per_hour": MANY,
                     "evaluations_per_hour": MANY,
                     "tokens_per_day": MANY,
                     "requests_per_minute": REQUESTS_PER_MINUTE,
@@ -123,6 +152,15 @@ class Split:
         decided_ms = float(last["at_ms"] - moves[0]["at_ms"])
         return Fate(last["end"] == DELIVERED, last["end"] == HELD, last["why"], decided_ms)
 
+    def worst_compromise(self, loot: Loot) -> BlastRadius:
+        """The custodian's keys of the epoch, and a provider that kept every submission."""
+        logged = []
+        for submission in tag_theft.logged_submissions(loot, self.name):
+            values: dict[str, Any] = wire.SUBMISSION.decode(submission["body"])
+            tags = np.frombuffer(values["tags"], ">u8").tolist()
+            logged.append(tag_theft.Logged(submission["epoch"], frozenset(tags), values["shares"]))
+        return tag_theft.radius(loot, self.name, logged, DEFAULT_PARAMETERS)
+
     def _start_provider(self, stage: Stage, place: Place, custodian_url: str) -> tuple[str, float]:
         """Where it listens, and the seconds until it judges by the epoch."""
         self.parties[PROVIDER] = stage.start(
@@ -136,6 +174,7 @@ class Split:
                     "tls_dir": str(place.folder / "tls"),
                     "option": self.name,
                     "custodian_url": custodian_url,
+                    "dealer_url": self._dealer_url,
                     "staff_token": place.staff_token,
                     "requests_per_minute": REQUESTS_PER_MINUTE,
                     "media_per_minute": REQUESTS_PER_MINUTE,

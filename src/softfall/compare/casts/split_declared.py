@@ -17,7 +17,15 @@ from softfall.compare.declared import (
 )
 from softfall.lists.manifest import EPOCH_MANIFEST
 from softfall.messaging.envelope import ENVELOPE, MAILBOX, REPORT
-from softfall.options.split.wire import ARTEFACT, TAGS
+from softfall.options.confirm.wire import (
+    CONFIRM_BEGIN,
+    CONFIRM_BEGUN,
+    CONFIRM_FINISH,
+    CONFIRM_FINISHED,
+    STOCK_CUSTODIAN,
+    STOCK_PROVIDER,
+)
+from softfall.options.split.wire import ARTEFACT, SUBMISSION
 from softfall.options.tags.wire import REPLY as ANSWER
 from softfall.options.tags.wire import REQUEST as QUESTION
 from softfall.options.tokens.wire import ASK, TOKEN_REPLY, TOKEN_REQUEST
@@ -32,7 +40,7 @@ _ENVELOPE: Final = Cbor(
         "group_body": Nature.SEALED,
         "submission.body": Nature.MATCHING,
     },
-    inner={"submission.body": Inner("option", {"split": TAGS, "outage": None})},
+    inner={"submission.body": Inner("option", {"split": SUBMISSION, "outage": None})},
 )
 _MAILBOX: Final = Cbor(
     MAILBOX,
@@ -99,7 +107,8 @@ _PROVIDER_ASKED: Final[tuple[_Row, ...]] = (
         "POST /v1/envelopes",
         _ENVELOPE,
         Nature.ROUTING,
-        "who writes to whom, ciphertext, and for a picture its pseudorandom tags",
+        "who writes to whom, ciphertext, and for a picture its pseudorandom tags and one of two "
+        "shares of its hash, random without the other",
     ),
     ("GET /v1/mailbox", Nothing(), Nature.ROUTING, "who asks for mail, and when"),
     (
@@ -137,6 +146,39 @@ _PROVIDER_ANSWERED: Final[tuple[_Row, ...]] = (
         "blinded tokens on their way back; random to everyone but their device",
     ),
 )
+
+_PROVIDER_CONFIRMING: Final[tuple[_Row, ...]] = (
+    (
+        "POST /v1/confirm/begin",
+        Cbor(CONFIRM_BEGUN),
+        Nature.MATCHING,
+        "a candidate's first answer: random whatever the picture",
+    ),
+    (
+        "POST /v1/confirm/finish",
+        Cbor(CONFIRM_FINISHED),
+        Nature.MATCHING,
+        "its second answer: with the provider's own share, one bit",
+    ),
+)
+
+_CUSTODIAN_CONFIRMING: Final[tuple[_Row, ...]] = (
+    (
+        "POST /v1/confirm/begin",
+        Cbor(CONFIRM_BEGIN),
+        Nature.MATCHING,
+        "that somebody's picture was a candidate for an entry, and a share of its hash; random "
+        "without the other share",
+    ),
+    (
+        "POST /v1/confirm/finish",
+        Cbor(CONFIRM_FINISH),
+        Nature.MATCHING,
+        "a masked distance: random, not the outcome",
+    ),
+)
+
+_DEALT: Final = "randomness made before there was a picture"
 
 _CUSTODIAN_ASKED: Final[tuple[_Row, ...]] = (
     ("GET /v1/epochs/current", Nothing(), Nature.ROUTING, "that the provider is there"),
@@ -226,7 +268,36 @@ DECLARED: Final = Declared(
     [
         *_rows("provider", "device", REQUEST, _PROVIDER_ASKED),
         *_rows("provider", "custodian", REPLY, _PROVIDER_ANSWERED),
+        *_rows("provider", "custodian", REPLY, _PROVIDER_CONFIRMING),
         *_rows("custodian", "provider", REQUEST, _CUSTODIAN_ASKED),
+        *_rows("custodian", "provider", REQUEST, _CUSTODIAN_CONFIRMING),
+        Declaration(
+            "provider",
+            "dealer",
+            REPLY,
+            "POST /v1/stock",
+            Cbor(STOCK_PROVIDER),
+            Nature.MATCHING,
+            _DEALT,
+        ),
+        Declaration(
+            "custodian",
+            "dealer",
+            REPLY,
+            "POST /v1/stock",
+            Cbor(STOCK_CUSTODIAN),
+            Nature.MATCHING,
+            _DEALT,
+        ),
+        Declaration(
+            "dealer",
+            "provider or custodian",
+            REQUEST,
+            "POST /v1/stock",
+            Json("how much", frozenset({"count"})),
+            Nature.ROUTING,
+            "how much of it one party wants",
+        ),
         *_rows("device", "provider", REPLY, _DEVICE_ANSWERED),
     ]
 )

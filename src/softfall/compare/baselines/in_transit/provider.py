@@ -108,7 +108,7 @@ def make(data_dir: Path, hashes: Sequence[bytes], staff_token: str, limits: Medi
 
     @app.get("/v1/staff/messages/{message_id}")
     def read_fate(message_id: str, request: Request) -> Fate:
-        if not hmac.compare_digest(_token(request), staff_token):
+        if not hmac.compare_digest(bearer(request), staff_token):
             raise NoToken("this is not the staff token")
         decided = store.decided(bytes.fromhex(message_id))
         return Fate(state=decided.state, reason=decided.reason)
@@ -118,7 +118,7 @@ def make(data_dir: Path, hashes: Sequence[bytes], staff_token: str, limits: Medi
 
 def _add_device_routes(app: FastAPI, store: OpenStore, matcher: Matcher) -> None:
     def who(request: Request) -> str:
-        return store.account(_token(request))
+        return store.account(bearer(request))
 
     account_of = Annotated[str, Depends(who)]
 
@@ -150,7 +150,8 @@ def _receive(store: OpenStore, matcher: Matcher, sender: str, body: bytes) -> No
     store.keep(sender, values, decided)
 
 
-def _token(request: Request) -> str:
+def bearer(request: Request) -> str:
+    """The token of `Authorization: Bearer TOKEN`. Raises NoToken."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise NoToken("the request carries no bearer token")

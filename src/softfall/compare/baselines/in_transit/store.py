@@ -81,7 +81,7 @@ class OpenStore:
 
     def __init__(self, path: Path) -> None:
         self._engine: Engine = create_engine(sqlite_url(path))
-        event.listen(self._engine, "connect", _make_durable)
+        event.listen(self._engine, "connect", make_durable)
         _METADATA.create_all(self._engine)
 
     def register(self, account: str) -> str:
@@ -154,7 +154,8 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def _make_durable(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+def make_durable(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """On disk before it is said to be, as the services' own stores."""
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
         cursor.execute(f"PRAGMA {pragma}")
