@@ -83,9 +83,9 @@ class OnDeviceParameters:
 DEFAULT_PARAMETERS: Final = OnDeviceParameters(
     tags=TagParameters(
         k_bits=25,
-        probes=12,
+        probes=16,
         hits=2,
-        positions=low_frequency_positions(DEFAULT_SEED, tables=5, k_bits=25),
+        positions=low_frequency_positions(DEFAULT_SEED, tables=4, k_bits=25),
     ),
     code_bits=20,
     check_bits=2,
