@@ -92,8 +92,8 @@ def _add_telling_routes(app: FastAPI, room: Room) -> None:
 
 
 def _add_working_routes(app: FastAPI, room: Room) -> None:
-    # One at a time: a scan keeps every core busy, and another at once would only slow both.
-    limiter = anyio.CapacityLimiter(1)
+    # One of each at a time: a scan keeps every core busy, and another would only slow both.
+    judging, taking = anyio.CapacityLimiter(1), anyio.CapacityLimiter(1)
 
     @app.post(
         "/v1/judge",
@@ -106,7 +106,7 @@ def _add_working_routes(app: FastAPI, room: Room) -> None:
     async def judge(request: Request) -> Response:
         """One byte a submission, in order. Every entry is scanned for every one of them."""
         body = await request.body()
-        answer = await anyio.to_thread.run_sync(room.judge, body, limiter=limiter)
+        answer = await anyio.to_thread.run_sync(room.judge, body, limiter=judging)
         return Response(answer, media_type=CBOR)
 
     @app.post(
@@ -118,7 +118,7 @@ def _add_working_routes(app: FastAPI, room: Room) -> None:
     async def take_list(request: Request) -> Taken:
         """Only with a manifest signed by the measured custodian, and only the list it names."""
         body = await request.body()
-        epoch = await anyio.to_thread.run_sync(room.take_list, body, limiter=limiter)
+        epoch = await anyio.to_thread.run_sync(room.take_list, body, limiter=taking)
         return Taken(epoch=epoch)
 
 

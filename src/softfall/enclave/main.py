@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from softfall.config import EnclaveSettings
 from softfall.edge.logs import make_logger, quiet_libraries
 from softfall.edge.serve import announce, serve
-from softfall.edge.tls import TlsFiles
+from softfall.edge.tls import TlsFiles, check_tls
 from softfall.enclave.app import make
 from softfall.enclave.attester import SoftwareAttester
 from softfall.enclave.clock import wall_ms
@@ -36,6 +36,7 @@ def main(settings: EnclaveSettings) -> None:
     pcrs = measure(custodian_key)
     attester = SoftwareAttester.load(settings.attester_dir, pcrs, datetime.now(UTC))
     files = TlsFiles.of(settings.tls_dir, "enclave")
+    check_tls(files, datetime.now(UTC))  # said now, not after the kernels are compiled
     room = Room(attester, custodian_key, wall_ms, os.urandom)
     room.warm_up()
     hardening = harden()

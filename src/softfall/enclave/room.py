@@ -1,27 +1,26 @@
 """The enclave's state at work: one key, the lists at hand, and the attester that vouches for both.
 
 Guarantees: everything is in memory only, and gone with the process: a restart has another key, no
-list, and must be attested anew. Lists and judging take turns, so that no list changes under a scan;
-one scan uses every core. What is told of the state is the key's digest and which epochs are there.
-Leaves to `options/enclave/enclave.py`: opening, refusing, scanning, and the one byte that leaves.
+list, and must be attested anew. One scan uses every core. What is told of the state is the key's
+digest and which epochs are there.
+Leaves to `options/enclave/enclave.py`: opening, refusing, scanning, the one byte that leaves, and
+that no list changes under a scan.
 """
 
+import importlib
 import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-import numpy as np
-
 from softfall.crypto.hpke import SECRET_BYTES
 from softfall.enclave.attester import Claim, SoftwareAttester
-from softfall.media.pdq import pdq
 from softfall.options.enclave import wire
 from softfall.options.enclave.attestation import NITRO
 from softfall.options.enclave.binding import key_digest, signer_digest
 from softfall.options.enclave.documents import SOFTWARE_MARK
 from softfall.options.enclave.enclave import Enclave
+from softfall.options.enclave.planes import hash_of
 
 SOFTWARE_LABEL: Final = f"SOFTWARE ATTESTATION, NOT HARDWARE ({SOFTWARE_MARK})"
 
@@ -45,7 +44,6 @@ class Room:
         self._attester = attester
         self._signer = signer_digest(custodian_key)
         self._now_ms = now_ms
-        self._turn = threading.Lock()
 
     @property
     def key_digest(self) -> bytes:
@@ -59,12 +57,8 @@ class Room:
 
     def warm_up(self) -> None:
         """Have every kernel compiled, which writes a cache: before the process gives that up."""
-        from softfall.options.enclave import kernel
-
-        empty, near = np.zeros((1, 4), np.uint64), np.zeros(1, np.uint64)
-        empty.flags.writeable = False
-        kernel.scan(kernel.in_blocks(empty), empty, np.uint64(0), near)
-        pdq(np.zeros((64, 64), np.uint8))
+        importlib.import_module("softfall.options.enclave.kernel")
+        hash_of(bytes(wire.PLANE_BYTES))
         self.attestation(bytes(wire.NONCE_BYTES))
 
     def attestation(self, nonce: bytes) -> bytes:
@@ -83,13 +77,11 @@ class Room:
 
     def judge(self, question: bytes) -> bytes:
         """The `enclave_answer` to an `enclave_question`. Raises MalformedMessage."""
-        with self._turn:
-            return self._inner.answer(question)
+        return self._inner.answer(question)
 
     def take_list(self, sealed: bytes) -> int:
         """Take an `enclave_list`; returns its epoch.
 
         Raises BadList, BadManifest, ManifestExpired, ManifestRolledBack.
         """
-        with self._turn:
-            return self._inner.take_list(sealed, self._now_ms())
+        return self._inner.take_list(sealed, self._now_ms())
