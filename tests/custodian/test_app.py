@@ -34,7 +34,7 @@ def test_an_epoch_goes_from_the_list_to_a_verdict(keeper: Keeper) -> None:
         assert reply.status_code == 200
         submission, _ = pending.finish(reply.content)
         verdicts.append(type(provider.judge(submission, None)).__name__)  # type: ignore[arg-type]
-    assert verdicts == ["Held", "Clear"]
+    assert verdicts == ["Candidate", "Clear"]
     assert isinstance(submission, Submission)
 
 

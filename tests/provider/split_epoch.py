@@ -8,6 +8,7 @@ import numpy as np
 
 from softfall.lists.manifest import Manifest, sign
 from softfall.media.pdq import PdqHash
+from softfall.options.confirm.keys import make_keys
 from softfall.options.contract import ScanSecret, Submission
 from softfall.options.split.custodian import SplitCustodian, derive_secret
 from softfall.options.split.device import SplitDevice
@@ -32,7 +33,8 @@ class SplitEpoch:
         self.custodian = SplitCustodian(1, derive_secret(bytes(32), 1), PARAMETERS)
         self.listed = random_hash(seed=1)
         self.prepared = self.custodian.prepare([(7, self.listed)], lambda done, total: None)
-        self.device = SplitDevice(1, self.prepared.public_key, PARAMETERS)
+        self.confirm_keys = make_keys(bytes(32), "split", 1)
+        self.device = SplitDevice(1, self.prepared.public_key, PARAMETERS, self.confirm_keys.public)
 
     def install(self, data_dir: Path) -> None:
         manifest = Manifest(
@@ -44,6 +46,7 @@ class SplitEpoch:
             published_at_ms=system_clock(),
             expires_at_ms=system_clock() + 86_400_000,
             parameters=PARAMETERS.encode(),
+            confirm_key=self.confirm_keys.public,
         )
         option = offered("split")
         assert option is not None

@@ -56,12 +56,13 @@ def test_two_providers_never_share_a_folder(tmp_path: Path) -> None:
     [
         ({"held_retention_days": 1}, "RetentionTooShort"),
         ({"tls_dir": "/nowhere"}, "TlsFilesUnusable"),
+        ({"option": "split", "dealer_url": ""}, "DealerMissing"),
     ],
 )
 def test_what_can_not_work_is_said_before_anything_listens(
     tmp_path: Path, settings: dict[str, Any], error: str
 ) -> None:
-    code, told = start_failed(Served(tmp_path, option="none", **settings))
+    code, told = start_failed(Served(tmp_path, **{"option": "none", **settings}))
     assert code == 2
     assert error in told
     assert "Traceback" not in told
@@ -105,13 +106,14 @@ def test_with_the_real_custodian_a_listed_picture_is_held_and_another_delivered(
     tmp_path: Path,
 ) -> None:
     listed, unlisted = random_hash(seed=1), random_hash(seed=2)
-    custodian = Served(tmp_path, "custodian")
+    dealer = Served(tmp_path, "dealer")
+    custodian = Served(tmp_path, "custodian", dealer_url=dealer.url)
     publish(tmp_path, listed)
-    provider = Served(tmp_path, staff_token="t", custodian_url=custodian.url)
-    custodian.start()
-    provider.start()
-    custodian.wait_until_ready()
-    provider.wait_until_ready()
+    provider = Served(tmp_path, staff_token="t", custodian_url=custodian.url, dealer_url=dealer.url)
+    for service in (dealer, custodian, provider):
+        service.start()
+    for service in (dealer, custodian, provider):
+        service.wait_until_ready()
     try:
         ada, ben = join(provider, "ada"), join(provider, "ben")
         manifest = current_manifest(ada.http)
@@ -125,6 +127,7 @@ def test_with_the_real_custodian_a_listed_picture_is_held_and_another_delivered(
             assert ada.post(ada.media("ben", submission=submission)).status_code == 202
         (delivery,) = ben.mailbox(wait_seconds=20)
         assert delivery["receipt"]["submission_digest"] == made.digest
+        assert held_kinds(ada.http, 1) == ["confirmed"]
         assert "ada" not in custodian.log.read_text()
         custodian.stop()
         answer = ask(ada, third, question(manifest, unlisted).request.body)
@@ -132,11 +135,11 @@ def test_with_the_real_custodian_a_listed_picture_is_held_and_another_delivered(
         voucher = base64.b64decode(answer.json()["voucher"])
         outage = {"option": "outage", "epoch": manifest.epoch, "body": voucher}
         assert ada.post(ada.media("ben", submission=outage)).status_code == 202
-        assert sorted(held_kinds(ada.http, 2)) == ["candidate", "outage"]
+        assert sorted(held_kinds(ada.http, 2)) == ["confirmed", "outage"]
         assert len(ben.mailbox()) == 1
     finally:
-        provider.stop()
-        custodian.stop()
+        for service in (provider, custodian, dealer):
+            service.stop()
 
 
 def held_kinds(http: httpx.Client, expected: int) -> list[str]:

@@ -39,6 +39,11 @@ def weighted_sum(weights: Sequence[Scalar], points: Sequence[Point]) -> Point:
     return Point(summed)
 
 
+def load() -> None:
+    """Load the kernel now, so that nobody waits for it later: seconds where it must compile."""
+    import softfall.crypto.curve_kernels  # noqa: F401 - for its effect
+
+
 def _signed_digits(scalars: bytes, count: int) -> npt.NDArray[np.int8]:
     """Each scalar in 64 digits of -8 to 8, lowest first: their sum times 16^i is the scalar."""
     octets = np.frombuffer(scalars, np.uint8).reshape(count, SCALAR_BYTES)

@@ -18,32 +18,45 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi import Path as InPath
 
 from softfall.config import CustodianSettings
+from softfall.crypto import public_sums
 from softfall.custodian.answers import Answers
+from softfall.custodian.catalogue import Catalogue
 from softfall.custodian.clock import steady_ms, wall_ms
+from softfall.custodian.confirm_routes import STATUSES as CONFIRM_STATUSES
+from softfall.custodian.confirm_routes import ConfirmDesk, Fetch
+from softfall.custodian.distribution import ListFileUnknown
+from softfall.custodian.enclave_lists import EnclaveLists, enclave_routes
 from softfall.custodian.epochs import EpochBook, EpochEnded, EpochNotPublished, NoEpoch
 from softfall.custodian.figures import Figures
+from softfall.custodian.list_publishing import ListPublishing
+from softfall.custodian.list_routes import KEEP_SECONDS, keep_list, list_routes
 from softfall.custodian.options import OptionUnknown, kept
 from softfall.custodian.quota import Quota, QuotaSpent
 from softfall.custodian.store import open_database, open_quota_database
+from softfall.custodian.tokens import TokenBook, TokensMinted
 from softfall.edge.app import make_app
 from softfall.edge.errors import Statuses
 from softfall.edge.logs import Logger, failure, make_logger
+from softfall.options.enclave.wire import LIST_REQUEST
 
 OCTETS = "application/octet-stream"
 CBOR = "application/cbor"
 REAP_SECONDS = 5.0
-OPTIONS_KEPT = ("split",)
+OPTIONS_KEPT = ("split", "on_device", "enclave")
 DESCRIPTION = (
     "Keeps the list. Answers blinded questions that the provider relays; sees neither pictures nor "
     "hashes of messages, and never who asks."
 )
 
 STATUSES: Statuses = {
+    **CONFIRM_STATUSES,
     EpochEnded: 410,
     EpochNotPublished: 404,
     NoEpoch: 404,
+    ListFileUnknown: 404,
     OptionUnknown: 404,
     QuotaSpent: 429,
+    TokensMinted: 429,
 }
 
 OptionName = Annotated[str, InPath(max_length=32, description="Which option, as `split`.")]
@@ -56,25 +69,34 @@ def make(
     now_ms: Callable[[], int] = wall_ms,
     steady_ms: Callable[[], int] = steady_ms,
     reap_seconds: float = REAP_SECONDS,
+    fetch_dealt: Fetch | None = None,
     log: Logger | None = None,
 ) -> FastAPI:
     """The service's application; its databases are opened, and made if need be.
 
-    now_ms: milliseconds since 1970; steady_ms: milliseconds that never run back.
-    Raises StoreUnusable.
+    now_ms: milliseconds since 1970; steady_ms: milliseconds that never run back. fetch_dealt: hands
+    out dealt material; the dealer of the settings unless given.
+    Raises StoreUnusable, TlsFilesUnusable, DealerTokenUnusable.
     """
     log = log or make_logger("custodian")
     engine = open_database(settings.data_dir)
     book = EpochBook.of(settings, engine)
     quota_engine = open_quota_database(settings.data_dir)
     quota = Quota(quota_engine, settings.evaluations_per_hour, now_ms, steady_ms)
-    answers = Answers(book, quota, now_ms)
-    figures = Figures(quota)
+    tokens = TokenBook(quota_engine, settings.tokens_per_day, now_ms, steady_ms)
+    answers = Answers(book, quota, tokens, now_ms)
+    publishing = ListPublishing(settings, engine, now_ms)
+    figures = Figures(quota, tokens)
+    confirm = ConfirmDesk(settings, book, now_ms, steady_ms, log, fetch_dealt)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await anyio.to_thread.run_sync(public_sums.load)  # or the first question would be too late
         reaper = asyncio.create_task(_reap(answers, reap_seconds, log))
-        yield
+        keeper = asyncio.create_task(keep_list(publishing, KEEP_SECONDS, log))
+        async with confirm.running():
+            yield
+        keeper.cancel()
         reaper.cancel()
         engine.dispose()
         quota_engine.dispose()
@@ -83,17 +105,31 @@ def make(
         "Softfall custodian",
         DESCRIPTION,
         max_body_bytes=settings.max_request_bytes,
+        route_body_bytes={"POST /v1/options/enclave/list": LIST_REQUEST.max_bytes},
         requests_per_minute=settings.requests_per_minute,
         key_of_request=lambda _: "all callers",
         statuses=STATUSES,
-        health=lambda: {"epoch": book.current("split", now_ms()).number},
+        health=lambda: {"epoch": _any_current(book, now_ms())},
         metrics=figures.metrics,
         log=log,
         lifespan=lifespan,
     )
     _add_epoch_routes(app, book, now_ms)
     _add_answer_route(app, answers, figures)
+    app.include_router(list_routes(publishing.distribution))
+    catalogue = Catalogue(engine, settings.data_dir)
+    app.include_router(enclave_routes(EnclaveLists(book, catalogue, now_ms, os.urandom)))
+    app.include_router(confirm.router(figures.metrics.registry))
     return app
+
+
+def _any_current(book: EpochBook, now_ms: int) -> int:
+    """The newest current epoch of any option. Raises NoEpoch where there is none."""
+    found = [epoch for option in OPTIONS_KEPT for epoch in book.published(option)]
+    alive = [epoch.number for epoch in found if epoch.alive(now_ms)]
+    if not alive:
+        raise NoEpoch("no epoch is current" if found else "no epoch was published yet")
+    return max(alive)
 
 
 def _add_epoch_routes(app: FastAPI, book: EpochBook, now_ms: Callable[[], int]) -> None:
@@ -133,16 +169,11 @@ def _add_answer_route(app: FastAPI, answers: Answers, figures: Figures) -> None:
         summary="Answer a blinded question",
         response_class=Response,
         responses={200: {"content": {CBOR: {}}, "description": "the option's reply"}},
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {CBOR: {"schema": {"type": "string", "format": "binary"}}},
-            }
-        },
+        openapi_extra=_cbor_body("ask"),
         tags=["options"],
     )
     async def answer(option: OptionName, request: Request) -> Response:
-        """The reply to an option's request, as a device made it and the provider relayed it.
+        """The reply to the option's request inside an `ask`, which spends one token on it.
 
         Each evaluation counts against the global quota, whoever asks.
         """
@@ -150,6 +181,26 @@ def _add_answer_route(app: FastAPI, answers: Answers, figures: Figures) -> None:
         answered = await anyio.to_thread.run_sync(answers.answer, name, body, limiter=limiter)
         figures.evaluations.inc(answered.evaluations)
         return Response(answered.reply, media_type=CBOR)
+
+    @app.post(
+        "/v1/tokens/issue",
+        summary="Mint tokens, blindly",
+        response_class=Response,
+        responses={200: {"content": {CBOR: {}}, "description": "`token_reply`"}},
+        openapi_extra=_cbor_body("token_request"),
+        tags=["options"],
+    )
+    async def issue(request: Request) -> Response:
+        """Tokens for a device that the provider relays for; they count against the day's."""
+        body = await request.body()
+        reply, count = await anyio.to_thread.run_sync(answers.issue, body, limiter=limiter)
+        figures.tokens.inc(count)
+        return Response(reply, media_type=CBOR)
+
+
+def _cbor_body(title: str) -> dict[str, object]:
+    schema = {"type": "string", "format": "binary", "title": title}
+    return {"requestBody": {"required": True, "content": {CBOR: {"schema": schema}}}}
 
 
 async def _reap(answers: Answers, every_seconds: float, log: Logger) -> None:
@@ -159,6 +210,8 @@ async def _reap(answers: Answers, every_seconds: float, log: Logger) -> None:
             for option in OPTIONS_KEPT:
                 for number in await anyio.to_thread.run_sync(answers.end_due, option):
                     log.info("epoch ended", option=option, epoch=number)
+            if ended := await anyio.to_thread.run_sync(answers.end_due_tokens):
+                log.info("token keys ended", count=ended)
         except Exception as error:  # it must outlive any single failure
             log.error("ending epochs failed", **failure(error))
         await asyncio.sleep(every_seconds)

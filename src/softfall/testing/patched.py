@@ -1,13 +1,14 @@
 """Cheating apps, each one change to an honest one: what an honest recipient must catch.
 
-Senders: another picture's tags, junk, old tags, a stand-in, a picture passed off as text, an outage
-that was none. And the one that nobody honest can catch: a recipient who looks away.
+Senders: another picture's tags, junk, old tags, a stand-in, other shares for `confirm`, a picture
+passed off as text, an outage that was none. Two that no honest recipient can catch: a seal that
+holds junk (the custodian finds out once the picture is a candidate), and one who looks away.
 Each is put together through `device.Parts`; the device's own code is not touched.
 Nothing here helps to hide from an honest recipient: none of it works against one.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -18,6 +19,8 @@ from softfall.device.outgoing import Outgoing
 from softfall.lists.manifest import Manifest
 from softfall.media.pdq import PdqHash, Unhashable
 from softfall.messaging.session.attachments import AttachmentTampered, unseal
+from softfall.options.confirm.device import make_shares
+from softfall.options.confirm.wire import CONFIRM_SHARES, SEALED_BYTES
 from softfall.options.contract import (
     PDQ_BYTES,
     DeviceHalf,
@@ -28,8 +31,9 @@ from softfall.options.contract import (
     ScanSecret,
     Submission,
 )
-from softfall.options.split.wire import TAGS
-from softfall.options.tags import wire
+from softfall.options.split.device import SplitPending
+from softfall.options.split.wire import OPENING, SUBMISSION
+from softfall.testing.patched_forms import FORMS
 from softfall.wire import Value
 
 Media = PdqHash | Unhashable
@@ -81,14 +85,14 @@ class AnotherPicturesTags(HonestHalf):
 
         def rename(opening: bytes) -> bytes:
             bits = media.bits if isinstance(media, PdqHash) else bytes(PDQ_BYTES)
-            return wire.OPENING.encode({**wire.OPENING.decode(opening), "hash": bits})
+            return FORMS[secret.option].renamed(opening, bits)
 
         return _Rewritten(self.half.begin(self.decoy, secret), change_opening=rename)
 
 
 @dataclass
 class Junk(HonestHalf):
-    """Submits random tags of the right form."""
+    """Submits junk of the right form."""
 
     def begin(self, media: Media, secret: ScanSecret) -> Pending:
         """The question is honest; the submission is not."""
@@ -108,6 +112,63 @@ class OldTags(HonestHalf):
     def _again(self, submission: Submission) -> Submission:
         self.first = self.first or submission.body
         return replace(submission, body=self.first)
+
+
+@dataclass
+class AnotherPicturesShare(HonestHalf):
+    """Submits the true tags, and for `confirm` a share of another hash: no bit would be 1."""
+
+    def begin(self, media: Media, secret: ScanSecret) -> Pending:
+        """The question is honest; the provider's share is not."""
+
+        def turn_round(submission: Submission) -> Submission:
+            shares = _shares(submission)
+            share = bytes(255 - byte for byte in _octets(shares["x_p"]))
+            return _with_shares(submission, {**shares, "x_p": share})
+
+        return _Rewritten(self.half.begin(media, secret), change=turn_round)
+
+
+@dataclass
+class AnotherKeysShare(HonestHalf):
+    """Commits to, and seals, the share key of a decoy: no bit would be 1."""
+
+    decoy: PdqHash
+
+    def begin(self, media: Media, secret: ScanSecret) -> Pending:
+        """The tags are honest; commitment and seal are the decoy's, in the opening too."""
+        pending = self.half.begin(media, secret)
+        assert isinstance(pending, SplitPending)
+        key = secret.key(self.decoy.bits)
+        made = make_shares(self.decoy.bits, secret, key, pending.confirm_key)
+        strange = {**CONFIRM_SHARES.decode(made.body)}
+        del strange["x_p"]
+
+        def swap(submission: Submission) -> Submission:
+            return _with_shares(submission, {**_shares(submission), **strange})
+
+        def agree(opening: bytes) -> bytes:
+            return OPENING.encode({**OPENING.decode(opening), "sealed": made.sealed})
+
+        return _Rewritten(pending, swap, agree)
+
+
+@dataclass
+class JunkSeal(HonestHalf):
+    """Seals junk, and says so in the opening: no recipient can see into the seal."""
+
+    def begin(self, media: Media, secret: ScanSecret) -> Pending:
+        """Submission and opening agree; only the custodian finds out."""
+
+        def spoil(submission: Submission) -> Submission:
+            shares = _shares(submission)
+            return _with_shares(submission, {**shares, "sealed": _spoilt(shares["sealed"])})
+
+        def agree(opening: bytes) -> bytes:
+            values = OPENING.decode(opening)
+            return OPENING.encode({**values, "sealed": _spoilt(values["sealed"])})
+
+        return _Rewritten(self.half.begin(media, secret), spoil, agree)
 
 
 @dataclass
@@ -181,11 +242,26 @@ def cheating(cheat: Cheat, honest: Parts) -> Parts:
 
 
 def _junk(submission: Submission) -> Submission:
-    """Tags drawn by SHAKE-256 of the true ones: sorted, so that the form is right."""
-    values = TAGS.decode(submission.body)
-    tags = values["tags"]
-    assert isinstance(tags, bytes)
-    drawn = hashlib.shake_256(tags).digest(len(tags))
-    size = wire.TAG_BYTES
-    ordered = sorted(drawn[i : i + size] for i in range(0, len(drawn), size))
-    return replace(submission, body=TAGS.encode({**values, "tags": b"".join(ordered)}))
+    return replace(submission, body=FORMS[submission.option].junk(submission.body))
+
+
+def _with_shares(submission: Submission, shares: Mapping[str, Value]) -> Submission:
+    values = SUBMISSION.decode(submission.body)
+    return replace(submission, body=SUBMISSION.encode({**values, "shares": shares}))
+
+
+def _shares(submission: Submission) -> Mapping[str, Value]:
+    shares = SUBMISSION.decode(submission.body)["shares"]
+    assert isinstance(shares, Mapping)
+    return shares
+
+
+def _spoilt(sealed: Value) -> bytes:
+    """As long as a seal, and none."""
+    return hashlib.shake_256(_octets(sealed)).digest(SEALED_BYTES)
+
+
+def _octets(value: Value) -> bytes:
+    """A decoded field that holds bytes."""
+    assert isinstance(value, bytes)
+    return value

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from softfall.media.pdq import PdqHash
-from softfall.options.contract import ScanSecret, Submission, Verdict
+from softfall.options.confirm.keys import make_keys
+from softfall.options.contract import Candidate, ScanSecret, Submission, Verdict
 from softfall.options.split.custodian import SplitCustodian, derive_secret
 from softfall.options.split.device import SplitDevice
 from softfall.options.split.provider import SplitProvider
 from softfall.options.tags.parameters import TagParameters, random_positions
+from softfall.testing.confirming import SmallConfirm
 
 # The tests' own, so that they hold whatever the default becomes.
 PARAMETERS = TagParameters(
@@ -62,7 +64,12 @@ class Parties:
         entries = [(100 + i, media.bits) for i, media in enumerate(self.listed)]
         self.prepared = self.custodian.prepare(entries, lambda done, total: None)
         self.provider = SplitProvider(self.epoch, self.prepared.artefact)
-        self.device = SplitDevice(self.epoch, self.prepared.public_key, self.parameters)
+        self.confirm = SmallConfirm(
+            make_keys(self.seed, "split", self.epoch), dict(entries)
+        )
+        self.device = SplitDevice(
+            self.epoch, self.prepared.public_key, self.parameters, self.confirm.keys.public
+        )
 
     def secret(self, attachment_key: bytes = b"k" * 32) -> ScanSecret:
         return ScanSecret(attachment_key, "split", self.epoch)
@@ -74,3 +81,10 @@ class Parties:
     def judge(self, media: object) -> Verdict:
         submission, _ = self.send(media)
         return self.provider.judge(submission, self.ports)
+
+    def decide(self, submission: Submission) -> Verdict:
+        """The verdict after `confirm`."""
+        verdict = self.provider.judge(submission, self.ports)
+        if isinstance(verdict, Candidate):
+            return self.confirm.decide("split", self.epoch, verdict)
+        return verdict

@@ -8,10 +8,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from softfall.media.pdq import PdqHash, Unhashable
-from softfall.options.contract import Honest, Mismatch, Submission
-from softfall.options.split.opening import submission
-from softfall.options.split.wire import TAGS
+from softfall.options.confirm.device import make_shares
+from softfall.options.contract import Honest, Malformed, Mismatch, Submission
+from softfall.options.split.opening import Parts, encode, submission
+from softfall.options.split.wire import SUBMISSION
 from softfall.options.tags import opening, pieces, tolerance, wire
+from softfall.testing.patched import AnotherKeysShare, AnotherPicturesShare, Cheat, JunkSeal
 from tests.options.split.parties import Parties, flipped, random_hash
 
 UNLIKELY = Mismatch("unlikely probes")
@@ -33,8 +35,18 @@ def send_patched(
     points = opening.ristretto.decode_points(wire.octets(values, "points"))
     proof = wire.octets(values, "proof")
     public, parameters = parties.device.key.public_key, parties.parameters
-    made = submission(opening.tags(asked, points, proof, public, parameters), parties.epoch)
-    return made, opening.encode(opening.Opened(hash_bits, masks, points, proof), parameters)
+    bits, key = opening.asked_hash(hash_bits, parties.secret())
+    shares = make_shares(bits, parties.secret(), key, parties.device.confirm_key)
+    rows = opening.tags(asked, points, proof, public, parameters)
+    made = submission(rows, parties.epoch, shares.body)
+    opened = opening.encode(opening.Opened(hash_bits, masks, points, proof), parameters)
+    return made, encode(Parts(opened, shares.sealed))
+
+
+def send_cheating(parties: Parties, cheat: Cheat) -> tuple[Submission, bytes]:
+    pending = cheat(parties.device).begin(LISTED, parties.secret())
+    assert pending.request is not None
+    return pending.finish(parties.custodian.answer(pending.request.body))
 
 
 def check(parties: Parties, media: PdqHash | Unhashable, body: bytes, digest: bytes) -> object:
@@ -50,8 +62,9 @@ def test_a_patched_sender_that_submits_another_pictures_tags_is_caught(parties: 
 
 def test_a_patched_sender_that_submits_junk_is_caught(parties: Parties) -> None:
     size = wire.TAG_BYTES * parties.parameters.questions
-    junk = Submission("split", 5, TAGS.encode({"version": 1, "tags": bytes(size)}))
-    _, own_opening = parties.send(LISTED)
+    sent, own_opening = parties.send(LISTED)
+    values = SUBMISSION.decode(sent.body)
+    junk = Submission("split", 5, SUBMISSION.encode({**values, "tags": bytes(size)}))
     assert check(parties, LISTED, own_opening, junk.digest) == Mismatch("not this submission")
     assert check(parties, LISTED, b"junk", junk.digest) == Mismatch("malformed opening")
 
@@ -69,6 +82,33 @@ def test_a_patched_sender_that_submits_an_older_epochs_tags_is_caught(parties: P
     assert check(parties, LISTED, older_opening, older.digest) == Mismatch("bad proof")
     _, own_opening = parties.send(LISTED)
     assert check(parties, LISTED, own_opening, older.digest) == Mismatch("not this submission")
+
+
+@pytest.mark.parametrize(
+    "cheat",
+    [AnotherPicturesShare, lambda half: AnotherKeysShare(half, OTHER)],
+    ids=["another picture's share", "another key's share"],
+)
+def test_a_patched_sender_whose_shares_are_not_the_pictures_is_caught(
+    parties: Parties, cheat: Cheat
+) -> None:
+    sent, body = send_cheating(parties, cheat)
+    assert parties.provider.form(sent) is None
+    assert check(parties, LISTED, body, sent.digest) == Mismatch("not this submission")
+
+
+def test_a_patched_sender_that_seals_junk_is_found_by_the_custodian_and_held(
+    parties: Parties,
+) -> None:
+    sent, body = send_cheating(parties, JunkSeal)
+    assert check(parties, LISTED, body, sent.digest) == Honest()  # nobody can look into a seal
+    assert parties.decide(sent) == Malformed("the sealed share is not the committed one")
+
+
+def test_a_seal_in_the_opening_that_was_not_submitted_is_caught(parties: Parties) -> None:
+    sent, _ = parties.send(LISTED)
+    _, body = parties.send(LISTED)
+    assert check(parties, LISTED, body, sent.digest) == Mismatch("not this submission")
 
 
 def test_a_patched_sender_that_submits_nothing_is_caught(parties: Parties) -> None:

@@ -11,7 +11,7 @@ from PIL import Image, ImageEnhance
 from softfall.config import MediaLimits
 from softfall.media.decode import decode
 from softfall.media.pdq import PdqHash, Unhashable, pdq
-from softfall.options.contract import Clear, Held, Honest, Mismatch
+from softfall.options.contract import Candidate, Clear, Honest, Mismatch
 from softfall.options.split.parameters import DEFAULT_PARAMETERS
 from tests.options.split.parties import Parties
 
@@ -56,7 +56,7 @@ def test_a_listed_photograph_and_its_copies_are_held(
     media = received(edit(LISTED[name]()))  # type: ignore[operator]
     submission, opening = parties.send(media)
     verdict = parties.provider.judge(submission, parties.ports)
-    assert isinstance(verdict, Held)
+    assert isinstance(verdict, Candidate)
     entries = [found["entry"] for found in verdict.evidence["entries"]]  # type: ignore[union-attr]
     assert entries == [100 + list(LISTED).index(name)]
     assert parties.device.check(media, parties.secret(), opening, submission.digest) == Honest()

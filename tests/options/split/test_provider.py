@@ -1,10 +1,14 @@
 """The provider's table of tags: what it refuses, and that it agrees with plain counting."""
 
+from dataclasses import replace
+from typing import Any
+
+import cbor2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from softfall.options.contract import Held, Malformed, Submission
+from softfall.options.contract import Candidate, Malformed, Submission
 from softfall.options.split import wire
 from softfall.options.split.provider import BadArtefact, SplitProvider
 from softfall.options.tags.wire import octets
@@ -17,7 +21,18 @@ def parties() -> Parties:
 
 
 def with_tags(parties: Parties, tags: bytes) -> Submission:
-    return Submission("split", parties.epoch, wire.TAGS.encode({"version": 1, "tags": tags}))
+    values = wire.SUBMISSION.decode(parties.send(random_hash(1000))[0].body)
+    return Submission("split", parties.epoch, wire.SUBMISSION.encode({**values, "tags": tags}))
+
+
+def changed(submission: Submission, **changes: Any) -> Submission:
+    """The same with fields changed, also to what the declaration does not allow."""
+    raw = cbor2.loads(submission.body)
+    fields = {"tags": (raw, 1), "shares": (raw, 2), "sealed": (raw[2], 3)}
+    for name, change in changes.items():
+        where, place = fields[name]
+        where[place] = change(where[place])
+    return replace(submission, body=cbor2.dumps(raw, canonical=True))
 
 
 @settings(max_examples=30, deadline=None)
@@ -27,7 +42,7 @@ def test_judging_agrees_with_comparing_every_tag_with_every_entry(
 ) -> None:
     media = flipped(parties.listed[entry], moved)
     submission, _ = parties.send(media)
-    asked = octets(wire.TAGS.decode(submission.body), "tags")
+    asked = octets(wire.SUBMISSION.decode(submission.body), "tags")
     values = wire.ARTEFACT.decode(parties.prepared.artefact)
     tags, numbers = (octets(values, name) for name in ("tags", "numbers"))
     hits: dict[int, set[int]] = {}
@@ -42,26 +57,30 @@ def test_judging_agrees_with_comparing_every_tag_with_every_entry(
         for number, found in sorted(hits.items())
         if len(found) >= 2
     ]
+    expected.sort(key=lambda found: (-len(found["tables"]), found["entry"]))  # type: ignore[arg-type, operator]
     verdict = parties.provider.judge(submission, parties.ports)
-    assert (verdict.evidence["entries"] if isinstance(verdict, Held) else []) == expected
+    assert (verdict.evidence["entries"] if isinstance(verdict, Candidate) else []) == expected
+    assert (list(verdict.entries) if isinstance(verdict, Candidate) else []) == [
+        found["entry"] for found in expected
+    ]
 
 
 def test_one_table_is_not_enough(parties: Parties) -> None:
     """Tags of one table of a listed picture, all others of an unlisted one: no hold."""
     listed, innocent = (
-        octets(wire.TAGS.decode(parties.send(m)[0].body), "tags")
+        octets(wire.SUBMISSION.decode(parties.send(m)[0].body), "tags")
         for m in (parties.listed[0], random_hash(500))
     )
     one = with_tags(parties, listed[:128] + innocent[128:])
     two = with_tags(parties, listed[:256] + innocent[256:])
-    assert not isinstance(parties.provider.judge(one, parties.ports), Held)
-    assert isinstance(parties.provider.judge(two, parties.ports), Held)
+    assert not isinstance(parties.provider.judge(one, parties.ports), Candidate)
+    assert isinstance(parties.provider.judge(two, parties.ports), Candidate)
 
 
 def test_a_tag_counts_in_its_own_table_only(parties: Parties) -> None:
-    tags = octets(wire.TAGS.decode(parties.send(parties.listed[0])[0].body), "tags")
+    tags = octets(wire.SUBMISSION.decode(parties.send(parties.listed[0])[0].body), "tags")
     turned = with_tags(parties, tags[128:] + tags[:128])
-    assert not isinstance(parties.provider.judge(turned, parties.ports), Held)
+    assert not isinstance(parties.provider.judge(turned, parties.ports), Candidate)
 
 
 @pytest.mark.parametrize(
@@ -69,12 +88,12 @@ def test_a_tag_counts_in_its_own_table_only(parties: Parties) -> None:
     [
         (lambda s: Submission("other", s.epoch, s.body), "another option"),
         (lambda s: Submission("split", s.epoch + 1, s.body), "wrong epoch"),
-        (lambda s: Submission("split", s.epoch, s.body[:-8]), "malformed tags"),
-        (lambda s: Submission("split", s.epoch, b""), "malformed tags"),
-        (
-            lambda s: Submission("split", s.epoch, s.body[:-16] + s.body[-8:] * 2),
-            "tags not increasing",
-        ),
+        (lambda s: Submission("split", s.epoch, s.body[:-8]), "malformed submission"),
+        (lambda s: Submission("split", s.epoch, b""), "malformed submission"),
+        (lambda s: changed(s, tags=lambda tags: tags[:-8]), "malformed submission"),
+        (lambda s: changed(s, tags=lambda tags: tags[:-16] + tags[-8:] * 2), "tags not increasing"),
+        (lambda s: changed(s, shares=lambda shares: {}), "malformed submission"),
+        (lambda s: changed(s, sealed=lambda sealed: sealed[:-1]), "malformed submission"),
     ],
 )
 def test_submissions_of_the_wrong_form_are_malformed_with_a_reason(

@@ -3,8 +3,9 @@
 import pytest
 
 from softfall.media.pdq import Unhashable
-from softfall.options.contract import Clear, Held, Honest
-from softfall.options.split.wire import ARTEFACT, TAGS
+from softfall.options.contract import Candidate, Clear, Held, Honest
+from softfall.options.split.provider import MAX_ENTRIES
+from softfall.options.split.wire import ARTEFACT, OPENING, SUBMISSION
 from softfall.options.tags import wire
 from tests.options.split.parties import Parties, flipped, nearest_median, random_hash
 
@@ -14,11 +15,27 @@ def parties() -> Parties:
     return Parties([random_hash(seed) for seed in range(30)])
 
 
-def test_a_listed_picture_is_held_with_its_entry_and_tables(parties: Parties) -> None:
-    verdict = parties.judge(parties.listed[4])
-    assert verdict == Held(
-        "candidate", {"entries": [{"entry": 104, "tables": list(range(8))}], "hits_needed": 2}
+def test_a_listed_picture_is_a_candidate_and_then_held_as_confirmed(parties: Parties) -> None:
+    submission, _ = parties.send(parties.listed[4])
+    evidence = {"entries": [{"entry": 104, "tables": list(range(8))}], "hits_needed": 2}
+    candidate = parties.provider.judge(submission, parties.ports)
+    assert isinstance(candidate, Candidate)
+    assert (candidate.evidence, candidate.entries) == (evidence, (104,))
+    held = parties.decide(submission)
+    assert isinstance(held, Held)
+    assert held.evidence == {**evidence, "confirmed": True, "entry": 104}
+
+
+def test_a_near_miss_whose_tags_hit_is_not_confirmed(parties: Parties) -> None:
+    """Another picture that shares whole pieces with an entry, 33 bits and more away."""
+    original = parties.listed[4]
+    outside = sorted(
+        set(range(256)) - {p for table in parties.parameters.positions[:3] for p in table}
     )
+    near_miss = flipped(original, outside[:34])
+    submission, _ = parties.send(near_miss)
+    assert isinstance(parties.provider.judge(submission, parties.ports), Candidate)
+    assert isinstance(parties.decide(submission), Clear)
 
 
 def test_an_unlisted_picture_is_clear(parties: Parties) -> None:
@@ -26,14 +43,14 @@ def test_an_unlisted_picture_is_clear(parties: Parties) -> None:
 
 
 @pytest.mark.parametrize("moved_bits", [2, 4, 8, 12])
-def test_an_edited_copy_whose_likeliest_bits_flipped_is_held(
+def test_an_edited_copy_whose_likeliest_bits_flipped_is_a_candidate(
     parties: Parties, moved_bits: int
 ) -> None:
     original = parties.listed[7]
     copy = flipped(original, nearest_median(original, moved_bits))
     verdict = parties.judge(copy)
-    assert isinstance(verdict, Held)
-    assert [found["entry"] for found in verdict.evidence["entries"]] == [107]  # type: ignore[union-attr]
+    assert isinstance(verdict, Candidate)
+    assert verdict.entries == (107,)
 
 
 def test_the_recipient_finds_an_honest_sender_honest(parties: Parties) -> None:
@@ -58,8 +75,8 @@ def test_every_message_is_what_the_wire_declares(parties: Parties) -> None:
     declared = {
         wire.REQUEST: pending.request.body,
         wire.REPLY: reply,
-        TAGS: submission.body,
-        wire.OPENING: opening,
+        SUBMISSION: submission.body,
+        OPENING: opening,
         ARTEFACT: parties.prepared.artefact,
         wire.PARAMETERS: parties.parameters.encode(),
     }
@@ -88,5 +105,13 @@ def test_an_empty_list_clears_everything() -> None:
 def test_two_entries_with_one_hash_are_both_named() -> None:
     twins = [random_hash(3), random_hash(3)]
     verdict = Parties(twins).judge(twins[0])
-    assert isinstance(verdict, Held)
-    assert [found["entry"] for found in verdict.evidence["entries"]] == [100, 101]  # type: ignore[union-attr]
+    assert isinstance(verdict, Candidate)
+    assert verdict.entries == (100, 101)
+
+
+def test_the_entries_hit_in_most_tables_come_first_and_are_bounded() -> None:
+    listed = [random_hash(3)] * (MAX_ENTRIES + 4)
+    worse = flipped(listed[0], list(Parties([]).parameters.positions[0]))
+    verdict = Parties([worse, *listed]).judge(listed[0])
+    assert isinstance(verdict, Candidate)
+    assert verdict.entries == tuple(range(101, 101 + MAX_ENTRIES))

@@ -6,6 +6,7 @@ The attacks work. They are here so that their cost is printed, and so that what 
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +15,10 @@ from softfall.config import CustodianSettings
 from softfall.crypto import oprf
 from softfall.crypto.oprf import Mode
 from softfall.crypto.ristretto import Scalar
-from softfall.options.contract import Held
+from softfall.options.contract import Candidate
 from softfall.options.split.custodian import derive_secret
 from softfall.options.split.parameters import DEFAULT_PARAMETERS
-from softfall.options.split.wire import ARTEFACT, TAGS
+from softfall.options.split.wire import ARTEFACT, SUBMISSION
 from softfall.options.tags import pieces, wire
 from softfall.options.tags.custodian import KeyDestroyed
 from softfall.options.tags.parameters import TagParameters, random_positions
@@ -99,10 +100,18 @@ def test_printed_limit_the_provider_links_equal_pictures_within_an_epoch_not_acr
     first = parties.send(random_hash(800), parties.secret(b"1" * 32))[0]
     again = parties.send(random_hash(800), parties.secret(b"2" * 32))[0]
     next_epoch = Parties(parties.listed, epoch=6).send(random_hash(800))[0]
-    assert first.body == again.body
-    tags = [wire.octets(TAGS.decode(s.body), "tags") for s in (first, next_epoch)]
+    tags = [wire.octets(SUBMISSION.decode(s.body), "tags") for s in (first, again, next_epoch)]
+    assert tags[0] == tags[1]
     sets = [{t[i : i + 8] for i in range(0, len(t), 8)} for t in tags]
-    assert sets[0] & sets[1] == set()
+    assert sets[0] & sets[2] == set()
+
+
+def test_the_shares_of_one_picture_are_other_bytes_each_time(parties: Parties) -> None:
+    media = random_hash(800)
+    sent = [parties.send(media, parties.secret(bytes([i]) * 32))[0] for i in range(6)]
+    shares: list[Any] = [SUBMISSION.decode(each.body)["shares"] for each in sent]
+    for name in ("x_p", "commitment", "sealed"):
+        assert len({each[name] for each in shares}) == 6
 
 
 def test_printed_attack_without_a_quota_tags_are_inverted_to_pieces_of_the_list(say: Say) -> None:
@@ -141,11 +150,11 @@ def test_printed_attack_kept_tags_tell_whether_a_guessed_picture_was_sent(say: S
     guessed = random_hash(42)
     kept = parties.send(flipped(guessed, nearest_median(guessed, 16)), parties.secret(b"a" * 32))[0]
     other = parties.send(random_hash(43), parties.secret(b"b" * 32))[0]
-    tags = [wire.octets(TAGS.decode(s.body), "tags") for s in (kept, other)]
+    tags = [wire.octets(SUBMISSION.decode(s.body), "tags") for s in (kept, other)]
     started = time.perf_counter()
     asked = parties.send(guessed, parties.secret(b"attacker's own key of 32 bytes.."))[0]
     milliseconds = (time.perf_counter() - started) * 1000
-    mine = wire.octets(TAGS.decode(asked.body), "tags")
+    mine = wire.octets(SUBMISSION.decode(asked.body), "tags")
     guesses = {mine[i : i + 8] for i in range(0, len(mine), 8)}
     shared = [len(guesses & {t[i : i + 8] for i in range(0, len(t), 8)}) for t in tags]
     assert shared[0] > 20
@@ -162,4 +171,4 @@ def test_printed_attack_kept_tags_tell_whether_a_guessed_picture_was_sent(say: S
 def test_printed_limit_two_colluding_devices_pass_a_listed_picture(parties: Parties) -> None:
     """The sender submits an innocent picture's tags; its accomplice simply does not check."""
     submission, _ = parties.send(random_hash(801))
-    assert not isinstance(parties.provider.judge(submission, parties.ports), Held)
+    assert not isinstance(parties.provider.judge(submission, parties.ports), Candidate)

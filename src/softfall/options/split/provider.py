@@ -1,27 +1,39 @@
 """The provider's half of `split`: it counts tags, and holds neither a hash nor a key.
 
 Guarantees: `form` depends on a submission's bytes and the parameters alone, never on the list.
-A verdict carries the entry numbers hit and in which tables; Held when one entry is hit in at least
-`hits` distinct tables.
+A verdict carries the entry numbers hit and in which tables; Candidate when one entry is hit in at
+least `hits` distinct tables, the entries hit in most tables first, 16 of them at most: it is for
+`confirm` to say whether the picture is listed.
 Refuses: an artefact that is damaged or of another epoch, as BadArtefact.
 Limits, printed: within an epoch equal pieces give equal tags, so the provider can see that two
 pictures resemble each other, and which entries of the list do. Tags that are kept can be tested
-later against a guessed picture by whoever may ask the custodian: delete them once judged. There is
-no second step (`confirm`) yet, so a hold may be by mistake; a person decides.
+later against a guessed picture by whoever may ask the custodian: delete them once judged. A picture
+that hits more than 16 entries is confirmed against the likeliest 16 only.
 """
 
 from collections import defaultdict
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from softfall.errors import PeerError
-from softfall.options.contract import Clear, Held, Malformed, ProviderPorts, Submission, Verdict
+from softfall.options.confirm.wire import CONFIRM_SHARES
+from softfall.options.contract import (
+    Candidate,
+    Clear,
+    Malformed,
+    ProviderPorts,
+    Submission,
+    Verdict,
+)
 from softfall.options.split import wire
 from softfall.options.tags import wire as tags_wire
 from softfall.options.tags.parameters import BadParameters, TagParameters
-from softfall.wire import MalformedMessage
+from softfall.wire import MalformedMessage, Value
+
+MAX_ENTRIES: Final = 16
 
 U64Array = npt.NDArray[np.uint64]
 U32Array = npt.NDArray[np.uint32]
@@ -62,27 +74,28 @@ class SplitProvider:
             raise BadArtefact("the artefact's tags are not sorted")
 
     def form(self, submission: Submission) -> Malformed | None:
-        """Malformed unless the bytes are tags of this epoch's count, increasing in each table."""
+        """Malformed unless the bytes are this epoch's tags, increasing in a table, and shares."""
         if submission.option != self.name:
             return Malformed("another option")
         if submission.epoch != self.epoch:
             return Malformed("wrong epoch")
         try:
-            tags = self._decode(submission)
+            tags = self._tags_of(_values(submission))
         except MalformedMessage:
-            return Malformed("malformed tags")
+            return Malformed("malformed submission")
         # An unpatched client's tags are distinct and sorted; two that collide: 2^-57 a table.
         if (tags[:, 1:] <= tags[:, :-1]).any():
             return Malformed("tags not increasing")
         return None
 
     def judge(self, submission: Submission, ports: ProviderPorts) -> Verdict:
-        """Held if one entry is hit in enough tables, else Clear. Asks nobody."""
+        """Candidate if one entry is hit in enough tables, else Clear. Asks nobody."""
         del ports
         malformed = self.form(submission)
         if malformed is not None:
             return malformed
-        tables_of = self._hits(self._decode(submission))
+        values = _values(submission)
+        tables_of = self._hits(self._tags_of(values))
         enough = {
             number: tables
             for number, tables in tables_of.items()
@@ -90,13 +103,16 @@ class SplitProvider:
         }
         if not enough:
             return Clear("no entry hit often enough")
-        entries = [
-            {"entry": number, "tables": sorted(tables)} for number, tables in sorted(enough.items())
-        ]
-        return Held("candidate", {"entries": entries, "hits_needed": self.parameters.hits})
+        likeliest = sorted(enough, key=lambda number: (-len(enough[number]), number))[:MAX_ENTRIES]
+        told = [{"entry": number, "tables": sorted(enough[number])} for number in likeliest]
+        return Candidate(
+            "candidate",
+            {"entries": told, "hits_needed": self.parameters.hits},
+            tuple(likeliest),
+            CONFIRM_SHARES.encode(_shares(values)),
+        )
 
-    def _decode(self, submission: Submission) -> U64Array:
-        values = tags_wire.decode(wire.TAGS, submission.body)
+    def _tags_of(self, values: Mapping[str, Value]) -> U64Array:
         size = tags_wire.TAG_BYTES * self.parameters.questions
         return _table_rows(tags_wire.octets(values, "tags", size), self.parameters.tables)
 
@@ -110,6 +126,16 @@ class SplitProvider:
                 for number in self._numbers[table, start:end].tolist():
                     tables_of[number].add(table)
         return tables_of
+
+
+def _values(submission: Submission) -> dict[str, Value]:
+    return tags_wire.decode(wire.SUBMISSION, submission.body)
+
+
+def _shares(values: Mapping[str, Value]) -> Mapping[str, Value]:
+    shares = values["shares"]
+    assert isinstance(shares, Mapping)
+    return shares
 
 
 def _table_rows(tags: bytes, tables: int) -> U64Array:
