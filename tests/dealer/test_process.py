@@ -74,6 +74,13 @@ class Greedy(threading.Thread):
                 time.sleep(0.01)
 
 
+def wait_for_both(greedy: list[Greedy]) -> None:
+    """Until each has fetched something since now."""
+    before = [len(one.got) for one in greedy]
+    while any(len(one.got) == had for one, had in zip(greedy, before, strict=True)):
+        time.sleep(0.01)
+
+
 def test_a_running_dealer_holds_no_code_of_messages_and_logs_nothing_it_dealt(
     tmp_path: Path,
 ) -> None:
@@ -115,11 +122,12 @@ def test_killed_at_random_instants_it_hands_no_half_out_twice(tmp_path: Path) ->
         one.start()
     try:
         for _ in range(KILLS):
-            time.sleep(chance.uniform(0.05, 0.5))
+            wait_for_both(greedy)
+            time.sleep(chance.uniform(0, 0.1))
             served.kill()
             served.start()
             served.wait_until_ready()
-        time.sleep(0.3)
+        wait_for_both(greedy)
     finally:
         for one in greedy:
             one.stopping.set()
@@ -128,7 +136,7 @@ def test_killed_at_random_instants_it_hands_no_half_out_twice(tmp_path: Path) ->
         served.stop()
     provider, custodian = (one.got for one in greedy)
     assert all(one.lost for one in greedy)  # the kills were felt
-    assert min(len(provider), len(custodian)) > 100
+    assert min(len(provider), len(custodian)) > 16 * KILLS
     for got in (provider, custodian):
         assert len({serial for serial, _ in got}) == len(got)
     left = on_disk(served.folder / "dealer")
