@@ -24,6 +24,7 @@ from softfall.wire import (
     Party,
     Text,
     Uint,
+    load_foreign,
 )
 
 INNER = Message("inner", Party.DEVICE, (Field("n", Uint(), "n"),), 100)
@@ -227,3 +228,47 @@ def test_values_that_do_not_fit_are_refused_when_encoding(field: str, value: obj
 def test_every_number_is_written_in_its_shortest_form(number: int) -> None:
     assert INNER.encode({"n": number}) == cbor2.dumps([number], canonical=True)
     assert INNER.decode(cbor2.dumps([number], canonical=True)) == {"n": number}
+
+
+FOREIGN = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.binary(max_size=20)
+    | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.integers(-5, 40) | st.text(max_size=9), inner, max_size=4)
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(value=FOREIGN)
+def test_what_another_specification_lays_out_is_read_as_it_was_written(value: object) -> None:
+    assert load_foreign(cbor2.dumps(value)) == value
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xa2\x01\x02\x01\x03",  # a key twice
+        b"\xbf\x01\x02\xff",  # a map without an end
+        b"\xa1\x01",  # a key without a value
+        b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff",  # a map of 2^64 - 1
+        b"\xbb\x80\x00\x00\x00\x00\x00\x00\x00\x00",  # of 2^63: twice that would overflow
+        b"\x38\x05",  # a number below zero, written longer than need be
+        b"\xc1\x00",  # a tag
+        b"\xf9\x00\x00",  # a float
+        b"\xf7",  # undefined
+        b"\x00\x00",  # something after it
+        b"\xa1" * 40 + b"\x00",  # deep
+    ],
+)
+def test_foreign_bytes_with_two_readings_or_foreign_kinds_are_refused(body: bytes) -> None:
+    with pytest.raises(MalformedMessage):
+        load_foreign(body)
+
+
+def test_a_message_of_ours_still_takes_no_map_and_no_number_below_zero() -> None:
+    for body in (b"\x81\xa0", b"\x81\x20"):
+        with pytest.raises(MalformedMessage):
+            Message("m", Party.DEVICE, (Field("f", Uint(), ""),), 9).decode(body)
