@@ -87,8 +87,11 @@ def hashes() -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 def true_pieces() -> set[tuple[int, int]]:
     """(table, piece) of every entry."""
-    rows = pieces.pieces(hashes(), SMALL).tolist()
-    return {(table, piece) for table, row in enumerate(rows) for piece in row}
+    return set(_places(pieces.pieces(hashes(), SMALL).tolist()))
+
+
+def _places(rows: list[list[int]]) -> list[tuple[int, int]]:
+    return [(table, piece) for table, row in enumerate(rows) for piece in row]
 
 
 class Enumerator:
@@ -174,6 +177,9 @@ def test_an_enumerating_provider_reads_what_the_days_tokens_buy_and_no_more(
     assert len(attacker.tags) == 8 * OF_SMALL.evaluations_a_token == told.evaluations // 2
     first_day = entries_behind(artefact, attacker.tags)
     assert 0 < len(first_day) < len(true_pieces())
+    rows = pieces.pieces(hashes(), SMALL).tolist()
+    read_so_far = sum(place in attacker.tags for place in _places(rows))
+    assert read_so_far == enumeration.pieces_read(OF_SMALL, ENTRIES, len(attacker.tags))
     keeper.clocks.pass_ms(DAY_MS + HOUR_MS)
     assert attacker.drain() == 8
     attacker.spend()

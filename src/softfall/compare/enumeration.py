@@ -108,7 +108,7 @@ def evaluations_an_entry(pieces: Pieces, entries: int) -> float:
 
 def pieces_read(pieces: Pieces, entries: int, evaluations: int) -> float:
     """Pieces of entries that so many evaluations read: `entries * evaluations / 2^k_bits`."""
-    return entries * min(evaluations, pieces.evaluations_in_all) / 2**pieces.k_bits
+    return entries * min(evaluations, pieces.evaluations_in_all) / (1 << pieces.k_bits)
 
 
 def cost_of_a_guess(pieces: Pieces, limits: Limits) -> Cost:

@@ -6,13 +6,12 @@ reads; it follows from the numbers by the rule of its row.
 
 from collections.abc import Callable, Sequence
 
-from softfall.compare import findings, theft_rows
+from softfall.compare import asking_rows, findings, theft_rows
 from softfall.compare.cells import Cell, Group, Row, Tone, duration, percent, size
 from softfall.compare.findings import RECIPIENT, SENDER
 from softfall.compare.plan import AS_IT_IS, Cheat, Kind
 from softfall.compare.results import Comparison, OptionRun
 from softfall.compare.statistics import CONFIDENCE, Share, upper_bound
-from softfall.config import CustodianSettings
 
 NOTHING_SUBMITTED = "there is nothing to lie about: the provider hashes the picture itself"
 
@@ -195,19 +194,6 @@ def _list_at(role: str) -> _Answer:
     return answer
 
 
-def _list_by_asking(_: Comparison, run: OptionRun) -> Cell:
-    """What pseudorandom tags cost to turn back: arithmetic on the run's own parameters."""
-    k_bits, tables = run.parameters.get("k_bits"), run.parameters.get("tables")
-    if not isinstance(k_bits, int) or not isinstance(tables, int):
-        return Cell("-", "there is nothing to ask")
-    questions, quota = tables * 2**k_bits, CustodianSettings().evaluations_per_hour
-    return Cell(
-        f"{questions / 1e6:,.1f} million questions",
-        f"they would tell it {tables * k_bits} of each entry's 256 bits; "
-        f"{questions / quota:,.0f} hours of the custodian's whole default quota",
-    )
-
-
 def _sender_waits(comparison: Comparison, run: OptionRun) -> Cell:
     sent = findings.honest_pictures(comparison, run)
     return Cell(duration(findings.median_ms(sent, lambda each: each.sender_ms)))
@@ -305,11 +291,7 @@ _READING: Sequence[tuple[str, str, _Answer]] = (
     ),
     ("Can the list be read on the device", "by the recipient's device", _list_at(RECIPIENT)),
     ("Can the list be read at the provider", "", _list_at("provider")),
-    (
-        "What the list would cost a provider",
-        "that asks the custodian for every tag there is, and compares",
-        _list_by_asking,
-    ),
+    *asking_rows.ROWS,
     ("The provider received", "bytes of bodies, by what they are to it", _learned("provider")),
     ("The custodian received", "bytes of bodies, by what they are to it", _learned("custodian")),
     ("The dealer received", "bytes of bodies, by what they are to it", _learned("dealer")),
