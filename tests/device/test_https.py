@@ -177,3 +177,60 @@ def test_whatever_an_error_s_fields_hold_a_named_error_comes_of_it(status, told)
     error = https._error(status, json.dumps(told).encode())
     assert isinstance(error, (SaidByService, SoftfallError))
     assert error.name
+
+
+class Lists:
+    """Serves one file of a list as a provider would, or as badly as it is told to."""
+
+    body = bytes(range(256)) * 40
+
+    def __init__(self, **how) -> None:
+        self.honour_ranges = how.get("honour_ranges", True)
+        self.status = how.get("status")
+        self.shift = how.get("shift", 0)
+        self.asked: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        if self.status:
+            told = {"error": "ListFileMissing", "blame": "caller", "what": "none", "remedy": "-"}
+            body = httpx.ByteStream(json.dumps(told).encode())
+            return httpx.Response(self.status, stream=body)
+        asked = request.headers.get("range", "")
+        if not asked or not self.honour_ranges:
+            return httpx.Response(200, stream=httpx.ByteStream(self.body))
+        start = int(asked.removeprefix("bytes=").rstrip("-")) + self.shift
+        told = {"content-range": f"bytes {start}-{len(self.body) - 1}/{len(self.body)}"}
+        return httpx.Response(206, headers=told, stream=httpx.ByteStream(self.body[start:]))
+
+
+def fetch_list(authority: str, lists: Lists, start: int) -> bytes:
+    transport, _ = speak(authority)
+    transport._client = httpx.Client(
+        base_url="https://provider.example", transport=httpx.MockTransport(lists)
+    )
+    return b"".join(transport.get_list("targets/x", start))
+
+
+@pytest.mark.parametrize("honour_ranges", [True, False])
+@pytest.mark.parametrize("start", [0, 1, 5000, len(Lists.body) - 1])
+def test_a_file_of_the_list_comes_from_the_byte_that_was_asked_for(authority, start, honour_ranges):
+    lists = Lists(honour_ranges=honour_ranges)
+    assert fetch_list(authority, lists, start) == Lists.body[start:]
+    (asked,) = lists.asked
+    assert asked.url.path == "/v1/lists/targets/x"
+    assert asked.headers["authorization"] == "Bearer token"
+    assert asked.headers.get("range") == (f"bytes={start}-" if start else None)
+
+
+def test_another_range_than_the_one_asked_for_is_not_used(authority):
+    with pytest.raises(BadServiceReply):
+        fetch_list(authority, Lists(shift=7), 100)
+
+
+def test_a_file_that_is_not_there_is_told_by_its_name(authority):
+    with pytest.raises(RequestRejected) as caught:
+        fetch_list(authority, Lists(status=404), 0)
+    assert caught.value.name == "ListFileMissing"
+    with pytest.raises(ServiceUnreachable):
+        fetch_list(authority, Lists(status=429), 0)
