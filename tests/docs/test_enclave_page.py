@@ -8,7 +8,7 @@ import pytest
 from softfall.errors import OperatorError, PeerError
 from softfall.media.pdq import Unhashable
 from softfall.options.contract import Mismatch
-from softfall.options.enclave import chain, device, documents, provider, refusals, wire
+from softfall.options.enclave import chain, documents, opening, provider, refusals, wire
 from softfall.options.enclave.parameters import Policy
 from softfall.options.enclave.provider import question
 from tests.options.enclave.parties import Parties, random_hash
@@ -36,7 +36,7 @@ def test_every_refusal_of_an_attestation_is_named() -> None:
 
 
 def test_every_reason_of_the_recipients_check_is_explained() -> None:
-    reasons = {value.reason for value in vars(device).values() if isinstance(value, Mismatch)}
+    reasons = {value.reason for value in vars(opening).values() if isinstance(value, Mismatch)}
     for reason in reasons | {"claims unhashable"}:
         assert f"| `{reason}` |" in PAGE, reason
 
@@ -67,6 +67,6 @@ def test_the_sizes_are_what_the_parties_really_send(policy: Policy) -> None:
 
 def test_the_tolerance_of_a_plane_is_the_one_that_the_page_states() -> None:
     sentence = next(part for part in PAGE.split("\n\n") if part.startswith("Decoders may differ"))
-    assert f"by {device.PLANE_LEVELS} levels" in sentence
-    assert f"up to {device.PLANE_MARGIN}" in sentence
+    assert f"by {opening.PLANE_LEVELS} levels" in sentence
+    assert f"up to {opening.PLANE_MARGIN}" in sentence
     assert wire.PLANE_BYTES == 64 * 64

@@ -55,6 +55,7 @@ def _split() -> OfferedOption:
 
 
 def _enclave() -> OfferedOption:
+    from softfall.options.enclave import opening
     from softfall.options.enclave.parameters import EnclaveParameters
     from softfall.options.enclave.provider import EnclaveProvider
 
@@ -62,7 +63,13 @@ def _enclave() -> OfferedOption:
         return EnclaveProvider(manifest.epoch, EnclaveParameters.decode(manifest.parameters))
 
     return OfferedOption(
-        EnclaveProvider.name, None, None, None, from_manifest=make_half, needs_enclave=True
+        EnclaveProvider.name,
+        None,
+        None,
+        None,
+        Evidence(opening.disprove, opening.differs),
+        from_manifest=make_half,
+        needs_enclave=True,
     )
 
 

@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from softfall.lists.manifest import Manifest, sign
+from softfall.lists.manifest import Manifest, read, sign
 from softfall.media.pdq import PdqHash, Unhashable, pdq
-from softfall.options.contract import Honest, Mismatch, ScanSecret, Submission, Verdict
-from softfall.options.enclave import wire
+from softfall.options.contract import Claim, Honest, Mismatch, ScanSecret, Submission, Verdict
+from softfall.options.enclave import opening, wire
 from softfall.options.enclave.attestation import Attested, verify
 from softfall.options.enclave.binding import key_digest, signer_digest
 from softfall.options.enclave.custodian import EnclaveCustodian, derive_secret
@@ -131,9 +131,27 @@ class Parties:
         return outcome
 
     def check(
-        self, media: PdqHash | Unhashable, opening: bytes, submission: Submission
+        self, media: PdqHash | Unhashable, body: bytes, submission: Submission
     ) -> Honest | Mismatch:
-        return self.device.check(media, secret_of(), opening, submission.digest)
+        found = self.device.check(media, secret_of(), body, submission.digest)
+        self._shown_in_a_report(found, media, body, submission)
+        return found
+
+    def _shown_in_a_report(
+        self,
+        found: Honest | Mismatch,
+        media: PdqHash | Unhashable,
+        body: bytes,
+        submission: Submission,
+    ) -> None:
+        """A provider that is shown the opening finds what the recipient found, each time."""
+        claim = Claim(body, secret_of().attachment_key, self._told, submission.digest)
+        proved = [each for each in (opening.disprove(claim), opening.differs(media, claim)) if each]
+        assert found in proved if isinstance(found, Mismatch) else not proved
+
+    @cached_property
+    def _told(self) -> Manifest:
+        return read(self.manifest())
 
 
 def changed(submission: Submission, **changes: wire.Value) -> Submission:

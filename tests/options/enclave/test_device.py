@@ -8,14 +8,8 @@ import pytest
 from softfall.media.pdq import PdqHash, Unhashable
 from softfall.options.contract import Honest, Mismatch
 from softfall.options.enclave import wire
-from softfall.options.enclave.device import (
-    MALFORMED,
-    NOT_THIS_SUBMISSION,
-    OMITTED,
-    EnclaveDevice,
-    LuminanceMissing,
-    NotThisEpoch,
-)
+from softfall.options.enclave.device import EnclaveDevice, LuminanceMissing, NotThisEpoch
+from softfall.options.enclave.opening import MALFORMED, NOT_THIS_SUBMISSION, OMITTED
 from softfall.options.enclave.parameters import Policy
 from softfall.options.enclave.planes import hash_of
 from softfall.options.enclave.refusals import PcrNotAllowed

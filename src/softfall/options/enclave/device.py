@@ -10,31 +10,19 @@ tell: the enclave can, and names what does not fit, so that it is held as malfor
 no proof against whoever reads the machine's memory bus (docs/options.md).
 """
 
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Final
-
-import numpy as np
+from typing import ClassVar
 
 from softfall.errors import InputError
 from softfall.media.pdq import PdqHash, Unhashable
 from softfall.options.contract import Honest, Mismatch, ScanSecret, Submission
-from softfall.options.decoders import ANOTHER_PICTURE, BITS, hash_disagreement
+from softfall.options.decoders import BITS
 from softfall.options.enclave import sealing, wire
 from softfall.options.enclave.attestation import Attested
 from softfall.options.enclave.binding import key_digest
+from softfall.options.enclave.opening import decode, disagreement, unlike
 from softfall.options.enclave.parameters import EnclaveParameters, Policy
-from softfall.options.enclave.planes import hash_of
-from softfall.wire import MalformedMessage
-
-OMITTED: Final = Mismatch("omitted")
-MALFORMED: Final = Mismatch("malformed opening")
-NOT_THIS_SUBMISSION: Final = Mismatch("not this submission")
-
-# Where decoders differ a little, some pixels of the plane are rounded the other way.
-PLANE_LEVELS: Final = 2
-PLANE_MARGIN: Final = 0.5
 
 
 class NotThisEpoch(InputError):
@@ -100,25 +88,12 @@ class EnclaveDevice:
     ) -> Honest | Mismatch:
         """As the contract says; the reasons are in docs/options.md. Raises NotThisEpoch."""
         self._require_own_epoch(secret)
-        if not opening:
-            return OMITTED
         policy = self.parameters.policy
-        try:
-            values = wire.decode(wire.OPENING, opening)
-            content: bytes | None = wire.octets(values, "content", policy.content_bytes)
-            capsule, digest = wire.octets(values, "capsule"), wire.octets(values, "key_digest")
-        except MalformedMessage:
-            return MALFORMED
-        if values["unhashable"] == 1:
-            if any(content or b""):
-                return MALFORMED
-            content = None
-        other = _disagreement(media, content, policy)
-        if other is not None:
-            return other
-        made = sealing.make_body(content, secret, policy)
-        rebuilt = sealing.submission(made, capsule, digest, self.epoch).digest
-        return Honest() if hmac.compare_digest(rebuilt, submission_digest) else NOT_THIS_SUBMISSION
+        opened = decode(opening, policy)
+        if isinstance(opened, Mismatch):
+            return opened
+        other = disagreement(media, opened.content, policy)
+        return other or unlike(opened, secret, policy, submission_digest) or Honest()
 
     def _require_own_epoch(self, secret: ScanSecret) -> None:
         if (secret.option, secret.epoch) != (self.name, self.epoch):
@@ -151,21 +126,3 @@ def _content(media: PdqHash | Unhashable, policy: Policy) -> bytes | None:
     if len(media.luminance) != policy.content_bytes:
         raise LuminanceMissing("this hash came without its luminance")
     return media.luminance
-
-
-def _disagreement(
-    media: PdqHash | Unhashable, content: bytes | None, policy: Policy
-) -> Mismatch | None:
-    """Why what was sealed is not of the picture that came; None if it may be.
-
-    Of a plane, what counts is the hash that the enclave takes from it: a patched sender may move
-    each pixel a little, and hence no bit that lies off the median.
-    """
-    if policy is Policy.HASH or content is None or isinstance(media, Unhashable):
-        return hash_disagreement(media, content)
-    own, theirs = (np.frombuffer(p, np.uint8).astype(np.int16) for p in (media.luminance, content))
-    if own.shape != theirs.shape or np.abs(own - theirs).max() > PLANE_LEVELS:
-        return ANOTHER_PICTURE
-    seen = hash_of(content)
-    bits = seen.bits if isinstance(seen, PdqHash) else None
-    return hash_disagreement(hash_of(media.luminance), bits, PLANE_MARGIN)
