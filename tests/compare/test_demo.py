@@ -39,6 +39,7 @@ def test_a_restart_keeps_accounts_messages_and_holds_and_leaves_no_process(tmp_p
     first = play(tmp_path)
     assert "[photograph, 112,525 bytes] (checked)" in first
     assert "for a person to decide: 1" in first
+    assert "(confirmed)" in first
     assert services_of(tmp_path) == []
 
     second = play(tmp_path)
@@ -60,7 +61,7 @@ def test_services_stay_up_until_the_demo_is_told_to_stop(
             assert running.poll() is None, output.read_text()
             assert time.monotonic() < deadline, output.read_text()
             time.sleep(0.2)
-        assert len(services_of(tmp_path)) == 2
+        assert len(services_of(tmp_path)) == 3
         running.send_signal(sign)
         assert running.wait(60) == 0
         assert services_of(tmp_path) == []

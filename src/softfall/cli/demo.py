@@ -14,7 +14,7 @@ def demo(
         bool, typer.Option("--exit", help="Stop the services once the conversation is over.")
     ] = False,
 ) -> None:
-    """Start provider and custodian, play a conversation among three devices, leave services up.
+    """Start all services, play a conversation among three devices, leave the services up.
 
     Running it again on the same folder keeps everything: accounts, messages, holds.
     """

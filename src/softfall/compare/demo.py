@@ -24,7 +24,13 @@ import httpx
 
 from softfall import config
 from softfall.compare.photographs import Photograph, default_paths, open_photographs
-from softfall.config import BadConfig, Settings
+from softfall.config import (
+    BadConfig,
+    CustodianSettings,
+    DealerSettings,
+    ProviderSettings,
+    Settings,
+)
 from softfall.custodian.keys import load_identity
 from softfall.device.device import Device
 from softfall.device.outcomes import Arrival, Quarantined, Shown
@@ -32,6 +38,7 @@ from softfall.errors import UnavailableError
 from softfall.media.pdq import PdqHash
 
 PEOPLE: Final = ("alice", "bob", "carol")
+SERVICES: Final = ("dealer", "custodian", "provider")
 LISTED: Final = ("coffee", "chelsea")
 UNLISTED: Final = "rocket"
 START_SECONDS: Final = 60.0
@@ -91,7 +98,9 @@ def run(root: Path, say: Say, *, stay: bool) -> None:
     else:
         say(f"going on with what is in {place.root}")
     settings = config.load(place.config_file)
-    with _service(place, "custodian", say), _service(place, "provider", say):
+    with contextlib.ExitStack() as running:
+        for name in SERVICES:
+            running.enter_context(_service(place, name, say))
         with contextlib.ExitStack() as closing:
             devices = {
                 person: closing.enter_context(_device(place, settings, person)) for person in PEOPLE
@@ -181,7 +190,7 @@ def _tell_holds(settings: Settings, place: Place, say: Say) -> None:
     holds = read_holds(settings, place)
     say(f"\nheld at the provider, for a person to decide: {len(holds)}")
     for hold in holds:
-        say(f"  from {hold['sender']}: {hold['reason']} ({hold['kind']}, not confirmed)")
+        say(f"  from {hold['sender']}: {hold['reason']} ({hold['kind']})")
 
 
 def read_holds(settings: Settings, place: Place) -> list[dict[str, Any]]:
@@ -201,6 +210,7 @@ def _tell_where(place: Place, settings: Settings, say: Say) -> None:
     provider = settings.provider
     say(f"\nprovider:   https://{provider.host}:{provider.port}/docs")
     say(f"custodian:  https://{settings.custodian.host}:{settings.custodian.port} (mutual TLS)")
+    say(f"dealer:     https://{settings.dealer.host}:{settings.dealer.port} (mutual TLS)")
     say(f"everything: {place.root} (softfall.toml, logs, stores, devices)")
 
 
@@ -235,26 +245,33 @@ def _secret(place: Place) -> bytes:
 
 
 def _configuration(place: Place) -> str:
-    provider_port, custodian_port = _free_port(8443), _free_port(8444)
+    ports = {
+        name: _free_port(wanted)
+        for name, wanted in (("provider", 8443), ("custodian", 8444), ("dealer", 8445))
+    }
+    dealer_url = f"https://127.0.0.1:{ports['dealer']}"
+    attester = place.root / "attester"  # `keys init` makes one, though no enclave runs here
+    changes: dict[str, dict[str, Any]] = {
+        "provider": {
+            "custodian_url": f"https://127.0.0.1:{ports['custodian']}",
+            "dealer_url": dealer_url,
+        },
+        "custodian": {"dealer_url": dealer_url},
+        "dealer": {},
+    }
+    for name, change in changes.items():
+        change |= {"port": ports[name], "data_dir": place.root / name}
+    changes["enclave"] = {
+        "attester_dir": attester,
+        "custodian_key_file": attester / "custodian.pub",
+    }
     settings = Settings.model_construct()
-    provider = settings.provider.model_copy(
-        update={
-            "port": provider_port,
-            "data_dir": place.root / "provider",
-            "tls_dir": place.root / "tls",
-            "custodian_url": f"https://127.0.0.1:{custodian_port}",
-        }
-    )
-    custodian = settings.custodian.model_copy(
-        update={
-            "port": custodian_port,
-            "data_dir": place.root / "custodian",
-            "tls_dir": place.root / "tls",
-        }
-    )
-    text = config.to_toml(
-        settings.model_copy(update={"provider": provider, "custodian": custodian})
-    )
+    tls = {"tls_dir": place.root / "tls"}
+    sections = {
+        name: getattr(settings, name).model_copy(update={**tls, **change})
+        for name, change in changes.items()
+    }
+    text = config.to_toml(settings.model_copy(update=sections))
     return text.replace('staff_token = ""', f'staff_token = "{secrets.token_urlsafe(24)}"')
 
 
@@ -305,7 +322,7 @@ def _service(place: Place, name: str, say: Say) -> Iterator[None]:
 
 def _wait_until_up(process: subprocess.Popen[bytes], place: Place, name: str) -> None:
     settings = config.load(place.config_file)
-    section = settings.provider if name == "provider" else settings.custodian
+    section: ProviderSettings | CustodianSettings | DealerSettings = getattr(settings, name)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
