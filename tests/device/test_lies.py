@@ -1,6 +1,7 @@
 """A report proves a sender's lie to the real provider, and no reporter can make one up."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -139,6 +140,22 @@ def test_a_reporter_who_would_frame_an_honest_sender_is_refused_by_name(
         ben.report([sent.envelope_id], "child-safety")
     assert said.value.name == refusal
     assert ben.account not in reporters(street)
+
+
+def test_the_provider_has_looked_at_pictures_and_still_holds_no_code_that_opens_one(
+    street: Street,  # noqa: F811
+):
+    ada, ben = street.join("last-ada"), street.join("last-ben")
+    sent = ada.send_photo("last-ben", jpeg(FLOWER))
+    assert shown_next(ben)
+    told = ben.report([sent.envelope_id], "unwanted")
+    (message,) = street.staff("GET", f"reports/{told.report_id}")["messages"]
+    assert message["finding"] == "the submission is this picture's"
+    assert street.provider.process is not None
+    mapped = Path(f"/proc/{street.provider.process.pid}/maps").read_text()
+    assert "numpy" in mapped
+    for library in ("simplejpeg", "PIL", "libheif", "libavif", "vodozemac"):
+        assert library not in mapped
 
 
 def test_a_colluding_pair_reports_nothing_and_that_is_the_limit(street: Street):  # noqa: F811

@@ -10,7 +10,7 @@ from softfall.config import MediaLimits
 from softfall.media.decode import decode
 from softfall.media.hashed import Refused
 from softfall.media.pdq import pdq
-from softfall.provider.hashing import AT_ONCE, HasherProcess, PictureLimits
+from softfall.provider.hashing import AT_ONCE, WAITING_AT_MOST, HasherProcess, PictureLimits
 from tests.media.picture_files import saved, scene
 
 LIMITS = PictureLimits(100_000_000, 4 << 30)
@@ -81,6 +81,25 @@ def test_no_more_than_two_run_at_once_and_the_others_wait_no_longer_than_they_ma
     for thread in running:
         thread.join()
     assert hasher.hash(PICTURE, 0) == Refused("there was no time left")
+
+
+def test_more_than_a_few_do_not_even_wait() -> None:
+    hasher = playing("import time; time.sleep(600)")
+    every = AT_ONCE + WAITING_AT_MOST
+    told: list[object] = []
+    waiting = [
+        threading.Thread(target=lambda: told.append(hasher.hash(PICTURE, 2.0)))
+        for _ in range(every)
+    ]
+    for thread in waiting:
+        thread.start()
+    while hasher._queue._value:
+        time.sleep(0.01)
+    assert hasher.hash(PICTURE, 60) == Refused("too many pictures wait already")
+    for thread in waiting:
+        thread.join()
+    assert len(told) == every
+    assert hasher._queue._value == every
 
 
 def test_a_hasher_that_does_not_start_is_told_of() -> None:

@@ -100,6 +100,23 @@ def check_keys(settings: config.Settings) -> list[Finding]:
     return [Finding(f"no keys in {certificate.parent} yet", NEXT_WITHOUT_KEYS, fatal=False)]
 
 
+def check_hasher(settings: config.Settings) -> list[Finding]:
+    """Whether reported pictures can be compared: in a process that is confined, or not at all."""
+    from softfall.media.hashed import Refused
+    from softfall.provider.hashing import HasherProcess, PictureLimits
+
+    limits = PictureLimits(
+        settings.provider.hasher_max_pixels, settings.provider.hasher_memory_mib << 20
+    )
+    told = HasherProcess(limits).hash(b"", _HASHER_SECONDS)
+    if isinstance(told, Refused) and told.reason.startswith("EmptyPicture"):
+        return [Finding("the hasher of reported pictures is confined")]
+    why = told.reason if isinstance(told, Refused) else "it opened nothing as something"
+    remedy = "Reports are taken all the same, their pictures not compared; needs seccomp (Linux)."
+    return [Finding(f"the hasher does not run: {why}", remedy, fatal=False)]
+
+
+_HASHER_SECONDS = 30.0
 NEXT_WITHOUT_KEYS = "`softfall keys init` makes them."
 CHECKS: tuple[Callable[[config.Settings], list[Finding]], ...] = (
     check_python,
@@ -107,6 +124,7 @@ CHECKS: tuple[Callable[[config.Settings], list[Finding]], ...] = (
     check_folders,
     check_ports,
     check_keys,
+    check_hasher,
 )
 
 

@@ -10,6 +10,7 @@ Limit: a process that a picture took over may lie about that one picture's hash.
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from typing import IO, Final, Protocol
 
@@ -19,6 +20,7 @@ from softfall.wire import MalformedMessage
 
 PROGRAM: Final = (sys.executable, "-I", "-m", "softfall.hasher")
 AT_ONCE: Final = 2
+WAITING_AT_MOST: Final = 8  # each keeps a thread of the service busy
 _CPU_SECONDS: Final = 20
 # No secret of ours: how the libraries in it allocate, so that its bound on memory means something.
 _ENVIRONMENT: Final = {"MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -40,21 +42,28 @@ class PictureLimits:
 
 
 class HasherProcess:
-    """One process for each picture, `AT_ONCE` of them at a time."""
+    """One process for each picture, `AT_ONCE` of them at a time; a few more may wait."""
 
     def __init__(self, limits: PictureLimits, program: tuple[str, ...] = PROGRAM) -> None:
         bounds = (MAX_PICTURE_BYTES, limits.max_pixels, limits.memory_bytes, _CPU_SECONDS)
         self._command = [*program, *map(str, bounds)]
         self._room = threading.BoundedSemaphore(AT_ONCE)
+        self._queue = threading.BoundedSemaphore(AT_ONCE + WAITING_AT_MOST)
 
     def hash(self, picture: bytes, within_seconds: float) -> Hashed:
         """As the port says."""
-        if within_seconds <= 0 or not self._room.acquire(timeout=within_seconds):
-            return Refused("there was no time left")
+        if not self._queue.acquire(blocking=False):
+            return Refused("too many pictures wait already")
+        until = time.monotonic() + within_seconds
         try:
-            return self._ask(picture, within_seconds)
+            if within_seconds <= 0 or not self._room.acquire(timeout=within_seconds):
+                return Refused("there was no time left")
+            try:
+                return self._ask(picture, max(0.0, until - time.monotonic()))
+            finally:
+                self._room.release()
         finally:
-            self._room.release()
+            self._queue.release()
 
     def _ask(self, picture: bytes, within_seconds: float) -> Hashed:
         try:
