@@ -3,7 +3,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -142,8 +142,11 @@ class Street:
 
 
 @contextlib.contextmanager
-def open_street(folder: Path, policy: str = "hash") -> Iterator[Street]:
+def open_street(
+    folder: Path, policy: str = "hash", provider_environment: Mapping[str, str] | None = None
+) -> Iterator[Street]:
     street = Street(folder, policy)
+    street.provider.environment |= provider_environment or {}
     try:
         street.list_photographs(jpeg(CHINA))
         street.start()

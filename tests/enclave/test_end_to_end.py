@@ -12,13 +12,20 @@ from softfall.lists.index import words
 from softfall.testing.patched import AnotherPicture, cheating
 from tests.compare import haystack
 from tests.device.pictures import ASTRONAUT, CHINA, FLAT, FLOWER, hash_of, jpeg
+from tests.provider.test_what_runs import NOBODYS_BUSINESS, Spy, holds_any
 
 from .street import Street, open_street, shown_next, until
 
 
 @pytest.fixture(scope="module")
-def street(tmp_path_factory):
-    with open_street(tmp_path_factory.mktemp("street")) as made:
+def spy(tmp_path_factory):
+    return Spy(tmp_path_factory.mktemp("spy"))
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory, spy: Spy):
+    folder = tmp_path_factory.mktemp("street")
+    with open_street(folder, provider_environment=spy.environment) as made:
         yield made
 
 
@@ -42,7 +49,7 @@ def test_a_listed_photograph_is_held_as_confirmed_and_words_flow_on(street: Stre
     assert hold["kind"] == "confirmed"
 
 
-def test_one_attestation_serves_for_many_photographs_and_a_restart_of_the_app(street: Street):
+def test_one_attestation_serves_for_many_photographs(street: Street):
     gus, hal = street.join("gus"), street.join("hal")
     seen: list[str] = []
     fetch = gus._kit.attestations.fetch
@@ -114,6 +121,14 @@ def test_the_enclave_makes_no_file(street: Street):
 def flags_of(pid: int, descriptor: str) -> str:
     lines = (haystack._PROC / str(pid) / "fdinfo" / descriptor).read_text().splitlines()
     return next(line.split()[1] for line in lines if line.startswith("flags"))
+
+
+def test_the_running_provider_holds_no_half_but_its_own(street: Street, spy: Spy):
+    modules = spy.modules()
+    assert "softfall.options.enclave.provider" in modules
+    inner = ("device", "enclave", "custodian", "kernel")
+    halves = tuple(f"softfall.options.enclave.{half}" for half in inner)
+    assert holds_any(modules, (*NOBODYS_BUSINESS, *halves, "softfall.enclave")) == []
 
 
 def test_only_callers_of_the_installation_reach_the_enclave(street: Street):

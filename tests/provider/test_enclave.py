@@ -287,6 +287,35 @@ def test_after_a_restart_the_list_comes_again_and_stale_seals_are_refused_by_nam
         assert house.holds() == ["confirmed"]
 
 
+def test_the_epoch_before_is_judged_too_also_after_a_restart(walls: Walls) -> None:
+    first = walls.publish()
+    with walls.provider() as house:
+        ada = house.join("ada")
+        house.join("ben")
+        house.wait_for_list(first.epoch)
+        second = walls.publish()
+        house.wait_for_list(second.epoch)
+        walls.restart_enclave()
+        for manifest in (first, second):
+            house.wait_for_list(manifest.epoch)
+        for manifest, holds in ((first, 1), (second, 2)):
+            assert house.send(ada, house.sealed(ada, manifest, LISTED)).status_code == 202
+            house.settle()
+            assert house.holds() == ["confirmed"] * holds
+
+
+def test_an_epoch_that_does_not_allow_the_enclave_keeps_back_no_other(walls: Walls) -> None:
+    first = walls.publish()
+    upgraded = {**PCRS, 0: b"\x07" * 48}
+    with walls.provider() as house:
+        house.wait_for_list(first.epoch)
+        walls.restart_enclave(upgraded)
+        walls.allow(upgraded)
+        second = walls.publish()
+        house.wait_for_list(second.epoch)
+        assert walls.room.epochs == (second.epoch,)
+
+
 def test_a_seal_that_was_taken_in_before_a_restart_is_held_as_an_outage(walls: Walls) -> None:
     manifest = walls.publish()
     with walls.provider() as house:

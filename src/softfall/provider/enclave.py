@@ -135,12 +135,21 @@ class ListCarrier:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Carry what the enclave lacks. Raises EnclaveUnavailable, CustodianUnavailable."""
+        """Carry what the enclave lacks, oldest first, as it takes them.
+
+        One epoch's trouble (an upgraded enclave that the older one does not allow, say) keeps back
+        no other. Raises the last of it: EnclaveUnavailable, CustodianUnavailable.
+        """
         state = await self.way.state()
-        for epoch in self.epochs.in_use():
-            if epoch not in state.epochs:
+        trouble: UnavailableError | None = None
+        for epoch in sorted(set(self.epochs.in_use()) - set(state.epochs)):
+            try:
                 await self._carry(epoch)
                 self.log.info("list carried to the enclave", epoch=epoch)
+            except UnavailableError as error:
+                trouble = error
+        if trouble is not None:
+            raise trouble
 
     async def _carry(self, epoch: int) -> None:
         seconds = self.timeout_seconds
