@@ -21,7 +21,7 @@ from softfall.crypto.ristretto import POINT_BYTES, SCALAR_BYTES, MalformedPoint,
 FEW: Final = 8  # below this libsodium is as fast, and nothing needs to be compiled
 
 _DIGITS: Final = 64
-_RADIX_BITS: Final = 4
+_EIGHTS: Final = sum(8 * 16**i for i in range(_DIGITS))
 
 
 def weighted_sum(weights: Sequence[Scalar], points: Sequence[Point]) -> Point:
@@ -45,13 +45,20 @@ def load() -> None:
 
 
 def _signed_digits(scalars: bytes, count: int) -> npt.NDArray[np.int8]:
-    """Each scalar in 64 digits of -8 to 8, lowest first: their sum times 16^i is the scalar."""
-    octets = np.frombuffer(scalars, np.uint8).reshape(count, SCALAR_BYTES)
-    digits = np.empty((len(octets), _DIGITS), np.int8)
+    """Each scalar in 64 digits of -8 to 7, lowest first: their sum times 16^i is the scalar.
+
+    With 8 added to every digit beforehand the digits are plain ones, and an addition carries for
+    all of them. A scalar is below 2^253, so the sum fits its 32 bytes.
+    """
+    raised = b"".join(
+        (int.from_bytes(scalars[at : at + SCALAR_BYTES], "little") + _EIGHTS).to_bytes(
+            SCALAR_BYTES, "little"
+        )
+        for at in range(0, len(scalars), SCALAR_BYTES)
+    )
+    octets = np.frombuffer(raised, np.uint8).reshape(count, SCALAR_BYTES)
+    digits = np.empty((count, _DIGITS), np.int8)
     digits[:, 0::2] = octets & 15
     digits[:, 1::2] = octets >> 4
-    for i in range(_DIGITS - 1):  # a scalar is below 2^253, so the last digit takes the last carry
-        carry = (digits[:, i] + 8) >> _RADIX_BITS
-        digits[:, i] -= carry << _RADIX_BITS
-        digits[:, i + 1] += carry
+    digits -= 8
     return digits

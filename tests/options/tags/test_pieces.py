@@ -61,6 +61,13 @@ def test_a_piece_is_its_positions_bits_read_as_a_number(seed: int) -> None:
         assert int(piece) == int(expected, 2)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.binary(min_size=32, max_size=32))
+def test_the_pieces_of_one_hash_are_those_of_a_list_of_one(hash_bits: bytes) -> None:
+    among_many = pieces.pieces(np.frombuffer(hash_bits, np.uint8)[None, :], PARAMETERS)
+    assert pieces.pieces_of_one(hash_bits, PARAMETERS) == among_many[:, 0].tolist()
+
+
 def test_no_two_questions_share_an_oprf_input() -> None:
     media = random_hash(1)
     masks = pieces.probe_masks(media.margins, PARAMETERS)

@@ -31,9 +31,15 @@ def pieces(hashes: npt.NDArray[np.uint8], parameters: TagParameters) -> U64Array
     rows = np.zeros((parameters.tables, len(hashes)), dtype=np.uint64)
     for row, table in zip(rows, parameters.positions, strict=True):
         for position in table:
-            row <<= np.uint64(1)
-            row |= bits[:, position]
+            np.left_shift(row, np.uint64(1), out=row)
+            np.bitwise_or(row, bits[:, position], out=row)
     return rows
+
+
+def pieces_of_one(hash_bits: bytes, parameters: TagParameters) -> list[int]:
+    """What `pieces` says of a single hash, sooner than arrays of one."""
+    digits = f"{int.from_bytes(hash_bits, 'big'):0256b}"
+    return [int("".join([digits[i] for i in table]), 2) for table in parameters.positions]
 
 
 def cheapest_masks(margins: Sequence[float], count: int) -> list[int]:
@@ -89,9 +95,9 @@ def oprf_inputs(
     option: str, hash_bits: bytes, masks: Sequence[Sequence[int]], parameters: TagParameters
 ) -> list[bytes]:
     """What the OPRF is asked, table after table: the context, the table's number, the piece."""
-    base = pieces(np.frombuffer(hash_bits, dtype=np.uint8)[None, :], parameters)[:, 0]
+    base = pieces_of_one(hash_bits, parameters)
     return [
-        oprf_input(option, table, int(piece) ^ mask, parameters)
+        oprf_input(option, table, piece ^ mask, parameters)
         for table, (piece, row) in enumerate(zip(base, masks, strict=True))
         for mask in row
     ]
