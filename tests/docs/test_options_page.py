@@ -45,8 +45,8 @@ def test_the_sizes_are_what_the_parties_really_send() -> None:
     bodies = {
         "tags_request": pending.request.body,
         "tags_reply": reply,
-        "split_tags": submission.body,
-        "tags_opening": opened,
+        "split_submission": submission.body,
+        "split_opening": opened,
     }
     for name, body in bodies.items():
         row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{name}`"))
