@@ -18,6 +18,7 @@ from softfall.options.on_device.parameters import (
 )
 from softfall.options.on_device.publishing import NumbersDoNotFit, slotted
 from softfall.options.on_device.segment import BadSegment, MapKeys
+from softfall.options.on_device.stack import Stack
 from softfall.wire import Value
 from tests.options.on_device.parties import FIRST, PARAMETERS, Parties, quiet
 from tests.options.split.parties import random_hash
@@ -123,12 +124,12 @@ def test_a_map_says_nothing_to_whoever_has_no_tag(parties: Parties) -> None:
     listed = [random_hash(seed) for seed in range(400)]
     maps = [Parties(listed, seed=bytes([s]) * 32).view._segments[0] for s in (1, 2)]
     for one in maps:
-        bits = np.unpackbits(one.cells[:-4])
+        bits = np.unpackbits(one.cells[:-8])
         assert abs(bits.mean() - 0.5) < 4 * 0.5 / len(bits) ** 0.5
-        counts = np.bincount(one.cells[:-4], minlength=256)
-        expected = len(one.cells[:-4]) / 256
+        counts = np.bincount(one.cells[:-8], minlength=256)
+        expected = len(one.cells[:-8]) / 256
         assert float(((counts - expected) ** 2 / expected).sum()) < 380  # 255 degrees of freedom
-    shorter = min(len(one.cells) for one in maps) - 4
+    shorter = min(len(one.cells) for one in maps) - 8
     differing = np.unpackbits(maps[0].cells[:shorter] ^ maps[1].cells[:shorter]).mean()
     assert 0.47 < differing < 0.53
     haystack = maps[0].encode()
@@ -138,11 +139,11 @@ def test_a_map_says_nothing_to_whoever_has_no_tag(parties: Parties) -> None:
 def test_a_strangers_key_gives_numbers_that_chance_would(parties: Parties) -> None:
     one = parties.view._segments[0]
     strangers = MapKeys.of([i.to_bytes(8, "big") for i in range(20_000)], [0] * 20_000)
-    codes, hit = one.find(strangers)
+    codes, hit = Stack([one]).find(strangers)
     expected = 2.0**-PARAMETERS.check_bits * 40 / 2**PARAMETERS.code_bits
     assert hit.mean() <= 20 * expected
     wider = replace(one, lowest=0, highest=2**16 - 1)
-    codes, hit = wider.find(strangers)
+    codes, hit = Stack([wider]).find(strangers)
     assert hit.mean() == pytest.approx(2.0**-PARAMETERS.check_bits, rel=0.3)
     assert abs(codes.mean() / 2**15 - 1) < 0.05
 

@@ -8,7 +8,7 @@ version that is not there (NotThisVersion).
 Oracle: `candidates_oracle`.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -18,6 +18,7 @@ from softfall.errors import PeerError, UnavailableError
 from softfall.options.on_device import static_function, wire
 from softfall.options.on_device.parameters import OnDeviceParameters
 from softfall.options.on_device.segment import MapKeys, Segment
+from softfall.options.on_device.stack import Stack
 from softfall.options.tags.opening import TagRows
 
 
@@ -48,7 +49,10 @@ class MapView:
                     f"version {after.list_version} does not follow version {before.list_version}"
                 )
         self._segments = tuple(segments)
-        self._withdrawn = _withdrawn_after(segments)
+        # The base alone, so that its cells are not copied.
+        parts = [part for part in (self._segments[:1], self._segments[1:]) if part]
+        self._stacks = [Stack(part) for part in parts]
+        self._withdrawn_in = _withdrawn_in(self._segments)
 
     @property
     def epoch(self) -> int:
@@ -79,16 +83,24 @@ class MapView:
         slots, probes = self.parameters.slots, len(rows[0])
         tags = [tag for row in rows for tag in row for _ in range(slots)]
         asked = MapKeys.of(tags, list(range(slots)) * (len(rows) * probes))
-        tables = np.repeat(np.arange(len(rows), dtype=np.uint64), probes * slots)
-        found: list[tuple[int, int]] = []
-        for segment, withdrawn in zip(self._segments, self._withdrawn, strict=True):
-            codes, hit = segment.find(asked)
-            pairs = np.unique(codes[hit].astype(np.uint64) << np.uint64(8) | tables[hit])
-            numbers, hits = np.unique(pairs >> np.uint64(8), return_counts=True)
-            enough = hits >= self.parameters.tags.hits
-            enough &= ~np.isin(numbers, withdrawn)
-            found += zip((-hits[enough]).tolist(), numbers[enough].tolist(), strict=True)
-        return tuple(entry for _, entry in sorted(found)[: wire.MAX_CANDIDATES])
+        tables = np.repeat(np.arange(len(rows)), probes * slots)
+        named: set[tuple[int, int, int]] = set()
+        first = 0
+        for stack in self._stacks:
+            codes, hit = stack.find(asked)
+            places, keys = np.nonzero(hit)
+            numbers = codes[places, keys].tolist()
+            named.update(
+                zip((places + first).tolist(), numbers, tables[keys].tolist(), strict=True)
+            )
+            first += len(codes)
+        hits = Counter((place, number) for place, number, _ in named)
+        found = [
+            (-count, number)
+            for (place, number), count in hits.items()
+            if count >= self.parameters.tags.hits and self._withdrawn_in.get(number, -1) <= place
+        ]
+        return tuple(number for _, number in sorted(found)[: wire.MAX_CANDIDATES])
 
 
 def candidates_oracle(view: MapView, rows: TagRows) -> tuple[int, ...]:
@@ -125,10 +137,10 @@ def _code_oracle(segment: Segment, tag: bytes, slot: int) -> int | None:
     return code if check == 0 and segment.lowest <= code <= segment.highest else None
 
 
-def _withdrawn_after(segments: Sequence[Segment]) -> list[static_function.U32Array]:
-    """For each segment, what later ones withdraw."""
-    later, rows = np.zeros(0, dtype=np.uint32), []
-    for segment in reversed(segments):
-        rows.append(later)
-        later = np.union1d(later, segment.withdrawn)
-    return rows[::-1]
+def _withdrawn_in(segments: Sequence[Segment]) -> dict[int, int]:
+    """For each number that is withdrawn, the last segment that says so."""
+    return {
+        number: place
+        for place, segment in enumerate(segments)
+        for number in segment.withdrawn.tolist()
+    }

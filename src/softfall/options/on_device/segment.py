@@ -80,19 +80,6 @@ class Segment:
     cells: U8Array
     withdrawn: U32Array
 
-    def find(self, asked: MapKeys) -> tuple[U32Array, BoolArray]:
-        """For each key a number, and whether it may be an entry of this segment. Both (n,)."""
-        if not self.entries:
-            nothing = len(asked.keys)
-            return np.zeros(nothing, np.uint32), np.zeros(nothing, np.bool_)
-        parameters = self.parameters
-        mask = np.uint32((1 << parameters.value_bits) - 1)
-        found = static_function.lookup(self.cells, parameters.value_bits, asked.keys, self.shape)
-        values = found ^ (asked.pads & mask)
-        codes = values >> np.uint32(parameters.check_bits)
-        checked = (values & np.uint32((1 << parameters.check_bits) - 1)) == 0
-        return codes, checked & (codes >= self.lowest) & (codes <= self.highest)
-
     def encode(self) -> bytes:
         """The file's bytes."""
         header = wire.SEGMENT.encode(

@@ -10,6 +10,7 @@ Source: 4-wise binary fuse filters, Graf and Lemire 2022, holding a value for a 
 """
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +23,9 @@ U64Array = npt.NDArray[np.uint64]
 I64Array = npt.NDArray[np.int64]
 
 ARITY: Final = 4
-GUARD_BYTES: Final = 4  # zeros after the cells, so that the last cell's five bytes can be read
+GUARD_BYTES: Final = (
+    8  # zeros after the cells: every cell is read with the eight bytes from its own
+)
 MAX_VALUE_BITS: Final = 32
 MIN_SEGMENT_BITS: Final = 3  # cells come in eights, hence whole bytes
 MAX_SEGMENT_BITS: Final = 18
@@ -71,28 +74,37 @@ def shape_for(keys: int, seed: int, larger: int = 0) -> Shape:
 
 def positions(keys: U64Array, shape: Shape) -> I64Array:
     """Each key's four cells. keys: (n, 2) uint64, uniform. Returns (n, 4) int64."""
-    seed = np.uint64(shape.seed)
-    first, offsets = _mixed(keys[:, 0] ^ seed), _mixed(keys[:, 1] ^ seed)
-    length = np.uint64(1 << shape.segment_bits)
-    begin = ((first >> np.uint64(32)) * np.uint64(shape.starts * int(length))) >> np.uint64(32)
-    cells = np.empty((len(keys), ARITY), dtype=np.uint64)
-    cells[:, 0] = begin
-    for place in range(1, ARITY):
-        offset = (offsets >> np.uint64(_OFFSET_BITS * (place - 1))) & (length - np.uint64(1))
-        cells[:, place] = (begin + np.uint64(place) * length) ^ offset
-    return cells.astype(np.int64)
+    cells: I64Array = _positions(keys, [shape])[0]
+    return cells
 
 
 def lookup(packed: U8Array, value_bits: int, keys: U64Array, shape: Shape) -> U32Array:
     """Each key's value: (n,) uint32. packed: from `pack`; (n, 2) keys. No keys: all zeros."""
-    if shape.keys == 0:
-        return np.zeros(len(keys), dtype=np.uint32)
-    bit = positions(keys, shape) * value_bits
-    five = packed[(bit >> 3)[:, :, None] + np.arange(5)].astype(np.uint64)
-    words = (five << np.array([32, 24, 16, 8, 0], dtype=np.uint64)).sum(axis=2, dtype=np.uint64)
-    shift = (40 - value_bits - (bit & 7)).astype(np.uint64)
+    values: U32Array = lookup_all(packed, [0], value_bits, keys, [shape])[0]
+    return values
+
+
+def lookup_all(
+    packed: U8Array,
+    begins: Sequence[int],
+    value_bits: int,
+    keys: U64Array,
+    shapes: Sequence[Shape],
+) -> U32Array:
+    """Each key's value in each of some static functions: (functions, n) uint32.
+
+    packed: their cells one after the other; begins: the byte at which each begins. One with no
+    keys gives zeros.
+    """
+    bit = _positions(keys, shapes) * value_bits
+    at = (bit >> 3) + np.array(begins, dtype=np.int64)[:, None, None]
+    empty = np.array([shape.keys == 0 for shape in shapes])
+    at[empty] = 0
+    words = _words(packed)[at].astype(np.uint64)
+    shift = (64 - value_bits - (bit & 7)).astype(np.uint64)
     cells = (words >> shift) & np.uint64((1 << value_bits) - 1)
-    values: U32Array = np.bitwise_xor.reduce(cells, axis=1).astype(np.uint32)
+    values: U32Array = np.bitwise_xor.reduce(cells, axis=2).astype(np.uint32)
+    values[empty] = 0
     return values
 
 
@@ -116,6 +128,32 @@ def pack(cells: U32Array, value_bits: int) -> bytes:
         for at in range(0, len(cells), _CHUNK_CELLS)
     ]
     return b"".join(parts) + bytes(GUARD_BYTES)
+
+
+def _positions(keys: U64Array, shapes: Sequence[Shape]) -> I64Array:
+    """(shapes, n, 4): each key's four cells under each shape."""
+
+    def column(values: Iterable[int]) -> U64Array:
+        return np.array(list(values), dtype=np.uint64)[:, None]
+
+    seed = column(shape.seed for shape in shapes)
+    length = column(1 << shape.segment_bits for shape in shapes)
+    span = column(shape.starts << shape.segment_bits for shape in shapes)
+    first, offsets = _mixed(keys[:, 0] ^ seed), _mixed(keys[:, 1] ^ seed)
+    begin = ((first >> np.uint64(32)) * span) >> np.uint64(32)
+    cells = np.empty((len(shapes), len(keys), ARITY), dtype=np.uint64)
+    cells[:, :, 0] = begin
+    for place in range(1, ARITY):
+        offset = (offsets >> np.uint64(_OFFSET_BITS * (place - 1))) & (length - np.uint64(1))
+        cells[:, :, place] = (begin + np.uint64(place) * length) ^ offset
+    return cells.astype(np.int64)
+
+
+def _words(packed: U8Array) -> npt.NDArray[np.uint64]:
+    """The eight bytes from each byte on, big-endian, without a copy."""
+    count = len(packed) - GUARD_BYTES + 1
+    words: npt.NDArray[np.uint64] = np.ndarray(count, ">u8", packed, strides=(1,))
+    return words
 
 
 def _mixed(words: U64Array) -> U64Array:
