@@ -35,7 +35,8 @@ threading.Thread(target=tell, daemon=True).start()
 
 NOBODYS_BUSINESS = (
     "vodozemac", "softfall.device", "softfall.messaging.session", "softfall.media.decode",
-    "softfall.options.split.device", "softfall.options.tags.device", "softfall.testing",
+    "softfall.options.split.device", "softfall.options.tags.device",
+    "softfall.options.tokens.device", "softfall.testing",
     "softfall.compare", "PIL", "pillow_heif", "simplejpeg",
 )  # fmt: skip
 
