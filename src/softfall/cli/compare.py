@@ -27,7 +27,8 @@ Options = Annotated[
     list[str] | None,
     typer.Option(
         "--option",
-        help="An option to run: in_transit, backdoor, split; may be repeated. The default: all.",
+        help="An option to run: in_transit, split, on_device, enclave, backdoor; may be repeated. "
+        "The default: all.",
         show_default=False,
     ),
 ]

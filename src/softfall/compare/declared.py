@@ -24,6 +24,7 @@ class Nature(Enum):
     OWN = "words and pictures meant for it"
     ESCROWED = "ciphertext, which it can open at will"
     SEALED = "ciphertext, which it can't open"
+    HASHES = "hashes of pictures, readable"
     LIST = "the list itself"
     DERIVED = "made from the list; not the hashes"
     MATCHING = "made for matching"

@@ -159,6 +159,7 @@ ROLES: Final = (
     "provider",
     "custodian",
     "dealer",
+    "enclave",
     RECIPIENT,
 )
 
@@ -178,7 +179,7 @@ def readable_of(run: OptionRun, role: str) -> Mapping[str, int]:
 
 def _own_bytes(comparison: Comparison, sent: Sent, way: str, role: str) -> int:
     """The picture's file, where it travels that way."""
-    travels = (way == "up") == (role == SENDER)
+    travels = (way == "up") == (role == SENDER) and sent.outcome is not Outcome.REFUSED
     row = comparison.turns[sent.turn].picture
     return comparison.pictures[row].size_bytes if travels and row is not None else 0
 

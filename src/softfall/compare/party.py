@@ -19,6 +19,7 @@ KINDS: Final = {
     "provider": "softfall.compare.parties.provider",
     "custodian": "softfall.compare.parties.custodian",
     "dealer": "softfall.compare.parties.dealer",
+    "enclave": "softfall.compare.parties.enclave",
     "device": "softfall.compare.parties.device",
     "patched-device": "softfall.compare.parties.patched_device",
     "backdoor-provider": "softfall.compare.parties.backdoor_provider",

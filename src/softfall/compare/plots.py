@@ -23,6 +23,7 @@ ROLE_COLOURS: Final = {
     "provider": "#d9742b",
     "custodian": "#3a9a6f",
     "dealer": "#b8860b",
+    "enclave": "#6a7fdb",
     "recipient": "#a05bb5",
 }
 NATURE_COLOURS: Final = {
@@ -30,6 +31,7 @@ NATURE_COLOURS: Final = {
     Nature.OWN.value: "#5b9bd0",
     Nature.ESCROWED.value: "#9c5fb5",
     Nature.SEALED.value: "#8a8f98",
+    Nature.HASHES.value: "#c4762b",
     Nature.MATCHING.value: "#e0a526",
     Nature.ROUTING.value: "#3a9a8f",
 }

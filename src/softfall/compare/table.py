@@ -295,6 +295,7 @@ _READING: Sequence[tuple[str, str, _Answer]] = (
     ("The provider received", "bytes of bodies, by what they are to it", _learned("provider")),
     ("The custodian received", "bytes of bodies, by what they are to it", _learned("custodian")),
     ("The dealer received", "bytes of bodies, by what they are to it", _learned("dealer")),
+    ("The enclave received", "bytes of bodies, by what they are to it", _learned("enclave")),
     ("The sender's device received", "bytes of bodies", _learned(SENDER)),
     ("The recipient's device received", "bytes of bodies", _learned(RECIPIENT)),
 )
@@ -305,6 +306,7 @@ _COSTS: Sequence[tuple[str, str, _Answer]] = (
     ("Processor time, sender", "median", _cpu(SENDER)),
     ("Processor time, provider", "median", _cpu("provider")),
     ("Processor time, custodian", "median", _cpu("custodian")),
+    ("Processor time, enclave", "median", _cpu("enclave")),
     ("Processor time, recipient", "median, of delivered pictures", _cpu(RECIPIENT)),
     (
         "Confirming a candidate",
@@ -322,6 +324,7 @@ _COSTS: Sequence[tuple[str, str, _Answer]] = (
 _SETUP: Sequence[tuple[str, str, _Answer]] = (
     ("The custodian's set-up", "bytes of the list, and time", _setup("custodian")),
     ("The provider's set-up", "bytes received, and time", _setup("provider")),
+    ("The enclave's set-up", "bytes received, and time", _setup("enclave")),
     ("Each device's set-up", "bytes of the list, or made from it", _setup("device")),
 )
 _SOUNDNESS: Sequence[tuple[str, str, _Answer]] = (

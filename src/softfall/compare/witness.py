@@ -51,7 +51,7 @@ from softfall.config import MediaLimits
 from softfall.lists.entries import MATCH_RADIUS_BITS
 from softfall.media.pdq import PdqHash
 
-DEFAULT_OPTIONS: Final = ("in_transit", "backdoor", "split")
+DEFAULT_OPTIONS: Final = ("in_transit", "split", "on_device", "enclave", "backdoor")
 DEFAULT_LIST_SIZE: Final = 100_000
 DEFAULT_SEED: Final = 1
 

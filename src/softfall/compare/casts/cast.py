@@ -29,7 +29,8 @@ COLLUDER: Final = "colluding recipient"
 PROVIDER: Final = "provider"
 CUSTODIAN: Final = "custodian"
 DEALER: Final = "dealer"
-SERVICES: Final = (PROVIDER, CUSTODIAN, DEALER)
+ENCLAVE: Final = "enclave"
+SERVICES: Final = (PROVIDER, CUSTODIAN, DEALER, ENCLAVE)
 DEVICES: Final = {SENDER: "ana", RECIPIENT: "ben", PATCHED: "pat", COLLUDER: "col"}
 HONEST_DEVICES: Final = (SENDER, RECIPIENT)
 

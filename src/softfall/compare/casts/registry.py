@@ -32,10 +32,24 @@ def _backdoor() -> Cast:
     return Backdoor()
 
 
+def _on_device() -> Cast:
+    from softfall.compare.casts.on_device import OnDevice
+
+    return OnDevice()
+
+
+def _enclave() -> Cast:
+    from softfall.compare.casts.enclave import Enclaved
+
+    return Enclaved()
+
+
 CASTS: Final[dict[str, Callable[[], Cast]]] = {
     "in_transit": _in_transit,
-    "backdoor": _backdoor,
     "split": _split,
+    "on_device": _on_device,
+    "enclave": _enclave,
+    "backdoor": _backdoor,
 }
 
 

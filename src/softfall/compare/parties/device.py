@@ -11,7 +11,10 @@ from softfall.compare.parties.serving import make_recorder
 from softfall.compare.party import Wire
 from softfall.device.device import HONEST, Device, Parts
 from softfall.device.outcomes import Arrival, Quarantined, Queued, Shown
-from softfall.errors import SoftfallError
+from softfall.errors import SoftfallError, UnavailableError
+
+LIST_SECONDS = 60.0
+POLL_SECONDS = 0.2
 
 
 def send(device: Device, command: dict[str, Any]) -> dict[str, str]:
@@ -46,7 +49,7 @@ def play(
         start = time.perf_counter()
         if command["do"] == "connect":
             opened = _create(task, command, parts)
-            wire.say(ms=_ms_since(start))
+            wire.say(**_fetch_list(opened, command), ms=_ms_since(start))
             continue
         assert opened is not None
         if command["do"] == "send":
@@ -64,8 +67,24 @@ def _create(task: dict[str, Any], command: dict[str, Any], parts: Parts) -> Devi
         command["url"],
         Path(task["authority"]),
         bytes.fromhex(command["custodian_key"]),
+        list_root=bytes.fromhex(command.get("list_root", "")),
         parts=parts,
     )
+
+
+def _fetch_list(device: Device, command: dict[str, Any]) -> dict[str, float]:
+    """The device's own list, where the option has one, before the first message."""
+    if not command.get("list_root"):
+        return {}
+    start = time.monotonic()
+    while True:
+        try:
+            device.update_list()
+            return {"list_seconds": time.monotonic() - start}
+        except UnavailableError:  # the provider has not copied it yet
+            if time.monotonic() - start > LIST_SECONDS:
+                raise
+            time.sleep(POLL_SECONDS)
 
 
 def _event(arrival: Arrival) -> dict[str, Any]:
