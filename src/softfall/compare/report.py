@@ -18,6 +18,7 @@ from softfall.compare.plan import AS_IT_IS, Kind
 from softfall.compare.results import Comparison, OptionRun, View
 from softfall.compare.statistics import Share, upper_bound
 from softfall.compare.table import make_table
+from softfall.compare.theft_rows import share_of
 
 TEMPLATE: Final = "report.html.jinja"
 
@@ -131,8 +132,20 @@ def _sentences(comparison: Comparison) -> list[str]:
             f"its true rate on pictures like these is under {percent(upper_bound(mistakes), 1)}. "
             f"An app that cheats was caught {cheats} times; two people who both cheat, {pairs} "
             f"times. The provider could look at {Share(read['pictures'], files)} pictures."
+            f"{_theft(run)}"
         )
     return told
+
+
+def _theft(run: OptionRun) -> str:
+    """What its worst single compromise opened, as a sentence more."""
+    if run.blast is None:
+        return ""
+    blast = run.blast
+    return (
+        f" Whoever steals {blast.stolen} can open {share_of(blast.messages)} messages, look at "
+        f"{share_of(blast.pictures)} pictures, and has the perceptual hash of {share_of(blast.hashes)}."
+    )
 
 
 def _plots(comparison: Comparison) -> list[Plot]:

@@ -14,7 +14,8 @@ def _none_is_better(found: Counted) -> Tone:
     return Tone.GOOD if found.count == 0 else Tone.BAD
 
 
-def _told(found: Counted) -> str:
+def share_of(found: Counted) -> str:
+    """As people read it."""
     return f"{found.count:,} of {found.total:,}"
 
 
@@ -29,7 +30,7 @@ def _opened(of: Callable[[BlastRadius], Counted]) -> Answer:
         if run.blast is None:
             return NOT_TRIED
         found = of(run.blast)
-        return Cell(_told(found), tone=_none_is_better(found))
+        return Cell(share_of(found), tone=_none_is_better(found))
 
     return answer
 
@@ -38,8 +39,8 @@ def _was_sent(_: Comparison, run: OptionRun) -> Cell:
     if run.blast is None:
         return NOT_TRIED
     known, mistaken = run.blast.sent_known, run.blast.never_sent_taken_for_sent
-    note = f"and yes for {_told(mistaken)} mirrored copies that nobody sent"
-    return Cell(f"yes for {_told(known)}", note, _none_is_better(known))
+    note = f"and yes for {share_of(mistaken)} mirrored copies that nobody sent"
+    return Cell(f"yes for {share_of(known)}", note, _none_is_better(known))
 
 
 ROWS: Final[Sequence[tuple[str, str, Answer]]] = (
