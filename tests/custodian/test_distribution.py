@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from tuf.api.exceptions import RepositoryError
@@ -277,6 +278,42 @@ def test_a_key_that_others_can_read_or_that_is_not_the_roots_is_refused(
     with pytest.raises(ListKeysUnusable, match="root names"):
         publish_more(listed)
     read(listed)
+
+
+def test_a_lost_root_is_never_replaced_by_one_that_no_device_knows(listed: Keeper) -> None:
+    data_dir = listed.settings.data_dir
+    (data_dir / "root.key").unlink()  # offline, as it should be
+    saved = root_path(data_dir, 1).read_bytes()
+    root_path(data_dir, 1).unlink()
+    withdraw(listed, 1)
+    with pytest.raises(ListKeysUnusable, match="missing"):
+        publish_more(listed)
+    assert not (data_dir / "root.key").exists()
+    root_path(data_dir, 1).write_bytes(saved)
+    publish_more(listed)
+    read(listed)
+
+
+@pytest.mark.parametrize("stops_after", range(5))
+def test_keys_whose_making_was_cut_off_are_made_the_next_time(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch, stops_after: int
+) -> None:
+    left, real = [stops_after], list_keys.write_private_key
+
+    class CutOff(BaseException):
+        pass
+
+    def write(path: Path, key: Ed25519PrivateKey) -> None:
+        if left[0] == 0:
+            raise CutOff
+        left[0] -= 1
+        real(path, key)
+
+    with monkeypatch.context() as patch, contextlib.suppress(CutOff):
+        patch.setattr(list_keys, "write_private_key", write)
+        list_keys.make_list_keys(keeper.settings.data_dir, keeper.clocks.wall_ms)
+    publish(keeper)
+    assert read(keeper)
 
 
 def test_metadata_that_cannot_be_read_is_named_and_never_guessed_at(listed: Keeper) -> None:

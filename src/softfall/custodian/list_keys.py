@@ -61,8 +61,12 @@ def make_list_keys(data_dir: Path, now_ms: int) -> bytes:
     if first.exists():
         return first.read_bytes()
     folder = data_dir / KEYS_FOLDER
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    root_signer = _ready_key(data_dir / ROOT_KEY_FILE)
+    if folder.exists() and not key_path(data_dir, ROOT).exists():
+        # Not a first time: a new root would be one that no device knows.
+        raise ListKeysUnusable(f"{first} is missing")
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    root_signer = _ready_key(key_path(data_dir, ROOT))
+    folder.mkdir(mode=0o700, exist_ok=True)
     root = Root(expires=_expiry(now_ms))
     root.add_key(root_signer.public_key, ROOT)
     for role in ROLES:
