@@ -144,7 +144,7 @@ def _theft(run: OptionRun) -> str:
     blast = run.blast
     return (
         f" Whoever steals {blast.stolen} can open {share_of(blast.messages)} messages, look at "
-        f"{share_of(blast.pictures)} pictures, and has the perceptual hash of {share_of(blast.hashes)}."
+        f"{share_of(blast.pictures)} pictures, and has {share_of(blast.hashes)} perceptual hashes."
     )
 
 
