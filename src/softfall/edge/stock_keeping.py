@@ -95,17 +95,19 @@ class StockKeeper:
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._trouble = ""
-        self._thread = threading.Thread(target=self._run, name="stock", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin."""
+        """Begin; also again, after `stop`."""
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name="stock", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """End with the round."""
         self._stopping.set()
         self._woken.set()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join()
 
     def look(self) -> None:
