@@ -2,12 +2,14 @@
 
 import contextlib
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import softfall
 from softfall import __version__
 from softfall.config import CustodianSettings, DeviceSettings
 from softfall.custodian.catalogue import Catalogue
@@ -33,12 +35,12 @@ _T = TypeVar("_T")
 class Street:
     """Everybody, and what the keeper of the list has in its drawers."""
 
-    def __init__(self, folder: Path, policy: str = "hash") -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.open: dict[str, Device] = {}
-        self.custodian = Served(folder, "custodian", **self._keeping(policy))
+        self.custodian = Served(folder, "custodian", **self._keeping())
         self.settings = CustodianSettings(
-            data_dir=folder / "custodian", tls_dir=folder / "tls", **self._keeping(policy)
+            data_dir=folder / "custodian", tls_dir=folder / "tls", **self._keeping()
         )
         self.custodian_key = create_identity(self.settings.data_dir).public_key
         attester.create(folder / "attester", datetime.now(UTC))
@@ -50,6 +52,10 @@ class Street:
             attester_dir=folder / "attester",
             custodian_key_file=folder / "custodian.pub",
         )
+        # From a copy of its own, so that it is the same program at every start of one test run.
+        self.installed = folder / "installed"
+        shutil.copytree(Path(softfall.__file__).parent, self.installed / "softfall")
+        self.enclave.environment |= {"PYTHONPATH": str(self.installed)}
         self.provider = Served(
             folder,
             option="enclave",
@@ -59,11 +65,10 @@ class Street:
             requests_per_minute=1_000_000,
         )
 
-    def _keeping(self, policy: str) -> dict[str, Any]:
+    def _keeping(self) -> dict[str, Any]:
         return {
             "enclave_root_file": self.folder / "attester" / attester.ROOT_CERTIFICATE,
             "enclave_measurements_file": self.folder / "enclaves.jsonl",
-            "enclave_policy": policy,
         }
 
     def allow(self, *allowed: Pcrs) -> None:
@@ -86,8 +91,9 @@ class Street:
             catalogue.import_items(read(stream, Form.PLAIN, Importer(source="test")), wall_ms())
         catalogue.close()
 
-    def publish(self) -> int:
-        return publish_epoch(self.settings, "enclave", lambda done, of: None).epoch
+    def publish(self, **changes: Any) -> int:
+        settings = self.settings.model_copy(update=changes)
+        return publish_epoch(settings, "enclave", lambda done, of: None).epoch
 
     def start(self) -> None:
         """Everybody, with one epoch of the list."""
@@ -129,9 +135,11 @@ class Street:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def all_holds(self) -> list[dict[str, Any]]:
+        return list(self.staff("GET", "holds")["holds"])
+
     def hold_of(self, envelope_id: bytes) -> dict[str, Any] | None:
-        holds = self.staff("GET", "holds")["holds"]
-        return next((h for h in holds if h["envelope_id"] == envelope_id.hex()), None)
+        return next((h for h in self.all_holds() if h["envelope_id"] == envelope_id.hex()), None)
 
     def close(self) -> None:
         for device in self.open.values():
@@ -143,9 +151,9 @@ class Street:
 
 @contextlib.contextmanager
 def open_street(
-    folder: Path, policy: str = "hash", provider_environment: Mapping[str, str] | None = None
+    folder: Path, provider_environment: Mapping[str, str] | None = None
 ) -> Iterator[Street]:
-    street = Street(folder, policy)
+    street = Street(folder)
     street.provider.environment |= provider_environment or {}
     try:
         street.list_photographs(jpeg(CHINA))

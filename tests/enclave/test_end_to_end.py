@@ -9,12 +9,13 @@ from softfall.device.device import HONEST
 from softfall.device.outcomes import CHECKED, UNCHECKED_OUTAGE, Quarantined, Shown
 from softfall.edge.tls import client_context
 from softfall.lists.index import words
+from softfall.options.enclave.refusals import PcrNotAllowed
 from softfall.testing.patched import AnotherPicture, cheating
 from tests.compare import haystack
 from tests.device.pictures import ASTRONAUT, CHINA, FLAT, FLOWER, hash_of, jpeg
 from tests.provider.test_what_runs import NOBODYS_BUSINESS, Spy, holds_any
 
-from .street import Street, open_street, shown_next, until
+from .street import Street, measured_by, open_street, shown_next, until
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +198,54 @@ def test_an_epoch_more_is_carried_to_the_enclave_by_itself(street: Street):
     assert hold["kind"] == "confirmed"
     nat.send_photo("ole", jpeg(FLOWER))
     assert isinstance(shown_next(ole)[0], Shown)
+
+
+def test_under_the_luminance_policy_the_enclave_hashes_for_itself(street: Street):
+    epoch = street.publish(enclave_policy="luminance")
+    assert until(lambda: street.holds_epoch(epoch))
+    pia, quin = street.join("pia"), street.join("quin")
+    for data in (jpeg(FLOWER), FLAT):
+        assert pia.send_photo("quin", data).checked == CHECKED
+        (photo,) = shown_next(quin)
+        assert (photo.picture, photo.checked) == (data, CHECKED)
+    sent = pia.send_photo("quin", jpeg(CHINA))
+    hold = until(lambda: street.hold_of(sent.envelope_id))
+    assert hold is not None
+    assert hold["kind"] == "confirmed"
+
+
+def upgrade(street: Street) -> None:
+    """One byte more in one module of the enclave, and the service started anew."""
+    changed = street.installed / "softfall" / "enclave" / "app.py"
+    changed.write_bytes(changed.read_bytes() + b"\n")
+    street.enclave.kill()
+    street.enclave.start()
+    street.enclave.wait_until_ready()
+
+
+def test_an_upgraded_enclave_is_refused_by_name_until_the_custodian_allows_it(street: Street):
+    """The last test of this street: it leaves another enclave behind."""
+    ros, sam = street.join("ros"), street.join("sam")
+    assert ros.send_photo("sam", jpeg(FLOWER)).checked == CHECKED
+    assert len(shown_next(sam)) == 1
+    before, carried, held = measured_by(street.enclave), street.carried(), street.all_holds()
+
+    upgrade(street)
+    assert measured_by(street.enclave)[0] != before[0]
+    with pytest.raises(PcrNotAllowed):  # by one who never met the old one,
+        sam.send_photo("ros", jpeg(FLOWER))
+    with pytest.raises(PcrNotAllowed):  # and by one who had it proved
+        ros.send_photo("sam", jpeg(CHINA))
+    assert ros.outbox() == sam.outbox() == []
+    assert street.all_holds() == held
+    assert street.carried() == carried  # the custodian gave it no list either
+
+    street.allow_what_runs()
+    epoch = street.publish()
+    assert until(lambda: street.holds_epoch(epoch))
+    assert ros.send_photo("sam", jpeg(FLOWER)).checked == CHECKED
+    assert [photo.checked for photo in shown_next(sam)] == [CHECKED]
+    listed = ros.send_photo("sam", jpeg(CHINA))
+    hold = until(lambda: street.hold_of(listed.envelope_id))
+    assert hold is not None
+    assert hold["kind"] == "confirmed"

@@ -64,7 +64,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     pipe = folder / "pipe"
     os.mkfifo(pipe)
     street = Street(folder)
-    street.enclave.environment |= {"PYTHONPATH": str(folder / "spy"), "SPY_PIPE": str(pipe)}
+    on_the_path = f"{folder / 'spy'}:{street.installed}"
+    street.enclave.environment |= {"PYTHONPATH": on_the_path, "SPY_PIPE": str(pipe)}
     street.enclave.start()
     reading = os.open(pipe, os.O_RDONLY)  # waits for the spy, which waits for this
     street.enclave.wait_until_ready()
