@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from softfall.config import CustodianSettings
+from softfall.compare import enumeration
 from softfall.crypto import oprf
 from softfall.crypto.oprf import Mode
 from softfall.crypto.ristretto import Scalar
@@ -136,12 +136,13 @@ def test_printed_attack_without_a_quota_tags_are_inverted_to_pieces_of_the_list(
     assert found == set(pieces.pieces(hashes, parameters)[0].tolist())
 
     each = seconds / 2**14
-    whole = DEFAULT_PARAMETERS.tables * 2**DEFAULT_PARAMETERS.k_bits
-    quota = CustodianSettings().evaluations_per_hour  # type: ignore[call-arg]
+    default = DEFAULT_PARAMETERS
+    asked = enumeration.Pieces(default.k_bits, default.tables, default.probes)
+    cost = enumeration.cost_of_list(asked, enumeration.Limits.default())
     say(
-        f"enumeration: {whole:,} evaluations invert every tag of {DEFAULT_PARAMETERS.tables} tables"
-        f" x {DEFAULT_PARAMETERS.k_bits} bits: {whole * each / 3600:.1f} core-hours with the key,"
-        f" {whole / quota:.0f} hours of the custodian's whole default quota without it"
+        f"enumeration: {cost.evaluations:,} evaluations invert every tag of {default.tables} tables"
+        f" x {default.k_bits} bits: {cost.evaluations * each / 3600:.1f} core-hours with the key,"
+        f" {cost.days:.1f} days of every token at the default limits without it"
     )
 
 
