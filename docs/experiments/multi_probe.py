@@ -41,7 +41,7 @@ def run(photographs: Sequence[Photograph], crops: int, plan: Plan, cache: Path |
         "draws": plan.draws,
         "innocent": len(material.innocent.bits),
         "unhashable": material.innocent.unhashable + material.pairs.edited.unhashable,
-        "rule": {"budget": study.BUDGET, "questions": study.QUESTIONS, "tables": study.TABLES},
+        "rule": study.rule(),
         "census": study.count_pairs(material.counted),
         "choice": choice,
         "grid": grid,
@@ -73,9 +73,7 @@ def write(record: Any, out: Path) -> None:
     record = _rounded(record)
     out.write_text(_json(record), "utf-8")
     if record["choice"] is None:
-        print(
-            "nothing within the budget: too few photographs to bound false holds", file=sys.stderr
-        )
+        print("nothing within the limits: too few photographs to bound by", file=sys.stderr)
         return
     figures.draw(record, out.parent, out.stem)
     page = out.with_suffix(".md")

@@ -132,9 +132,10 @@ class CustodianSettings(Section):
     )
     dealer_url: str = Field("https://127.0.0.1:8445", description="Where the dealer listens.")
     evaluations_per_hour: int = Field(
-        320_000,
+        160_000,
         gt=0,
-        description="Global quota of OPRF evaluations, whoever asks; 256 a picture by default.",
+        description="Global quota of OPRF evaluations, whoever asks; 128 a picture under `split`, "
+        "64 under `on_device`.",
     )
     confirms_per_hour: int = Field(
         2_000, gt=0, description="Global quota of confirmations; one a candidate and entry."

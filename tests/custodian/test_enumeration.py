@@ -30,6 +30,7 @@ from softfall.options.on_device.custodian import derive_secret as map_secret
 from softfall.options.on_device.parameters import DEFAULT_PARAMETERS as MAP_DEFAULT
 from softfall.options.on_device.parameters import OnDeviceParameters
 from softfall.options.on_device.segment import MapKeys
+from softfall.options.on_device.stack import Stack
 from softfall.options.split.parameters import DEFAULT_PARAMETERS as SPLIT_DEFAULT
 from softfall.options.split.wire import ARTEFACT
 from softfall.options.tags import pieces
@@ -352,7 +353,7 @@ def test_in_on_device_a_client_reads_the_map_by_asking_for_every_piece_among_dec
     for table in range(3):
         inputs = [pieces.oprf_input("on_device", table, p, small.tags) for p in range(2**10)]
         tags = [oprf.evaluate(ristretto.Scalar(secret), i, Mode.VOPRF)[:TAG_BYTES] for i in inputs]
-        codes, hit = base.find(MapKeys.of(tags, [0] * len(tags)))
+        codes, hit = (row[0] for row in Stack([base]).find(MapKeys.of(tags, [0] * len(tags))))
         found.append({(int(codes[p]), p) for p in range(2**10) if hit[p]})
     listed = np.frombuffer(b"".join(bits for _, bits in rows), np.uint8).reshape(-1, 32)
     true = pieces.pieces(listed, small.tags).tolist()

@@ -34,7 +34,7 @@ def draw(record: Record, folder: Path, stem: str) -> list[Path]:
 
 def _recall(axes: Axes, record: Record) -> None:
     choice = record["choice"]
-    for k_bits, shade in zip((21, 24, 28), (1.0, 0.65, 0.35), strict=True):
+    for k_bits, shade in zip((22, 24, 28), (1.0, 0.65, 0.35), strict=True):
         for hits in (2, 3):
             rows = sorted(
                 (row["probes"], 100 * row["recall_hard"])
@@ -75,10 +75,10 @@ def _trade_off(axes: Axes, record: Record) -> None:
     )
     axes.axvline(rule["budget"], color="black", lw=1, ls="--")
     axes.annotate(
-        "budget: 1 in 10,000", (rule["budget"], 20), xytext=(5, 0), textcoords="offset points"
+        "at most 1 in 1,000", (rule["budget"], 0.012), xytext=(5, 0), textcoords="offset points"
     )
     axes.annotate(
-        "nothing held at all:\nthe bound is three pairs",
+        "no candidate at all:\nthe bound is three pairs",
         (9e-5, 6),
         xytext=(-12, 0),
         textcoords="offset points",
@@ -88,9 +88,9 @@ def _trade_off(axes: Axes, record: Record) -> None:
     axes.set_yscale("log")
     axes.set_xlim(1e-6, 3e-2)
     axes.set_ylim(0.01, 40)
-    axes.set_xlabel("false holds of an innocent picture, a million real entries (95 % bound)")
+    axes.set_xlabel("candidates of an innocent picture, a million real entries (95 % bound)")
     axes.set_ylabel("matches of plain PDQ missed, %")
-    title = f"Recall against false holds: k = 20 to 32, up to {rule['questions']} questions"
+    title = f"Recall against candidates: k = 20 to 32, up to {rule['questions']} questions"
     axes.set_title(title, loc="left")
     axes.legend(frameon=False, loc="upper right")
 

@@ -82,17 +82,16 @@ def _close_pairs(record: Record) -> str:
 
 
 def _best(record: Record) -> str:
-    """For each k, the most recall within the budget and the questions."""
-    budget, limits = record["rule"]["budget"], record["rule"]
+    """For each k, the most recall within the limits."""
     rows = []
     for k_bits in sorted({row["k_bits"] for row in record["grid"]}):
         fit = [
             row
             for row in record["grid"]
             if row["k_bits"] == k_bits
-            and row["tables"] <= limits["tables"]
-            and row["questions"] <= limits["questions"]
-            and row["false_holds_upper"] <= budget
+            and row["tables"] <= record["rule"]["tables"]
+            and row["questions"] <= record["rule"]["questions"]
+            and row["false_holds_upper"] <= record["rule"]["budget"]
         ]
         if fit:
             rows.append(_configuration(max(fit, key=lambda row: row["recall"])))
@@ -100,16 +99,19 @@ def _best(record: Record) -> str:
 
 
 def _dearer(record: Record) -> str:
-    """The most recall within the budget at each cost, whatever the tables."""
-    rows = []
-    for most in (64, 128, 192, 256, 384, 512, 640):
+    """The largest k that recovers enough at each cost, whatever the tables."""
+    rule, rows = record["rule"], []
+    for most in (64, 96, 128, 192, 256, 384, 512, 640):
         fit = [
             row
             for row in record["grid"]
-            if row["questions"] <= most and row["false_holds_upper"] <= record["rule"]["budget"]
+            if row["questions"] <= most
+            and row["false_holds_upper"] <= rule["budget"]
+            and row["recall"] >= rule["recall"]
         ]
         if fit:
-            rows.append([str(most), *_configuration(max(fit, key=lambda row: row["recall"]))])
+            largest = max(fit, key=lambda row: (row["k_bits"], row["recall"]))
+            rows.append([str(most), *_configuration(largest)])
     return _table(["questions at most", *_CONFIGURATION], rows)
 
 
@@ -120,7 +122,7 @@ _CONFIGURATION: Final = [
     "hits",
     "recovered",
     "of the hard",
-    "false holds in 10,000",
+    "candidates in 10,000",
     "95 % bound",
     "random list",
     "pictures' worth of questions to read a table",
@@ -152,7 +154,7 @@ def _families(record: Record) -> str:
         for row in record["families"]
         if row["probes"] == choice["probes"] and row["hits"] == choice["hits"]
     ]
-    head = ["position sets", "recovered", "of the hard", "false holds in 10,000", "95 % bound"]
+    head = ["position sets", "recovered", "of the hard", "candidates in 10,000", "95 % bound"]
     return _table(head, rows)
 
 
@@ -176,7 +178,7 @@ def _anatomy(record: Record) -> str:
         ["pairs of photographs that they come from", str(found["pairs_of_photographs"])],
         ["bits apart, the median", str(found["median_distance"])],
     ]
-    return _table(["held in some draw of the position sets", "number"], rows)
+    return _table(["candidates in some draw of the position sets", "number"], rows)
 
 
 def _choice(record: Record) -> str:
@@ -190,7 +192,7 @@ def _choice(record: Record) -> str:
         ["questions a picture, T x P", str(choice["questions"])],
         ["recovered of plain PDQ's matches", _percent(published["recall"])],
         ["95 % interval over photographs", f"{_percent(low)} to {_percent(high)}"],
-        ["innocent pictures held in 10,000, a million real entries", _rate(choice["false_holds"])],
+        ["innocent candidates in 10,000, a million real entries", _rate(choice["false_holds"])],
         ["95 % bound over photographs", _rate(choice["false_holds_upper"])],
         ["the bound under a harsher guess, see Limits", _rate(record["anatomy"]["harsher_upper"])],
         ["the same with a million random entries", _rate(choice["random_list"])],

@@ -8,8 +8,8 @@ from typing import Final
 from softfall.options.tags.parameters import DEFAULT_SEED, TagParameters, low_frequency_positions
 
 DEFAULT_PARAMETERS: Final = TagParameters(
-    k_bits=21,
-    probes=32,
-    hits=3,
-    positions=low_frequency_positions(DEFAULT_SEED, tables=8, k_bits=21),
+    k_bits=22,
+    probes=16,
+    hits=2,
+    positions=low_frequency_positions(DEFAULT_SEED, tables=8, k_bits=22),
 )
