@@ -27,6 +27,8 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store
 from threatexchange.signal_type.pdq.pdq_faiss_matcher import PDQFlatHashIndex
 
+from bench.figures import Check, Figure, processor_ms
+from bench.hashes import RADIUS_BITS, balanced, flipped
 from bench.rows import Row, compare
 from softfall.crypto.hpke import SECRET_BYTES
 from softfall.enclave.attester import ROOT_CERTIFICATE, Claim, SoftwareAttester, create
@@ -46,16 +48,16 @@ from softfall.options.enclave.provider import outcomes, question
 
 ENTRIES = 1_000_000
 BATCH = 64
+FEW = 1_000
 EPOCH = 1
-RADIUS_BITS = 31
 PCRS = {index: bytes([index + 1]) * 48 for index in range(3)}
 
 
 def rows() -> list[Row]:
     faiss.omp_set_num_threads(1)  # its threads would also not survive the fork that weighs memory
     rng = np.random.default_rng(1)
-    listed = _balanced(rng, ENTRIES)
-    pictures = _flipped(rng, listed[: BATCH // 2]) + _balanced(rng, BATCH // 2)
+    listed = balanced(rng, ENTRIES)
+    pictures = flipped(rng, listed[: BATCH // 2]) + balanced(rng, BATCH // 2)
     parties = _Parties(listed)
     flat = PDQFlatHashIndex()
     flat.add([pdq.hex() for pdq in listed], range(ENTRIES))
@@ -84,6 +86,28 @@ def rows() -> list[Row]:
             ours=partial(parties.answer, sealed, _cores()),
         ),
         parties.first_contact(),
+    ]
+
+
+def figures() -> list[Figure]:
+    """What the attestation costs a device, and how much travels; the list's size is no matter."""
+    rng = np.random.default_rng(1)
+    parties = _Parties(balanced(rng, FEW))
+    (bits,) = balanced(rng, 1)
+    kept, sent = parties.evidence, parties.send(bits)
+    told = wire.octets(wire.decode(wire.ATTESTATION, kept.body), "document")
+    checked = Check(parties.attested().software, "accepted, as the local root's")
+    answered = Check(parties.judge([bits]) == [False], "an unlisted picture is clear")
+    times_ms = processor_ms({"verify": parties.attested, "send": partial(parties.send, bits)})
+    return [
+        checked.figure(
+            "enclave.verify", "a cached document verified again", times_ms["verify"], "ms"
+        ),
+        checked.figure("enclave.document", "an attestation document", len(told), "bytes"),
+        answered.figure(
+            "enclave.device", "the device's whole work: verified, sealed", times_ms["send"], "ms"
+        ),
+        answered.figure("enclave.submission", "a sealed picture", len(sent.body), "bytes"),
     ]
 
 
@@ -215,20 +239,3 @@ def _now_ms() -> int:
 
 def _search(flat: PDQFlatHashIndex, pictures: list[bytes]) -> list[bool]:
     return [bool(found) for found in flat.search([p.hex() for p in pictures], RADIUS_BITS)]
-
-
-def _balanced(rng: np.random.Generator, count: int) -> list[bytes]:
-    """Random hashes with 128 ones, as PDQ's are."""
-    halves = np.tile(np.repeat(np.array([0, 1], np.uint8), 128), (count, 1))
-    packed = np.packbits(rng.permuted(halves, axis=1), axis=1)
-    return [row.tobytes() for row in packed]
-
-
-def _flipped(rng: np.random.Generator, hashes: list[bytes]) -> list[bytes]:
-    """Each with up to 31 bits the other way."""
-    made = []
-    for pdq in hashes:
-        bits = np.unpackbits(np.frombuffer(pdq, np.uint8))
-        bits[rng.permutation(256)[: rng.integers(0, RADIUS_BITS + 1)]] ^= 1
-        made.append(np.packbits(bits).tobytes())
-    return made

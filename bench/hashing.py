@@ -32,9 +32,7 @@ def rows() -> list[Row]:
 
 
 def _from_jpeg(name: str, width: int, height: int) -> Row:
-    stream = io.BytesIO()
-    _photograph(width, height).save(stream, "JPEG", quality=90)
-    data = stream.getvalue()
+    data = photograph(width, height)
     return _row(
         f"JPEG bytes to PDQ, {name}",
         "threatexchange",
@@ -77,6 +75,13 @@ def _hash_pixels(pixels: npt.NDArray[np.uint8]) -> Hashed:
 def _hash_pixels_by_pdqhash(pixels: npt.NDArray[np.uint8]) -> Hashed:
     bits, quality = pdqhash.compute(pixels)
     return np.packbits(bits.astype(np.uint8)).tobytes().hex(), quality
+
+
+def photograph(width: int, height: int) -> bytes:
+    """A photograph of this size, as a JPEG."""
+    stream = io.BytesIO()
+    _photograph(width, height).save(stream, "JPEG", quality=90)
+    return stream.getvalue()
 
 
 def _photograph(width: int, height: int) -> Image.Image:

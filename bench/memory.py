@@ -9,6 +9,9 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
 
 STATUS = Path("/proc/self/status")
 RESET_PEAK = Path("/proc/self/clear_refs")
@@ -22,7 +25,7 @@ def peak_bytes(work: Callable[[], object]) -> int | None:
     child = os.fork()
     if child == 0:
         try:
-            os.write(writing, str(_grown_bytes(work)).encode())
+            os.write(writing, str(growth(work)[1]).encode())
         finally:
             os._exit(0)
     os.close(writing)
@@ -32,15 +35,16 @@ def peak_bytes(work: Callable[[], object]) -> int | None:
     return int(answer) if answer else None
 
 
-def _grown_bytes(work: Callable[[], object]) -> int:
+def growth(work: Callable[[], Answer]) -> tuple[Answer, int | None]:
+    """The answer of `work`, done here, and what it adds to the resident memory at its peak."""
+    if not RESET_PEAK.exists():
+        return work(), None
     # What earlier work has freed but the allocator has kept would hide what this work takes.
     ctypes.CDLL(None).malloc_trim(0)
     RESET_PEAK.write_text("5")
     before = _status_bytes("VmRSS")
     answer = work()
-    grown = _status_bytes("VmHWM") - before
-    del answer
-    return max(grown, 0)
+    return answer, max(_status_bytes("VmHWM") - before, 0)
 
 
 def _status_bytes(field: str) -> int:

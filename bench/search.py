@@ -12,13 +12,13 @@ import faiss
 import numpy as np
 from threatexchange.signal_type.pdq.pdq_faiss_matcher import PDQFlatHashIndex, PDQMultiHashIndex
 
+from bench.hashes import RADIUS_BITS, balanced, flipped
 from bench.rows import Row, compare
 from softfall.lists.index import words
 from softfall.lists.multi_index import MultiIndex
 
 ENTRIES = {"100k": 100_000, "1M": 1_000_000}
 QUERIES = 200
-RADIUS_BITS = 31
 FASTER_ROUNDS = 5
 PEERS = {"flat": PDQFlatHashIndex, "multi": PDQMultiHashIndex}
 
@@ -32,8 +32,8 @@ def rows() -> list[Row]:
 
 def _rows_of(name: str, entries: int) -> list[Row]:
     rng = np.random.default_rng(1)
-    listed = _balanced(rng, entries)
-    queries = _flipped(rng, listed[: QUERIES // 2]) + _balanced(rng, QUERIES // 2)
+    listed = balanced(rng, entries)
+    queries = flipped(rng, listed[: QUERIES // 2]) + balanced(rng, QUERIES // 2)
     ours = MultiIndex(words(listed))
     query_words = words(queries)
     made = []
@@ -63,18 +63,3 @@ def _search(index: MultiIndex, queries: np.ndarray) -> Pairs:
 
 def _search_theirs(index: PDQFlatHashIndex | PDQMultiHashIndex, queries: list[str]) -> Pairs:
     return [sorted(one) for one in index.search(queries, RADIUS_BITS, return_as_ids=True)]
-
-
-def _balanced(rng: np.random.Generator, count: int) -> list[bytes]:
-    half = np.arange(256) < 128
-    bits = rng.permuted(np.broadcast_to(half, (count, 256)), axis=1)
-    return [row.tobytes() for row in np.packbits(bits, axis=1)]
-
-
-def _flipped(rng: np.random.Generator, hashes: list[bytes]) -> list[bytes]:
-    flipped = []
-    for pdq in hashes:
-        bits = np.unpackbits(np.frombuffer(pdq, np.uint8))
-        bits[rng.choice(256, rng.integers(0, RADIUS_BITS + 1), replace=False)] ^= 1
-        flipped.append(np.packbits(bits).tobytes())
-    return flipped

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from bench.figures import Check
 from bench.memory import RESET_PEAK, peak_bytes
 from bench.rows import Row, compare
 
@@ -65,10 +66,33 @@ def test_the_peak_is_what_the_work_itself_takes_and_not_what_came_before():
 
 
 @pytest.mark.parametrize("exact", [True, False])
+def test_a_figure_is_printed_and_written_and_a_wrong_answer_fails_the_run(
+    exact, tmp_path, monkeypatch, capsys
+):
+    figure = Check(exact, "the map finds it").figure("a.b", "a map", 12_345_678, "bytes", 2**20)
+    monkeypatch.setattr(command, "_run", lambda names: ([], [figure]))
+    assert command.main(["--out", str(tmp_path / "bench.json")]) == (0 if exact else 1)
+    written = json.loads((tmp_path / "bench.json").read_text())
+    assert written["figures"][0]["value"] == 12_345_678
+    printed = capsys.readouterr().out
+    for cell in ("a: a map", "12,345,678 bytes", "1.0 MiB", "the map finds it"):
+        assert cell in printed
+
+
+def test_goals_are_judged_from_the_rows_and_figures_of_the_run(tmp_path, monkeypatch, capsys):
+    slow = Check(True, "").figure("tags.device", "device", 1_000, "ms")
+    monkeypatch.setattr(command, "_run", lambda names: ([], [slow]))
+    assert command.main(["--out", str(tmp_path / "bench.json")]) == 0
+    (judged,) = json.loads((tmp_path / "bench.json").read_text())["goals"]
+    assert (judged["measured"], judged["met"]) == (1_000, False)
+    assert "MISSED" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("exact", [True, False])
 def test_rows_are_printed_and_written_and_a_wrong_answer_fails_the_run(
     exact, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(command, "_run", lambda names: [row(exact=exact)])
+    monkeypatch.setattr(command, "_run", lambda names: ([row(exact=exact)], []))
     code = command.main(["--out", str(tmp_path / "out" / "bench.json")])
     written = json.loads((tmp_path / "out" / "bench.json").read_text())
     printed = capsys.readouterr().out
