@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -70,36 +71,50 @@ def test_nothing_of_the_providers_is_handed_down(monkeypatch: pytest.MonkeyPatch
     assert told == Refused("/ ['MALLOC_ARENA_MAX', 'OPENBLAS_NUM_THREADS'] ['0', '1', '2', '3']")
 
 
-def test_no_more_than_two_run_at_once_and_the_others_wait_no_longer_than_they_may() -> None:
-    hasher = playing("import time; time.sleep(600)")
-    running = [threading.Thread(target=hasher.hash, args=(PICTURE, 3.0)) for _ in range(AT_ONCE)]
-    for thread in running:
-        thread.start()
-    while hasher._room._value:
+class Crowd:
+    """Threads that each wait for a hasher which goes on only once it is let."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.go = folder / "go"
+        code = "import os, sys, time\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.02)"
+        self.hasher = HasherProcess(LIMITS, (sys.executable, "-I", "-c", code, str(self.go)))
+        self.told: list[object] = []
+        self.threads = [threading.Thread(target=self._ask) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def disperse(self) -> list[object]:
+        """What each was told."""
+        self.go.touch()
+        for thread in self.threads:
+            thread.join()
+        return self.told
+
+    def _ask(self) -> None:
+        self.told.append(self.hasher.hash(PICTURE, 250))
+
+
+def test_no_more_than_two_run_at_once_and_the_others_wait_no_longer_than_they_may(
+    tmp_path: Path,
+) -> None:
+    crowd = Crowd(tmp_path, AT_ONCE)
+    while crowd.hasher._room._value:
         time.sleep(0.01)
-    assert hasher.hash(PICTURE, 0.1) == Refused("there was no time left")
-    for thread in running:
-        thread.join()
-    assert hasher.hash(PICTURE, 0) == Refused("there was no time left")
+    assert crowd.hasher.hash(PICTURE, 0.1) == Refused("there was no time left")
+    assert len(crowd.disperse()) == AT_ONCE
+    assert crowd.hasher.hash(PICTURE, 0) == Refused("there was no time left")
 
 
-def test_more_than_a_few_do_not_even_wait() -> None:
-    hasher = playing("import time; time.sleep(600)")
+def test_more_than_a_few_do_not_even_wait(tmp_path: Path) -> None:
     every = AT_ONCE + WAITING_AT_MOST
-    told: list[object] = []
-    waiting = [
-        threading.Thread(target=lambda: told.append(hasher.hash(PICTURE, 2.0)))
-        for _ in range(every)
-    ]
-    for thread in waiting:
-        thread.start()
-    while hasher._queue._value:
+    crowd = Crowd(tmp_path, every)
+    while crowd.hasher._queue._value:
         time.sleep(0.01)
-    assert hasher.hash(PICTURE, 60) == Refused("too many pictures wait already")
-    for thread in waiting:
-        thread.join()
+    assert crowd.hasher.hash(PICTURE, 60) == Refused("too many pictures wait already")
+    told = crowd.disperse()
     assert len(told) == every
-    assert hasher._queue._value == every
+    assert all(isinstance(each, Refused) and "broke down" in each.reason for each in told)
+    assert crowd.hasher._queue._value == every
 
 
 def test_a_hasher_that_does_not_start_is_told_of() -> None:
