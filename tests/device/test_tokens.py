@@ -145,6 +145,14 @@ def test_who_runs_out_of_its_own_tokens_sends_no_picture_unmatched(
     assert isinstance(ada.send_text("ben", "words flow"), Sent)
 
 
+def test_the_last_tokens_of_an_account_are_had_one_by_one(split: Town, flower: bytes) -> None:
+    split.provider.tokens_per_account = 6  # four at once, then two more
+    told = [split["ada"].send_photo("ben", flower).checked for _ in range(6)]
+    assert told == [CHECKED] * 6
+    with pytest.raises(RefusedByService):
+        split["ada"].send_photo("ben", flower)
+
+
 def test_a_lost_answer_is_asked_for_again_with_the_same_bytes(
     split: Town, flower: bytes, asked: list[bytes]
 ) -> None:

@@ -6,7 +6,9 @@ Only tokens whose proof verified under the signed manifest's token key are kept;
 key are dropped. Refills happen in the background (`top_up`), and keep no message waiting; only a
 picture whose device has none left waits for the way there and back.
 Refuses: nothing by itself; what the provider and `options.tokens.device` raise goes through.
-Limit: a stolen, opened device gives away the tokens that it has (`device.tokens_kept` questions).
+Limits: a stolen, opened device gives away the tokens that it has (`device.tokens_kept` questions).
+A token that came back and turns out to be spent tells the custodian that two questions are of one
+device, though not of which.
 """
 
 from typing import Any
@@ -14,12 +16,13 @@ from typing import Any
 from softfall.device.records import TOKEN
 from softfall.device.store import SealedStore
 from softfall.device.surroundings import Surroundings
-from softfall.device.transport import Transport
+from softfall.device.transport import SaidByService, Transport
 from softfall.errors import SoftfallError
 from softfall.options.tokens.device import Token, begin
 from softfall.options.tokens.wire import key_id
 
 _DRAWER = "tokens"
+_SHARE_USED_UP = "TokensUsedUp"
 TRY_AGAIN_MS = 60_000
 
 
@@ -43,7 +46,7 @@ class Wallet:
         """
         token = self._oldest(token_key)
         if token is None:
-            self._fetch(token_key, self._kept)
+            self._fetch_some(token_key)
             token = self._oldest(token_key)
         assert token is not None, "a batch has at least one token"
         return token
@@ -68,6 +71,15 @@ class Wallet:
             self._fetch(token_key, missing)
         except SoftfallError:  # whoever needs a token and has none is told
             self._not_before_ms = now_ms + TRY_AGAIN_MS
+
+    def _fetch_some(self, token_key: bytes) -> None:
+        """A whole stock; where that is more than the account may still have, one."""
+        try:
+            self._fetch(token_key, self._kept)
+        except SaidByService as error:
+            if error.name != _SHARE_USED_UP or self._kept == 1:
+                raise
+            self._fetch(token_key, 1)
 
     def _fetch(self, token_key: bytes, count: int) -> None:
         pending = begin(token_key, count, self._surroundings.random_bytes)

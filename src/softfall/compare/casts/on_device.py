@@ -37,6 +37,8 @@ class OnDevice(EndToEndCast):
         "tables": DEFAULT_PARAMETERS.tags.tables,
         "probes": DEFAULT_PARAMETERS.tags.probes,
         "hits": DEFAULT_PARAMETERS.tags.hits,
+        "slots": DEFAULT_PARAMETERS.slots,
+        "value_bits": DEFAULT_PARAMETERS.value_bits,
     }
     deals = True
     custodian_setup = "takes the list in, makes the epoch's key, every entry's tags, and the map"
