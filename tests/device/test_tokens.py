@@ -145,6 +145,22 @@ def test_who_runs_out_of_its_own_tokens_sends_no_picture_unmatched(
     assert isinstance(ada.send_text("ben", "words flow"), Sent)
 
 
+def test_a_token_leaves_the_store_before_its_question_leaves_the_device(
+    split: Town, flower: bytes
+) -> None:
+    """So that a device killed while it asks never spends the same token on another question."""
+    in_stock: list[int] = []
+
+    def look(account: str, call: str, done: bool) -> None:
+        if (account, call, done) == ("ada", "ask", False):
+            in_stock.append(left(split))
+
+    split.provider.on_call = look
+    for _ in range(3):
+        split["ada"].send_photo("ben", flower)
+    assert in_stock == [3, 2, 1]
+
+
 def test_the_last_tokens_of_an_account_are_had_one_by_one(split: Town, flower: bytes) -> None:
     split.provider.tokens_per_account = 6  # four at once, then two more
     told = [split["ada"].send_photo("ben", flower).checked for _ in range(6)]
