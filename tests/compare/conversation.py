@@ -31,7 +31,7 @@ from softfall.media.pdq_oracle import PixelArray
 from softfall.messaging.franking import Receipt
 from softfall.messaging.identity import Identity
 from softfall.messaging.session.attachments import SealedAttachment
-from softfall.options.split.wire import TAGS
+from softfall.options.split.wire import SUBMISSION
 from softfall.options.tags import wire
 from tests.compare.running import House
 from tests.device.pictures import as_file
@@ -86,7 +86,7 @@ class Kept:
         """Every tag that was submitted."""
         found = set()
         for body in self.submissions:
-            tags = wire.octets(wire.decode(TAGS, body), "tags")
+            tags = wire.octets(wire.decode(SUBMISSION, body), "tags")
             found |= {tags[i : i + wire.TAG_BYTES] for i in range(0, len(tags), wire.TAG_BYTES)}
         return found
 

@@ -17,7 +17,7 @@ from typing import Final
 from tests.compare.needles import Needle
 from tests.compare.running import Served
 
-DATABASES: Final = {"provider": "provider.db", "custodian": "custodian.db"}
+DATABASES: Final = {"provider": "provider.db", "custodian": "custodian.db", "dealer": "dealer.db"}
 
 
 def strewn(planted: Sequence[Needle]) -> bytes:

@@ -7,6 +7,7 @@ that is its working directory, its home and its place for temporary files; it is
 import base64
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -104,10 +105,11 @@ class Served:
 
 @dataclass(frozen=True)
 class House:
-    """Both services, running, and what their devices and staff need to know of them."""
+    """All services, running, and what their devices and staff need to know of them."""
 
     provider: Served
     custodian: Served
+    dealer: Served
     tls: Path
     custodian_key: bytes
     staff_token: str
@@ -115,21 +117,28 @@ class House:
 
 @contextmanager
 def running(folder: Path, listed: Iterable[bytes]) -> Iterator[House]:
-    """Keys made, the list of these 32-byte hashes imported and published, both services up."""
+    """Keys made, the list of these 32-byte hashes imported and published, all services up."""
     tls = folder / "tls"
+    dealing = Place("dealer", folder / "dealer")
     keeper, host = Place("custodian", folder / "custodian"), Place("provider", folder / "provider")
     config = keeper.configure(tls_dir=str(tls))
     the_list = keeper.folder / "home" / "list.txt"
     the_list.write_text("".join(f"{bits.hex()}\n" for bits in listed))
     keeper.command("keys", "init", "--config", config)
-    words = keeper.log.read_text().split()
-    key = base64.b64decode(words[words.index("it):") + 1])
+    told = re.search(r"custodian key \(devices pin it\): (\S+)", keeper.log.read_text())
+    assert told is not None
+    key = base64.b64decode(told[1])
     keeper.command("list", "import", the_list, "--source", "a keeper", "--config", config)
     keeper.command("list", "publish", "--config", config)
     staff_token = secrets.token_urlsafe(24)
-    with keeper.serving(config) as custodian:
-        settings = host.configure(
-            tls_dir=str(tls), custodian_url=custodian.url, staff_token=staff_token
-        )
-        with host.serving(settings) as provider:
-            yield House(provider, custodian, tls, key, staff_token)
+    with dealing.serving(dealing.configure(tls_dir=str(tls))) as dealer:
+        config = keeper.configure(tls_dir=str(tls), dealer_url=dealer.url)
+        with keeper.serving(config) as custodian:
+            settings = host.configure(
+                tls_dir=str(tls),
+                custodian_url=custodian.url,
+                dealer_url=dealer.url,
+                staff_token=staff_token,
+            )
+            with host.serving(settings) as provider:
+                yield House(provider, custodian, dealer, tls, key, staff_token)

@@ -14,13 +14,20 @@ from softfall.compare.declared import (
     Nothing,
 )
 from softfall.messaging.envelope import ENVELOPE
-from softfall.options.split.wire import TAGS
-from softfall.wire import MalformedMessage
+from softfall.options.confirm.wire import SEALED_BYTES
+from softfall.options.split.wire import SUBMISSION
+from softfall.wire import MalformedMessage, Value
 
-SUBMITTED_TAGS = TAGS.encode({"version": 1, "tags": bytes(range(64))})
+SHARES: dict[str, Value] = {
+    "version": 1,
+    "x_p": bytes(32),
+    "commitment": bytes(32),
+    "sealed": bytes(SEALED_BYTES),
+}
+SUBMITTED = SUBMISSION.encode({"version": 1, "tags": bytes(range(64)), "shares": SHARES})
 
 
-def envelope(option: str = "split", body: bytes = SUBMITTED_TAGS) -> bytes:
+def envelope(option: str = "split", body: bytes = SUBMITTED) -> bytes:
     return ENVELOPE.encode(
         {
             "version": 1,
@@ -53,6 +60,7 @@ def test_every_field_is_counted_with_what_it_is_to_its_receiver():
         sizes[leaf.name] = sizes.get(leaf.name, 0) + leaf.size_bytes
     assert sizes["payloads.body"] == 150
     assert sizes["submission.body.tags"] == 64
+    assert sizes["submission.body.shares.sealed"] == SEALED_BYTES
     natures = {leaf.name: leaf.nature for leaf in leaves}
     assert natures["payloads.body"] is Nature.SEALED
     assert natures["submission.body.tags"] is Nature.MATCHING

@@ -88,6 +88,12 @@ LISTED = a_hash("1/3")  # the fourth entry of a keeper's list
 ENTRY = 4
 
 
+def begin_with(begin: bytes, serial: int) -> bytes:
+    """The same under another serial."""
+    values = wire.CONFIRM_BEGIN.decode(begin)
+    return wire.CONFIRM_BEGIN.encode({**values, "serial": wire.serial_bytes(serial)})
+
+
 def moved(bits: bytes, distance_bits: int) -> bytes:
     """A hash at this distance."""
     flipped = int.from_bytes(bits, "big") ^ ((1 << distance_bits) - 1)
@@ -205,6 +211,9 @@ def test_a_serial_that_is_not_here_is_told_and_more_is_wanted(house: House) -> N
     begin = step.begin()
     with pytest.raises(SerialUnknown):
         house.confirmations.begin(begin)
+    assert house.wanted == 1
+    with pytest.raises(SerialUnknown):  # an old one: more from the dealer would be of no use
+        house.confirmations.begin(begin_with(begin, 0))
     assert house.wanted == 1
     assert house.confirmations.used() == 0
     house.fill(1)

@@ -18,11 +18,12 @@ from softfall.custodian.publish import publish_epoch
 from softfall.lists.entries import Statement
 from softfall.lists.manifest import Manifest, read
 from softfall.media.pdq import PdqHash
-from softfall.options.contract import ScanSecret
-from softfall.options.split.device import SplitDevice, SplitPending
+from softfall.options.contract import DeviceHalf, Pending, ScanSecret
+from softfall.options.split.device import SplitDevice
 from softfall.options.tags.parameters import TagParameters
 from softfall.options.tokens.device import Token, begin
 from softfall.provider.clock import system_clock
+from softfall.testing.patched import Cheat
 
 from .cast import App
 from .process import SOFTFALL, Served
@@ -86,9 +87,13 @@ def current_manifest(http: httpx.Client) -> Manifest:
     raise AssertionError("no epoch came")
 
 
-def question(manifest: Manifest, bits: bytes) -> SplitPending:
+def question(manifest: Manifest, bits: bytes, cheat: Cheat | None = None) -> Pending:
     parameters = TagParameters.decode(manifest.parameters)
-    device = SplitDevice(manifest.epoch, manifest.public_key, parameters, manifest.confirm_key)
+    device: DeviceHalf = SplitDevice(
+        manifest.epoch, manifest.public_key, parameters, manifest.confirm_key
+    )
+    if cheat is not None:
+        device = cheat(device)
     picture = PdqHash(bits, 100, np.ones(256, np.float32))
     return device.begin(picture, ScanSecret(secrets.token_bytes(32), "split", manifest.epoch))
 

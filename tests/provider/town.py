@@ -5,8 +5,10 @@ on and can be told what to do before or after it passes a request on.
 """
 
 import contextlib
+import copy
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,13 +21,14 @@ from softfall.edge.tls import TlsFiles, client_context
 from softfall.lists.manifest import Manifest
 from softfall.options.confirm.device import make_shares
 from softfall.options.confirm.provider import Confirming
-from softfall.options.contract import Submission
+from softfall.options.contract import ScanSecret
+from softfall.testing.patched import Cheat
 
 from .cast import App
 from .process import Served
 from .split_epoch import random_hash
 from .test_kill import join
-from .test_serve import ask, current_manifest, held_kinds, publish, question, tokens
+from .test_serve import ask, current_manifest, publish, question, tokens
 
 LISTED = random_hash(seed=1)
 
@@ -35,15 +38,14 @@ OnPass = Callable[[str], None]
 class Town:
     """Three services that know of each other, and one listed hash (entry 1)."""
 
-    def __init__(self, folder: Path, through: str = "") -> None:
-        """through: the URL by which the provider reaches the custodian, if not its own."""
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.dealer = Served(folder, "dealer")
         self.custodian = Served(folder, "custodian", dealer_url=self.dealer.url)
         self.provider = Served(
             folder,
             staff_token="t",
-            custodian_url=through or self.custodian.url,
+            custodian_url=self.custodian.url,
             dealer_url=self.dealer.url,
         )
         publish(folder, LISTED)
@@ -58,32 +60,61 @@ class Town:
             if service.process is not None and service.process.poll() is None:
                 service.stop()
 
-    def people(self) -> tuple[App, App, Manifest]:
-        ada, ben = join(self.provider, "ada"), join(self.provider, "ben")
-        return ada, ben, current_manifest(ada.http)
+    def another_provider(self, folder: Path, through: str) -> "Town":
+        """The same custodian and dealer, with a provider on another folder."""
+        other = copy.copy(self)
+        (folder / "tls").symlink_to(self.folder / "tls")
+        other.provider = Served(
+            folder, staff_token="t", custodian_url=through, dealer_url=self.dealer.url
+        )
+        return other
 
-    def send(self, sender: App, manifest: Manifest, bits: bytes) -> Submission:
-        """A picture of this hash, for ben."""
-        pending = question(manifest, bits)
+    def stop_provider(self) -> None:
+        if self.provider.process is not None and self.provider.process.poll() is None:
+            self.provider.stop()
+
+    def people(self, *names: str) -> tuple[App, App, Manifest]:
+        sender, recipient = (join(self.provider, name) for name in names)
+        return sender, recipient, current_manifest(sender.http)
+
+    def send(
+        self, sender: App, to: str, manifest: Manifest, bits: bytes, cheat: Cheat | None = None
+    ) -> bytes:
+        """A picture of this hash; the envelope's id."""
+        pending = question(manifest, bits, cheat)
+        assert pending.request is not None
         (token,) = tokens(sender, manifest, 1)
         answer = ask(sender, token, pending.request.body)
         while answer.status_code == 503:  # the machine may be busy: as an app does
             answer = ask(sender, token, pending.request.body)
         made, _ = pending.finish(answer.content)
         submission = {"option": made.option, "epoch": made.epoch, "body": made.body}
-        assert sender.post(sender.media("ben", submission=submission)).status_code == 202
-        return made
+        envelope_id = secrets.token_bytes(16)
+        body = sender.media(to, submission=submission, envelope_id=envelope_id)
+        assert sender.post(body).status_code == 202
+        return envelope_id
 
-    def holds(self, expected: int) -> list[str]:
+    def fate(self, envelope_id: bytes) -> str:
+        """`delivered`, or the kind of hold, once it is judged."""
+        path = f"/v1/staff/envelopes/{envelope_id.hex()}/life"
+        headers = {"authorization": "Bearer t"}
         with self.provider.client() as http:
-            return held_kinds(http, expected)
+            for _ in range(600):
+                end = http.get(path, headers=headers).json()["moves"][-1]["end"]
+                if end != "received":
+                    break
+                time.sleep(0.05)
+            if end != "held":
+                return str(end)
+            holds = http.get("/v1/staff/holds", headers=headers).json()["holds"]
+        return next(str(h["kind"]) for h in holds if h["envelope_id"] == envelope_id.hex())
 
 
 @contextlib.contextmanager
-def gate(folder: Path, custodian: Callable[[], str]) -> Iterator["Gate"]:
+def gate(tls_dir: Path, custodian: Callable[[], str]) -> Iterator["Gate"]:
     """A way to the custodian that is open while the block lasts; gives its gate."""
-    made = Gate(folder / "tls", custodian)
-    files = TlsFiles.of(folder / "tls", "custodian")
+    made = Gate(tls_dir, custodian)
+    files = TlsFiles.of(tls_dir, "custodian")
     ready, stop = threading.Event(), threading.Event()
 
     def tell(url: str) -> None:
@@ -133,8 +164,6 @@ class Gate:
 
 
 def shares_of(manifest: Manifest, bits: bytes) -> bytes:
-    from softfall.options.contract import ScanSecret
-
     secret = ScanSecret(secrets.token_bytes(32), manifest.option, manifest.epoch)
     return make_shares(bits, secret, secret.key(bits), manifest.confirm_key).body
 

@@ -31,12 +31,13 @@ stock = Table(
     sqlite_autoincrement=True,
 )
 
-# One row: the furthest position that the provider has asked for.
+# One row: the furthest position that the provider has asked for, and the last serial that came.
 reached = Table(
     "reached",
     metadata,
     Column("id", Integer, CheckConstraint("id = 1", name="one_row"), primary_key=True),
     Column("position", Integer, nullable=False),
+    Column("newest", BigInteger, nullable=False),
 )
 
 # How many confirmations were begun in the minute that began then.

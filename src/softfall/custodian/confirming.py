@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from softfall.custodian.confirm_tables import confirmations, confirms_counted
 from softfall.custodian.counting import Allowance, Clock, Counting
 from softfall.custodian.epochs import EpochBook
-from softfall.custodian.stock import take
+from softfall.custodian.stock import is_to_come, take
 from softfall.errors import InputError, RefusedError, UnavailableError
 from softfall.lists import manifest
 from softfall.options.confirm import custodian as confirm
@@ -87,7 +87,7 @@ class NotKept(UnavailableError):
 class Confirmations:
     """The confirmations of one custodian, kept in `confirm.db`; one object per running service.
 
-    wanted: called when a serial is asked for that is not here: the dealer may have more for us.
+    wanted: called when a serial is asked for that has yet to come from the dealer.
     wall_ms, monotonic_ms: as `Counting` takes them.
     """
 
@@ -128,7 +128,8 @@ class Confirmations:
             with self._counting.counted(1) as tx:
                 dealt = take(tx, asked.serial)
                 if dealt is None:
-                    self._wanted()
+                    if is_to_come(tx, asked.serial):
+                        self._wanted()
                     raise SerialUnknown("no dealt material of this serial is here")
                 begun, kept = confirm.begin(body, DealtCustodian.decode(dealt), keys, entry_hash)
                 tx.execute(

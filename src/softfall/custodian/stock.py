@@ -36,6 +36,13 @@ class Stock:
             connection.execute(delete(stock).where(stock.c.serial.in_(serials)))
             for serial, dealt in batch:
                 connection.execute(insert(stock).values(serial=serial, dealt=dealt))
+            connection.execute(update(reached).values(newest=serials[-1]))
+
+
+def is_to_come(tx: Connection, serial: int) -> bool:
+    """Whether this serial is later than all that came: then the dealer has more for us."""
+    newest: int = tx.execute(select(reached.c.newest)).scalar_one()
+    return serial > newest
 
 
 def take(tx: Connection, serial: int) -> bytes | None:

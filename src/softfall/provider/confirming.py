@@ -133,7 +133,7 @@ class Confirmer:
                 return self._go_through(run, option, epoch, shares)
             except StaleSerial:
                 # Each time more is passed over: the two stocks may be far apart after a loss.
-                self._stock.give_up(run, passing_over=2**start - 1)
+                self._stock.give_up(run, passing_over=4**start - 1)
                 self._pause(PAUSE_SECONDS)
         raise ConfirmUnavailable("the custodian has no material of any serial that is here")
 

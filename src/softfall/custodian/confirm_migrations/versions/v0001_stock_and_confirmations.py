@@ -22,8 +22,9 @@ def upgrade() -> None:
         "reached",
         sa.Column("id", sa.Integer, sa.CheckConstraint("id = 1", name="one_row"), primary_key=True),
         sa.Column("position", sa.Integer, nullable=False),
+        sa.Column("newest", sa.BigInteger, nullable=False),
     )
-    op.bulk_insert(reached, [{"id": 1, "position": 0}])
+    op.bulk_insert(reached, [{"id": 1, "position": 0, "newest": -1}])
     op.create_table(
         "confirms_counted",
         sa.Column("window_start_ms", sa.BigInteger, primary_key=True, autoincrement=False),
