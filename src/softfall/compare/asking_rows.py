@@ -16,7 +16,7 @@ Answer = Callable[[Comparison, OptionRun], Cell]
 NOTHING_TO_ASK: Final = Cell("-", "there is nothing to ask")
 
 
-def _pieces(run: OptionRun) -> Pieces | None:
+def pieces_of(run: OptionRun) -> Pieces | None:
     """How the run's option asks; None where its parameters say nothing of pieces."""
     named = {name: run.parameters.get(name) for name in ("k_bits", "tables", "probes")}
     told = {name: value for name, value in named.items() if isinstance(value, int)}
@@ -29,7 +29,7 @@ def _pieces(run: OptionRun) -> Pieces | None:
 
 
 def _list(comparison: Comparison, run: OptionRun) -> Cell:
-    pieces = _pieces(run)
+    pieces = pieces_of(run)
     if pieces is None:
         return NOTHING_TO_ASK
     limits = Limits.default()
@@ -45,7 +45,7 @@ def _list(comparison: Comparison, run: OptionRun) -> Cell:
 
 
 def _guess(_: Comparison, run: OptionRun) -> Cell:
-    pieces = _pieces(run)
+    pieces = pieces_of(run)
     if pieces is None:
         return NOTHING_TO_ASK
     cost = enumeration.cost_of_a_guess(pieces, Limits.default())

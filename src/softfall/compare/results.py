@@ -20,7 +20,7 @@ class Outcome(Enum):
     SHOWN = "shown to the recipient"
     HELD = "held by the provider"
     QUARANTINED = "not shown by the recipient's app"
-    REFUSED = "refused by the provider"
+    REFUSED = "refused before it was sent"
     LOST = "neither shown nor stopped"
 
 
@@ -174,10 +174,36 @@ class BlastRadius(Value):
     never_sent_taken_for_sent: Counted
 
 
+class TrialResult(Enum):
+    """How one trial came out."""
+
+    CAUGHT = "caught"
+    ESCAPES = "escapes"
+    SEES = "sees"
+    CANNOT = "cannot"
+    NOT_APPLICABLE = "not applicable"
+    NOT_RUN = "not run"
+
+
+class TrialCell(Value):
+    """What one trial found for one option: who cheats, or who is curious, and how far that goes.
+
+    trial: its name in `trials.registry`. told: the measured facts, in a sentence. by_whom: who
+    caught it, or who sees. evidence: the messages and files of the run that show it.
+    """
+
+    trial: str
+    result: TrialResult
+    told: str
+    by_whom: str = ""
+    evidence: tuple[str, ...] = ()
+
+
 class OptionRun(Value):
     """One option's run. submits: whether devices hand something over for matching.
 
-    confirming: None where the option has no candidates to confirm.
+    confirming: None where the option has no candidates to confirm. trials: one a row of the table
+    of cheats and curious parties.
     """
 
     name: str
@@ -193,6 +219,7 @@ class OptionRun(Value):
     memory_bytes: Mapping[str, int]
     confirming: ConfirmCosts | None = None
     blast: BlastRadius | None = None
+    trials: tuple[TrialCell, ...] = ()
 
 
 class Comparison(Value):

@@ -12,6 +12,7 @@ from softfall.compare.findings import RECIPIENT, SENDER
 from softfall.compare.plan import AS_IT_IS, Cheat, Kind
 from softfall.compare.results import Comparison, OptionRun
 from softfall.compare.statistics import CONFIDENCE, Share, upper_bound
+from softfall.compare.trials.table import trial_group
 
 NOTHING_SUBMITTED = "there is nothing to lie about: the provider hashes the picture itself"
 
@@ -25,6 +26,7 @@ def make_table(comparison: Comparison) -> list[Group]:
         Group("What is not stopped, or wrongly", _rows(comparison, _MISSING)),
         Group("Who can cheat", (*_cheats(comparison), *_rows(comparison, _COLLUSION))),
         Group("Who can read what", _rows(comparison, _READING)),
+        trial_group(comparison),
         Group("If one thing is stolen", _rows(comparison, theft_rows.ROWS)),
         Group("What it costs, a picture", _rows(comparison, _COSTS)),
         Group("Before the first picture", _rows(comparison, _SETUP)),

@@ -46,6 +46,8 @@ from softfall.compare.results import (
     View,
 )
 from softfall.compare.traces import ListedHashes
+from softfall.compare.trials.registry import TRIALS
+from softfall.compare.trials.scene import Scene, play_all
 from softfall.compare.views import Recording, bytes_by_time, draw_views, look_for
 from softfall.config import MediaLimits
 from softfall.lists.entries import MATCH_RADIUS_BITS
@@ -64,7 +66,8 @@ class Asked:
     """What to compare. places: photographs; empty: the default ones.
 
     random_count: random hashes on the list; None: the default number, or none beside a list file.
-    keep: where to leave all parties' folders and logs for a person to look at.
+    keep: where to leave all parties' folders and logs for a person to look at. trials: whether to
+    try who can cheat and who can be curious, once the conversation is over.
     """
 
     options: Sequence[str] = DEFAULT_OPTIONS
@@ -73,6 +76,7 @@ class Asked:
     random_count: int | None = None
     seed: int = DEFAULT_SEED
     keep: Path | None = None
+    trials: bool = True
     limits: MediaLimits = field(default_factory=MediaLimits)
 
 
@@ -100,6 +104,8 @@ def compare(asked: Asked, show: Show) -> Comparison:
             run = _gather(cast, conversation, setups[cast.name], played[cast.name], places)
             runs.append(run)
             show("what each party saw", done, len(casts))
+        if asked.trials:
+            runs = _with_trials(casts, runs, conversation, files, played, places, show)
         return _comparison(
             asked, conversation, left_out, runs, started_at, time.monotonic() - start
         )
@@ -213,6 +219,24 @@ def _gather(
         blast=cast.worst_compromise(loot),
         memory_bytes={role: memory_bytes(party.pid) for role, party in cast.parties.items()},
     )
+
+
+def _with_trials(
+    casts: Sequence[Cast],
+    runs: Sequence[OptionRun],
+    conversation: Conversation,
+    files: Sequence[tuple[Path, str, str]],
+    played: dict[str, list[Played]],
+    places: dict[str, Place],
+    show: Show,
+) -> list[OptionRun]:
+    """The same runs, with who can cheat and who can be curious: the parties are still up."""
+    tried = []
+    for cast, run in zip(casts, runs, strict=True):
+        scene = Scene(cast, run, places[cast.name], conversation, files, played[cast.name])
+        cells = play_all(scene, TRIALS, _shown(show, f"{cast.name}: cheats and curious parties"))
+        tried.append(run.model_copy(update={"trials": cells}))
+    return tried
 
 
 def _sent(number: int, played: Played, recordings: dict[str, Recording]) -> Sent:

@@ -1,4 +1,4 @@
-"""A device's process: the real device, under a recorder. Commands: connect, send, sync."""
+"""A device's process: the real device, under a recorder. Commands: connect, send, sync, report."""
 
 import hashlib
 import secrets
@@ -54,9 +54,20 @@ def play(
         assert opened is not None
         if command["do"] == "send":
             wire.say(**send_one(opened, command), ms=_ms_since(start))
+        elif command["do"] == "report":
+            wire.say(**_report(opened, command), ms=_ms_since(start))
         else:
             events = [_event(arrival) for arrival in opened.sync()]
             wire.say(events=events, ms=_ms_since(start))
+
+
+def _report(device: Device, command: dict[str, Any]) -> dict[str, Any]:
+    """What one report of messages proved, or why it was refused."""
+    try:
+        told = device.report([bytes.fromhex(each) for each in command["ids"]], "other")
+    except SoftfallError as error:
+        return {"refused": error.what, "accepted": 0, "lies_proved": 0}
+    return {"refused": "", "accepted": told.accepted, "lies_proved": told.lies_proved}
 
 
 def _create(task: dict[str, Any], command: dict[str, Any], parts: Parts) -> Device:

@@ -19,7 +19,7 @@ from softfall.device.outgoing import Outgoing
 from softfall.lists.manifest import Manifest
 from softfall.media.decode import decode
 from softfall.media.pdq import PdqHash, Unhashable, pdq
-from softfall.options.contract import DeviceHalf, Pending, ScanSecret
+from softfall.options.contract import DeviceHalf, Pending, ScanSecret, Submission
 from softfall.testing.patched import (
     AnotherPicture,
     AnotherPicturesTags,
@@ -91,6 +91,11 @@ def _patched(mode: Mode) -> Parts:
         return _AsTold(half, mode)
 
     class DressedAsTold(Outgoing):
+        def clear(self, submission: Submission) -> None:
+            """An app that cheats does not ask before it sends."""
+            if mode.cheat is None:
+                super().clear(submission)
+
         def dress(self, values: dict[str, Value]) -> dict[str, Value]:
             dress = _DRESSES.get(mode.cheat) if mode.cheat else None
             return values if dress is None else dress.dress(self, values)

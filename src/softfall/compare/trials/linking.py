@@ -1,0 +1,227 @@
+"""The curious provider: what it can link from what it was handed, and until when.
+
+Guarantees: works on the bytes that the run recorded at the provider, and on nothing else: it cuts
+each submission into its fields, those into stretches of 8 bytes, and looks for stretches that two
+submissions share. A picture is linked where it shares more with its own copy than with another
+picture; so what is the same for everybody links nothing.
+Limit: a cleverer provider may link what this does not; what this links, is linked. Who writes to
+whom, and when, the provider knows under every option.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from softfall.compare.casts.cast import COLLUDER, PROVIDER, RECIPIENT, SENDER
+from softfall.compare.edits import EDITS
+from softfall.compare.findings import readable_of
+from softfall.compare.plan import Picture
+from softfall.compare.results import TrialResult
+from softfall.compare.trials.scene import Finding, Scene, Sending
+from softfall.compare.trials.street import SUBMISSIONS, Submitted
+from softfall.config import MediaLimits
+from softfall.media.decode import decode
+from softfall.media.pdq import PdqHash
+from softfall.messaging.envelope import ENVELOPE
+
+STRETCH_BYTES: Final = 8
+ENVELOPES: Final = ("POST", "/v1/envelopes")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the provider has of one picture: its submission's body, its sealed file's size."""
+
+    body: bytes
+    file_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FourPictures:
+    """One unlisted picture sent twice, its edited copy, and another picture; and how each went."""
+
+    first: Sending
+    again: Sending
+    edited: Sending
+    other: Sending
+
+    def all(self) -> tuple[Sending, ...]:
+        """In the order in which they were sent."""
+        return (self.first, self.again, self.edited, self.other)
+
+
+def stretches(option: str, body: bytes) -> frozenset[bytes]:
+    """Every 8 bytes of every field of a submission, that two submissions could have in common.
+
+    Raises MalformedMessage for what is no submission of this option.
+    """
+    found = set[bytes]()
+    _collect(SUBMISSIONS[option].decode(body), found)
+    return frozenset(found)
+
+
+def linked(option: str, first: Shown, copy: Shown, other: Shown) -> tuple[int, int, int]:
+    """(shared with the copy, shared with the other picture, stretches in all).
+
+    Equal bodies count as one more stretch in common.
+    """
+    own = stretches(option, first.body)
+
+    def shared(with_: Shown) -> int:
+        return len(own & stretches(option, with_.body)) + (first.body == with_.body)
+
+    return shared(copy), shared(other), len(own) + 1
+
+
+def four_pictures(scene: Scene) -> FourPictures:
+    """Sent once for all trials that look at them: different senders, different conversations."""
+    if "four pictures" not in scene.memory:
+        scene.memory["four pictures"] = _send_four(scene)
+    found: FourPictures = scene.memory["four pictures"]
+    return found
+
+
+def by_submission(scene: Scene) -> Finding:
+    """Can the provider link two messages by what is submitted for matching?"""
+    if not scene.matches:
+        return _reads(scene)
+    seen = _seen(scene)
+    if isinstance(seen, Finding):
+        return seen
+    first, again, edited, other = seen
+    again_shared, other_shared, total = linked(scene.option, first, again, other)
+    edited_shared, _, _ = linked(scene.option, first, edited, other)
+    sees = max(again_shared, edited_shared) > other_shared
+    return Finding(
+        TrialResult.SEES if sees else TrialResult.CANNOT,
+        f"of {total:,} stretches of a submission the same picture sent again shares "
+        f"{again_shared:,}, an edited copy {edited_shared:,}, another picture {other_shared:,}",
+        by_whom=PROVIDER if sees else "",
+        evidence=("submissions in 4 x POST /v1/envelopes", "views/provider.spool"),
+    )
+
+
+def after_the_epoch(scene: Scene) -> Finding:
+    """The same, for the same picture sent in two epochs: on a small list, in this process."""
+    if not scene.matches:
+        return _reads(scene)
+    one, two, three = (p.data for p in _unlisted(scene)[:3])
+    street = scene.street
+    street.use(street.publish(1))
+    ada, _ = street.person("ada"), street.person("ben")
+    first, again, other = (street.submitted(ada, "ben", data) for data in (one, one, two))
+    street.use(street.publish(2))
+    later, other_later = (street.submitted(ada, "ben", data) for data in (one, three))
+    within = linked(scene.option, _shown(first), _shown(again), _shown(other))
+    across = linked(scene.option, _shown(first), _shown(later), _shown(other_later))
+    sees = across[0] > across[1]
+    return Finding(
+        TrialResult.SEES if sees else TrialResult.CANNOT,
+        f"same picture twice: {within[0]:,} stretches shared within an epoch (another picture: "
+        f"{within[1]:,}), {across[0]:,} across two (another picture: {across[1]:,})",
+        by_whom=PROVIDER if sees else "",
+        evidence=("5 submissions of a small list's epochs 1 and 2",),
+    )
+
+
+def by_size(scene: Scene) -> Finding:
+    """Can the provider link two messages by the size of the sealed file?"""
+    if not scene.matches:
+        return _reads(scene)
+    seen = _seen(scene)
+    if isinstance(seen, Finding):
+        return seen
+    first, again, edited, other = (each.file_bytes for each in seen)
+    sees = first == again != other
+    return Finding(
+        TrialResult.SEES if sees else TrialResult.CANNOT,
+        f"sealed files of {first:,} and {again:,} bytes for one file sent twice, {edited:,} for an "
+        f"edited copy, {other:,} for another picture",
+        by_whom=PROVIDER if sees else "",
+        evidence=("4 x PUT /v1/attachments", "views/provider.jsonl"),
+    )
+
+
+def _reads(scene: Scene) -> Finding:
+    """A provider that can look at the pictures need not link anything."""
+    found = readable_of(scene.run, PROVIDER)
+    if found["pictures"]:
+        return Finding(
+            TrialResult.SEES,
+            f"it read {found['pictures']:,} pictures and {found['texts']:,} texts as they were",
+            by_whom=PROVIDER,
+            evidence=("views/provider.spool",),
+        )
+    blast = scene.run.blast
+    if blast is None or not blast.messages.count:
+        return Finding(TrialResult.CANNOT, "it read nothing, and nothing is submitted")
+    return Finding(
+        TrialResult.SEES,
+        f"with the key that it holds: {blast.messages.count:,} of {blast.messages.total:,} messages"
+        f" opened, {blast.pictures.count:,} of {blast.pictures.total:,} pictures",
+        by_whom=PROVIDER,
+        evidence=("the escrow key", "views/provider.spool"),
+    )
+
+
+def _seen(scene: Scene) -> tuple[Shown, ...] | Finding:
+    """What the provider has of the four pictures, as its recording holds it."""
+    sent = four_pictures(scene)
+    refused = [each.refused for each in sent.all() if each.refused]
+    if refused:
+        return Finding(TrialResult.NOT_RUN, f"a picture was not sent: {refused[0]}")
+    recording = scene.recording(PROVIDER)
+    sizes = {each.path.rpartition("/")[2]: each.received_bytes
+             for each in recording.exchanges if each.method == "PUT"}  # fmt: skip
+    found = dict[bytes, Shown]()
+    for exchange in recording.exchanges:
+        if (exchange.method, exchange.path) == ENVELOPES:
+            values: dict[str, Any] = ENVELOPE.decode(recording.body(exchange))
+            if values["submission"] is not None and values["attachment"] is not None:
+                size = sizes.get(values["attachment"].hex(), 0)
+                found[values["envelope_id"]] = Shown(values["submission"]["body"], size)
+    missing = [each for each in sent.all() if each.envelope_id not in found]
+    if missing:
+        return Finding(TrialResult.NOT_RUN, f"{len(missing)} of 4 pictures were not recorded")
+    return tuple(found[each.envelope_id] for each in sent.all())
+
+
+def _send_four(scene: Scene) -> FourPictures:
+    """From two people, in three conversations."""
+    one, two = _unlisted(scene)[:2]
+    edit = next(each for each in EDITS if each.name == "JPEG 60")
+    edited = edit.apply(decode(one.data, MediaLimits()).pixels)
+    file, other = scene.file_of(one.data, "one"), scene.file_of(two.data, "other")
+    copy = scene.file_of(edited, "edited")
+    mime = f"image/{one.format}"
+    return FourPictures(
+        scene.send(SENDER, RECIPIENT, file, mime),
+        scene.send(RECIPIENT, COLLUDER, file, mime),
+        scene.send(SENDER, COLLUDER, copy),
+        scene.send(SENDER, RECIPIENT, other, f"image/{two.format}"),
+    )
+
+
+def _unlisted(scene: Scene) -> list[Picture]:
+    """Pictures that are on no list, and have a dependable hash; whole ones first."""
+    return [
+        each
+        for each in scene.conversation.pictures
+        if not each.listed and isinstance(each.hashed, PdqHash)
+    ]
+
+
+def _shown(submitted: Submitted) -> Shown:
+    return Shown(submitted.body, submitted.file_bytes)
+
+
+def _collect(value: object, found: set[bytes]) -> None:
+    if isinstance(value, bytes):
+        ends = range(STRETCH_BYTES, len(value) + 1, STRETCH_BYTES)
+        found.update(value[end - STRETCH_BYTES : end] for end in ends)
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            _collect(each, found)
+    elif isinstance(value, list):
+        for each in value:
+            _collect(each, found)

@@ -1,0 +1,92 @@
+"""Lists that are not what they should be: two lists under one number, and an old one again.
+
+Guarantees: both lists are really signed by the one custodian that the devices pinned, and really
+served; what is told is the refusal that the device itself gave.
+Limit: played on a small list in this process; the attacks on a list's files on their way to the
+device are tests of their own (tests/device/test_lists_attacks.py).
+"""
+
+from softfall.compare.results import TrialResult
+from softfall.compare.trials.scene import Finding, Scene, not_applicable
+from softfall.compare.trials.street import Street
+from softfall.device.outcomes import Arrival, Quarantined, Shown
+from softfall.errors import SoftfallError
+from softfall.media.pdq import PdqHash
+
+NO_LIST = "devices are given no list and no epoch, so there is none to replace"
+
+
+def replaced(scene: Scene) -> Finding:
+    """Two people are served different lists under one epoch's number, then write to each other."""
+    if not scene.matches:
+        return not_applicable(NO_LIST)
+    data, listed = _unlisted_picture(scene), _listed_hash(scene)
+    return split_view(scene.street, data, [listed], [])
+
+
+def rolled_back(scene: Scene) -> Finding:
+    """After a newer list was used, the provider serves the old one again."""
+    if not scene.matches:
+        return not_applicable(NO_LIST)
+    data, listed = _unlisted_picture(scene), _listed_hash(scene)
+    return old_list_again(scene.street, data, listed)
+
+
+def split_view(
+    street: Street, data: bytes, one_list: list[bytes], other_list: list[bytes]
+) -> Finding:
+    """Ben adopts the one list; Ada, served the other, sends him a picture."""
+    number = 100
+    ones, others = street.publish(number, one_list), street.publish(number, other_list)
+    same = ones if one_list == other_list else others
+    street.use(ones)
+    ben, _ = street.person("split ben"), street.person("split cy")
+    ben.send_photo("split cy", data)
+    street.use(same)
+    ada = street.person("split ada")
+    ada.send_photo("split ben", data)
+    arrivals = ben.sync()
+    told = [_told(arrival) for arrival in arrivals]
+    caught = bool(arrivals) and all(isinstance(each, Quarantined) for each in arrivals)
+    return Finding(
+        TrialResult.CAUGHT if caught else TrialResult.ESCAPES,
+        f"epoch {number} with {len(one_list)} and with {len(other_list)} entries, both signed; "
+        f"the first picture between the two people: {'; '.join(told) or 'nothing arrived'}",
+        by_whom="recipient's app" if caught else "",
+        evidence=("two epoch_manifest messages of one number", "inner.manifest of one message"),
+    )
+
+
+def old_list_again(street: Street, data: bytes, listed: bytes) -> Finding:
+    """A device that has sent under epoch 201 is served epoch 200."""
+    old, new = street.publish(200), street.publish(201, [listed])
+    street.use(new)
+    dan, _ = street.person("old dan"), street.person("old eve")
+    dan.send_photo("old eve", data)
+    street.use(old)
+    try:
+        dan.send_photo("old eve", data)
+        refusal = ""
+    except SoftfallError as error:
+        refusal = f"{error.name}: {error.what}"
+    return Finding(
+        TrialResult.CAUGHT if refusal else TrialResult.ESCAPES,
+        f"epoch 200 served after epoch 201: {refusal or 'the device sent under it'}",
+        by_whom="sender's app" if refusal else "",
+        evidence=("GET /v1/service", "two epoch_manifest messages"),
+    )
+
+
+def _told(arrival: Arrival) -> str:
+    if isinstance(arrival, Shown):
+        return f"shown ({arrival.checked})"
+    return f"{type(arrival).__name__.lower()}: {arrival.reason}"
+
+
+def _unlisted_picture(scene: Scene) -> bytes:
+    return next(p.data for p in scene.conversation.pictures
+                if not p.listed and isinstance(p.hashed, PdqHash))  # fmt: skip
+
+
+def _listed_hash(scene: Scene) -> bytes:
+    return scene.conversation.known.hashes[0]

@@ -1,0 +1,123 @@
+"""Trials on a small list, with real devices: the thing under trial switched off, the cell turns."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from softfall.compare.plan import Cheat
+from softfall.compare.results import Outcome, TrialResult
+from softfall.compare.trials import enclave_host, linking, lists, senders
+from softfall.compare.trials.street import SUBMISSIONS, NoStreet, Street
+from softfall.device.device import HONEST
+from softfall.device.epochs import Epochs
+from softfall.device.outcomes import Quarantined
+from softfall.lists.manifest import read, verify
+from softfall.testing.patched import AnotherPicture, LooksAway, cheating
+from tests.compare.staged import scene, sent
+from tests.device.pictures import ASTRONAUT, CHINA, FLOWER, hash_of, jpeg
+
+OPTIONS = sorted(SUBMISSIONS)
+
+
+@pytest.fixture(params=OPTIONS)
+def street(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Street]:
+    with Street(request.param, tmp_path) as made:
+        yield made
+
+
+def test_two_lists_under_one_number_are_caught_when_people_write_and_one_list_is_not(
+    street: Street, tmp_path: Path
+):
+    listed = hash_of(jpeg(CHINA)).bits
+    caught = lists.split_view(street, jpeg(FLOWER), [listed], [])
+    assert caught.result is TrialResult.CAUGHT
+    assert "ManifestRolledBack" in caught.told
+    (tmp_path / "second").mkdir()
+    with Street(street.option, tmp_path / "second") as second:
+        same = lists.split_view(second, jpeg(FLOWER), [listed], [listed])
+    assert same.result is TrialResult.ESCAPES
+
+
+def test_two_lists_escape_devices_that_do_not_compare_them(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+):
+    def believes(epochs: Any, body: bytes) -> Any:
+        return verify(body, epochs._custodian_key)
+
+    monkeypatch.setattr(Epochs, "compare", believes)
+    listed = hash_of(jpeg(CHINA)).bits
+    assert lists.split_view(street, jpeg(FLOWER), [listed], []).result is TrialResult.ESCAPES
+
+
+def test_an_old_list_is_refused_by_name_unless_the_device_forgets_what_it_saw(
+    street: Street, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    listed = hash_of(jpeg(CHINA)).bits
+    refused = lists.old_list_again(street, jpeg(FLOWER), listed)
+    assert refused.result is TrialResult.CAUGHT
+    assert "ManifestRolledBack" in refused.told
+    monkeypatch.setattr(Epochs, "adopt", lambda epochs, body, now_ms: read(body))
+    monkeypatch.setattr(Epochs, "newest", lambda epochs, option: epochs.test_newest)
+    adopt = Epochs.adopt
+
+    def forgets(epochs: Any, body: bytes, now_ms: int) -> Any:
+        epochs.test_newest = body
+        return adopt(epochs, body, now_ms)
+
+    monkeypatch.setattr(Epochs, "adopt", forgets)
+    monkeypatch.setattr(Epochs, "test_newest", None, raising=False)
+    (tmp_path / "second").mkdir()
+    with Street(street.option, tmp_path / "second") as second:
+        found = lists.old_list_again(second, jpeg(FLOWER), listed)
+    assert found.result is TrialResult.ESCAPES
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_the_cell_of_a_lie_turns_when_the_recipient_stops_looking(
+    street: Street, tmp_path: Path, looks: bool
+):
+    listed = hash_of(jpeg(CHINA))
+    street.use(street.publish(1, [listed.bits]))
+    recipient = HONEST if looks else replace(HONEST, incoming=LooksAway)
+    decoy = hash_of(jpeg(ASTRONAUT))
+    lying = cheating(lambda half: AnotherPicture(half, decoy), HONEST)
+    eve, ben = street.person("eve", lying), street.person("ben", recipient)
+    eve.send_photo("ben", jpeg(CHINA))
+    (arrival,) = ben.sync()
+    outcome = Outcome.QUARANTINED if isinstance(arrival, Quarantined) else Outcome.SHOWN
+    staged = scene(tmp_path / "staged", street.option)
+    staged.run = staged.run.model_copy(update={"sent": sent(staged.conversation.turns, outcome)})
+    found = senders.lies(Cheat.WHOLE)(staged)
+    assert found.result is (TrialResult.CAUGHT if looks else TrialResult.ESCAPES)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_across_epochs_a_provider_links_nothing(tmp_path: Path, option: str):
+    staged = scene(tmp_path, option)
+    try:
+        found = linking.after_the_epoch(staged)
+    finally:
+        staged.close()
+    assert found.result is TrialResult.CANNOT
+
+
+def test_a_custodian_that_signs_for_an_enclave_of_its_own_opens_hashes(tmp_path: Path):
+    staged = scene(tmp_path, "enclave")
+    try:
+        found = enclave_host.custodian_names_its_own(staged)
+        assert found.result is TrialResult.SEES
+        street = staged.street
+        sender = street.people["own ida"]
+        submitted = street.submitted(sender, "own jon", jpeg(FLOWER))
+        assert enclave_host.opened_with(submitted.body, bytes(96), submitted.epoch) is None
+        assert enclave_host.opened_with(submitted.body, bytes(32), submitted.epoch) is None
+    finally:
+        staged.close()
+
+
+def test_an_option_without_epochs_has_no_street(tmp_path: Path):
+    with pytest.raises(NoStreet):
+        Street("in_transit", tmp_path)
