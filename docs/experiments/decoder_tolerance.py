@@ -19,14 +19,17 @@ from PIL import Image, ImageEnhance, ImageFilter
 from softfall.config import MediaLimits
 from softfall.media.decode import decode
 from softfall.media.pdq import MIN_QUALITY, PdqHash, cut, pdq, spectrum
-from softfall.options.split.parameters import DEFAULT_PARAMETERS
+from softfall.options.on_device.parameters import DEFAULT_PARAMETERS as MAP
+from softfall.options.split.parameters import DEFAULT_PARAMETERS as SPLIT
 from softfall.options.tags import pieces, tolerance
+from softfall.options.tags.parameters import TagParameters
 
 Pixels = npt.NDArray[np.uint8]
 NAMES = [
     *("astronaut", "brick", "camera", "cell", "chelsea", "coffee", "coins", "grass", "gravel"),
     *("hubble_deep_field", "immunohistochemistry", "moon", "retina", "rocket"),
 ]
+OPTIONS = {"split": SPLIT, "on_device": MAP.tags}
 TRIED_MARGINS = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 6.0)
 
 DECODERS: dict[str, Callable[[bytes], Pixels]] = {
@@ -125,24 +128,24 @@ def surely_due(
     return own, costs + slack < costs.max() - allowed * most_flips
 
 
-def caught(original: PdqHash, copy: PdqHash) -> npt.NDArray[np.bool_]:
-    """Held when honest; when cheating at each tried margin; with the base probes only."""
+def caught(original: PdqHash, copy: PdqHash, parameters: TagParameters) -> npt.NDArray[np.bool_]:
+    """A candidate when honest; when cheating at each tried margin; with the base probes only."""
     moved = bits_of(original.bits) != bits_of(copy.bits)
     tables = np.zeros(len(TRIED_MARGINS) + 2, dtype=int)
-    for positions in DEFAULT_PARAMETERS.positions:
+    for positions in parameters.positions:
         margins = copy.margins[list(positions)].astype(np.float64)
         wanted = moved[list(positions)]
         for column, allowed in enumerate(TRIED_MARGINS, 1):
-            own, due = surely_due(margins, DEFAULT_PARAMETERS.probes, allowed)
+            own, due = surely_due(margins, parameters.probes, allowed)
             hit = (own == wanted).all(axis=1)
             tables[column] += (hit & due).any()
         tables[0] += hit.any()
         tables[-1] += not wanted.any()
-    return tables >= DEFAULT_PARAMETERS.hits
+    return tables >= parameters.hits
 
 
-def gain_table() -> None:
-    found: dict[str, list[npt.NDArray[np.bool_]]] = defaultdict(list)
+def gain_tables() -> None:
+    found: dict[tuple[str, str], list[npt.NDArray[np.bool_]]] = defaultdict(list)
     for picture in photographs():
         original = pdq(np.asarray(picture))
         for name, edit in EDITS.items():
@@ -150,17 +153,19 @@ def gain_table() -> None:
             if not isinstance(original, PdqHash) or not isinstance(copy, PdqHash):
                 continue
             if (bits_of(original.bits) != bits_of(copy.bits)).sum() <= 31:
-                found[name].append(caught(original, copy))
-    found["all of these"] = [row for rows in list(found.values()) for row in rows]
+                for option, parameters in OPTIONS.items():
+                    found[option, name].append(caught(original, copy, parameters))
     heads = "".join(f" {allowed} |" for allowed in TRIED_MARGINS)
-    print(f"| edit | pairs | honest |{heads} order not checked |")
-    print("|---" * (len(TRIED_MARGINS) + 4) + "|")
-    for name, rows in found.items():
-        shares = "".join(f" {share:.3f} |" for share in np.mean(rows, axis=0))
-        print(f"| {name} | {len(rows)} |{shares}")
+    for option in OPTIONS:
+        print(f"\n{option}\n\n| edit | pairs | honest |{heads} order not checked |")
+        print("|---" * (len(TRIED_MARGINS) + 4) + "|")
+        rows_of = {name: found[option, name] for name in EDITS}
+        rows_of["all of these"] = [row for rows in rows_of.values() for row in rows]
+        for name, rows in rows_of.items():
+            shares = "".join(f" {share:.3f} |" for share in np.mean(rows, axis=0))
+            print(f"| {name} | {len(rows)} |{shares}")
 
 
 if __name__ == "__main__":
     decoders_table()
-    print()
-    gain_table()
+    gain_tables()
