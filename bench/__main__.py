@@ -7,9 +7,7 @@ All is also written to softfall-out/bench.json, from which docs/performance.py d
 import argparse
 import importlib
 import json
-import os
 import pkgutil
-import platform
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -21,15 +19,19 @@ from rich.table import Table
 
 import bench
 from bench import goals
-from bench.figures import Figure, shown
-from bench.rows import Row
+from bench.figures import shown
+from bench.machine import Others, machine
 
 OUT = Path("softfall-out/bench.json")
 COLUMNS = ("work", "peer", "ours", "peer's", "ratio", "our peak", "peer's peak", "check")
-PLAIN_WIDTH = 150  # characters, where the output is no terminal
 FIGURE_COLUMNS = ("work", "figure", "peak", "check")
 GOAL_COLUMNS = ("option", "goal", "asked", "measured", "")
-NOT_BENCHES = {"__main__", "figures", "goals", "hashes", "memory", "peers", "picture", "rows"}
+PLAIN_WIDTH = 150  # characters, where the output is no terminal
+NOT_BENCHES = {
+    "__main__", "figures", "goals", "hashes", "machine", "memory", "peers", "picture", "rows"
+}  # fmt: skip
+
+Document = dict[str, Any]
 
 
 def main(words: list[str]) -> int:
@@ -37,89 +39,95 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--out", type=Path, default=OUT, help="where to write the rows as JSON")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep what OUT has of the benches that don't run now"
+    )
     options = parser.parse_args(words)
     unknown = set(options.names) - set(names)
     if unknown:
         parser.error(f"no bench is called {min(unknown)}; there are {', '.join(names)}")
-    before = _load()
-    rows, figures = _run(options.names or names)
-    document: dict[str, Any] = {
-        "machine": {**machine(), "load before": before},
-        "rows": [asdict(row) for row in rows],
-        "figures": [asdict(figure) for figure in figures],
-    }
-    document["goals"] = goals.judge(document)
-    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-    for table in (_table(rows), _figure_table(figures), _goal_table(document["goals"])):
-        if table.row_count:
-            console.print(table)
+    kept: Document = json.loads(options.out.read_text("utf-8")) if options.keep else {}
+    if kept and kept["machine"] != machine():
+        parser.error(f"{options.out} is of another machine, so nothing of it can be kept")
+    document = joined(kept, _run(options.names or names))
+    _print(document)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
-    told = ", ".join(f"{key} {value}" for key, value in document["machine"].items())
-    print(f"{told}; {options.out}")
-    return 0 if all(each.exact for each in (*rows, *figures)) else 1
+    print(f"{', '.join(f'{key} {value}' for key, value in machine().items())}; {options.out}")
+    return 0 if all(each["exact"] for each in (*document["rows"], *document["figures"])) else 1
 
 
-def _run(names: list[str]) -> tuple[list[Row], list[Figure]]:
-    rows: list[Row] = []
-    figures: list[Figure] = []
+def joined(kept: Document, measured: Document) -> Document:
+    """What was measured now, and of what is kept whatever other benches measured."""
+    document: Document = {
+        "machine": machine(),
+        "others_cores": dict(
+            sorted({**kept.get("others_cores", {}), **measured["others_cores"]}.items())
+        ),
+    }
+    for part in ("rows", "figures"):
+        old = [each for each in kept.get(part, []) if each["bench"] not in measured["others_cores"]]
+        document[part] = sorted([*old, *measured[part]], key=lambda each: each["bench"])
+    document["goals"] = goals.judge(document)
+    return document
+
+
+def _run(names: list[str]) -> Document:
+    """Each bench's rows and figures under its name, and what other programs took meanwhile."""
+    measured: Document = {"others_cores": {}, "rows": [], "figures": []}
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         for name in progress.track(names, description="measuring"):
-            module = importlib.import_module(f"bench.{name}")
-            rows += getattr(module, "rows", list)()
-            figures += getattr(module, "figures", list)()
-    return rows, figures
+            module, others = importlib.import_module(f"bench.{name}"), Others()
+            for part in ("rows", "figures"):
+                made = getattr(module, part, list)()
+                measured[part] += [{"bench": name, **asdict(each)} for each in made]
+            measured["others_cores"][name] = round(others.cores(), 2)
+    return measured
 
 
-def _load() -> str:
-    """How many programs wanted a core just before, on average: more than cores spoils figures."""
-    return f"{os.getloadavg()[0]:.1f}"
+def _print(document: Document) -> None:
+    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    for table in (_table, _figure_table, _goal_table):
+        drawn = table(document)
+        if drawn.row_count:
+            console.print(drawn)
+    busiest = max(document["others_cores"].values(), default=0)
+    if busiest >= 0.5:
+        print(f"Other programs kept up to {busiest:.1f} cores busy: the times are too long.")
 
 
-def machine() -> dict[str, str]:
-    """What the figures were taken on."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return {
-        "cpu": models[0] if models else platform.machine(),
-        "cores": str(os.cpu_count()),
-        "python": platform.python_version(),
-    }
-
-
-def _table(rows: list[Row]) -> Table:
+def _table(document: Document) -> Table:
     table = Table(*COLUMNS, title="Medians of one interleaved run")
-    for row in rows:
+    for row in document["rows"]:
         table.add_row(
-            row.work,
-            row.peer,
-            f"{row.our_median_ms:.3g} ms",
-            f"{row.peer_median_ms:.3g} ms",
-            f"{row.ratio:.2f}x",
-            _megabytes(row.our_peak_bytes),
-            _megabytes(row.peer_peak_bytes),
-            ("" if row.exact else "WRONG: ") + row.exactness,
+            row["work"],
+            row["peer"],
+            shown(row["our_median_ms"], "ms"),
+            shown(row["peer_median_ms"], "ms"),
+            f"{row['ratio']:.2f}x",
+            _megabytes(row["our_peak_bytes"]),
+            _megabytes(row["peer_peak_bytes"]),
+            ("" if row["exact"] else "WRONG: ") + row["exactness"],
         )
     return table
 
 
-def _figure_table(figures: list[Figure]) -> Table:
+def _figure_table(document: Document) -> Table:
     table = Table(*FIGURE_COLUMNS, title="Without a peer: medians of processor time, and sizes")
-    for each in figures:
+    for each in document["figures"]:
         table.add_row(
-            f"{each.key.split('.')[0]}: {each.what}",
-            shown(each.value, each.unit),
-            "" if each.peak_bytes is None else _megabytes(each.peak_bytes),
-            ("" if each.exact else "WRONG: ") + each.exactness,
+            f"{each['key'].split('.')[0]}: {each['what']}",
+            shown(each["value"], each["unit"]),
+            "" if each["peak_bytes"] is None else _megabytes(each["peak_bytes"]),
+            ("" if each["exact"] else "WRONG: ") + each["exactness"],
         )
     return table
 
 
-def _goal_table(judged: list[dict[str, Any]]) -> Table:
+def _goal_table(document: Document) -> Table:
     table = Table(*GOAL_COLUMNS, title="Goals")
-    for each in judged:
+    for each in document["goals"]:
         table.add_row(
             each["option"],
             each["what"],

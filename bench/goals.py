@@ -130,9 +130,9 @@ GOALS: tuple[Goal, ...] = (
         15,
         "ms",
         figure("on_device.whole"),
-        missed="Decoding and hashing take the rest, which every option but one at the server "
-        "pays; a preview of 0.3 MP is hashed in a fifth of it, but hashes otherwise. "
-        + _FEWER_QUESTIONS,
+        missed="Decoding and hashing take the rest, as under every option that hashes on the "
+        "device; a smaller picture takes less, as the rows below say, but it must be the one that "
+        "is sent. " + _FEWER_QUESTIONS,
     ),
     Goal(
         "on_device",

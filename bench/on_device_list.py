@@ -1,8 +1,6 @@
-"""`on_device` with a list of a million, built for real: the download, a day's changes, each party.
+"""`on_device` with a list of a million, built for real: the download, and a day's changes.
 
 Every entry's tags are evaluated under the custodian's key, which takes minutes; hashes are random.
-A picture's work is timed in that very map: the device's from the hash on (token, questions, proof,
-tags, map, submission), and once more from a JPEG's bytes on.
 """
 
 import time
@@ -12,12 +10,8 @@ import numpy as np
 
 from bench.figures import Check, Figure, processor_ms
 from bench.hashes import balanced, with_margins
-from bench.hashing import SIZES, photograph
 from bench.memory import growth
 from bench.picture import EPOCH, Picture
-from softfall.config import MediaLimits
-from softfall.media.decode import decode
-from softfall.media.pdq import PdqHash, pdq
 from softfall.options.confirm.keys import make_keys
 from softfall.options.contract import Submission
 from softfall.options.on_device import segment, wire
@@ -31,7 +25,6 @@ from softfall.options.tags.wire import decode as decode_message
 ENTRIES = 1_000_000
 CHANGES = 1_000
 STRANGERS = 20
-SIZE = "2 MP"  # about what a messenger sends
 NAME = "on_device"
 HASH_BYTES = 32
 
@@ -56,19 +49,23 @@ def figures() -> list[Figure]:
         lambda: view,
     )
     finds = _finds(device, custodian, rng, listed)
-    size_bytes = len(prepared.artefact)
-    value_bits = base.shape.keys * DEFAULT_PARAMETERS.value_bits
     return [
-        finds.figure("on_device.download", f"map of {ENTRIES:,} entries", size_bytes, "bytes"),
-        finds.figure(
-            "on_device.hashes", "the same hashes, readable", ENTRIES * HASH_BYTES, "bytes"
-        ),
-        finds.figure(
-            "on_device.bits", "map's bits for a bit of value", 8 * size_bytes / value_bits, ""
-        ),
-        finds.figure("on_device.publish", "custodian makes it", took_s, "s", peak_bytes),
+        finds.figure("on_device.publish", "custodian makes the map", took_s, "s", peak_bytes),
+        *_file(finds, prepared.artefact, base),
         *_deltas(custodian, base, listed, added),
-        *_picture(device, custodian, rng, prepared.artefact),
+    ]
+
+
+def _file(finds: Check, file: bytes, base: segment.Segment) -> list[Figure]:
+    value_bits = base.shape.keys * DEFAULT_PARAMETERS.value_bits
+    open_ms = processor_ms({"open": lambda: MapView([segment.decode(file)])})["open"]
+    return [
+        finds.figure("on_device.download", f"map of {ENTRIES:,} entries", len(file), "bytes"),
+        finds.figure("on_device.hashes", "the same, readable", ENTRIES * HASH_BYTES, "bytes"),
+        finds.figure(
+            "on_device.bits", "map's bits for a bit of value", 8 * len(file) / value_bits, ""
+        ),
+        finds.figure("on_device.open", "a device reads and checks it, once a start", open_ms, "ms"),
     ]
 
 
@@ -112,49 +109,3 @@ def _deltas(
         check = Check(right, "follows upon the base, with every change")
         made.append(check.figure(f"on_device.delta.{key}", f"a day: {what}", len(file), "bytes"))
     return made
-
-
-def _picture(
-    device: OnDeviceDevice, custodian: OnDeviceCustodian, rng: np.random.Generator, file: bytes
-) -> list[Figure]:
-    picture = Picture(device, custodian, with_margins(rng, balanced(rng, 1)[0]))
-    data = photograph(*SIZES[SIZE])
-    shown = Picture(device, custodian, _hash(data))
-    works = {
-        **picture.works(),
-        "hash": partial(_hash, data),
-        "whole": lambda: shown.send(_hash(data)),
-        "open": lambda: MapView([segment.decode(file)]),
-    }
-    times_ms = processor_ms(works)
-    honest = Check(picture.check() and shown.check(), "the recipient finds it honest")
-    asked = f"{DEFAULT_PARAMETERS.tags.questions} questions"
-    told = {
-        "device": f"sender's device, {asked}, its hash being there",
-        "whole": f"sender's device, from a JPEG's bytes, {SIZE}",
-        "hash": f"of that: JPEG bytes to hash, {SIZE}",
-        "recipient": "recipient's device, its hash being there",
-        "custodian": "custodian",
-        "open": "a device reads and checks the whole map (once a start)",
-    }
-    return [
-        *(
-            honest.figure(f"on_device.{key}", what, times_ms[key], "ms")
-            for key, what in told.items()
-        ),
-        honest.figure(
-            "on_device.both_ways", "question, token and reply", picture.both_ways_bytes, "bytes"
-        ),
-        honest.figure(
-            "on_device.submission",
-            "submission of a picture that is no candidate",
-            len(picture.submission.body),
-            "bytes",
-        ),
-    ]
-
-
-def _hash(data: bytes) -> PdqHash:
-    found = pdq(decode(data, MediaLimits()).pixels)
-    assert isinstance(found, PdqHash)
-    return found
