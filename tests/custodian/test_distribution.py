@@ -2,43 +2,44 @@
 
 import contextlib
 import errno
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from tuf.api.exceptions import RepositoryError
 
-from softfall.custodian import distribution, list_keys, list_publishing, store
-from softfall.custodian.catalogue import Catalogue
-from softfall.custodian.distribution import Distribution, DistributionDamaged
+from softfall.custodian import distribution, list_publishing
+from softfall.custodian.distribution import DistributionDamaged
 from softfall.custodian.epochs import ArtefactDamaged, EpochBook, NoEpoch
-from softfall.custodian.list_keys import ListKeysUnusable, root_path
 from softfall.custodian.list_publishing import (
     ListNotLaidOut,
-    ListPublishing,
-    PublishedChanges,
     TooManyVersions,
 )
-from softfall.custodian.publish import PublishFailed, publish_changes, publish_epoch
+from softfall.custodian.publish import PublishFailed
 from softfall.custodian.store import open_database
 from softfall.lists import manifest as manifests
 from softfall.lists.distribution import LIST_INDEX, TIMESTAMP, is_path
-from softfall.lists.entries import Statement
 from tests.custodian.keeping import HOUR_MS, Keeper, a_hash, ask_epoch
-from tests.custodian.list_client import described, read_list
+from tests.custodian.list_client import described
+from tests.custodian.list_keeping import (
+    TERM_MS,
+    changed,
+    folder,
+    keep,
+    publish,
+    publish_more,
+    read,
+    relist,
+    repository,
+    timestamp_version,
+    withdraw,
+)
 from tests.custodian.segmented import keep_numbers
-
-TERM_MS = 24 * HOUR_MS
 
 
 @pytest.fixture(autouse=True)
@@ -51,55 +52,6 @@ def listed(keeper: Keeper) -> Keeper:
     """A custodian with an on-device epoch of 40 entries, numbered from 1."""
     publish(keeper)
     return keeper
-
-
-def publish(keeper: Keeper) -> manifests.Manifest:
-    return publish_epoch(
-        keeper.settings, "on_device", lambda *_: None, lambda: keeper.clocks.wall_ms
-    )
-
-
-def publish_more(keeper: Keeper) -> PublishedChanges:
-    return publish_changes(keeper.settings, lambda *_: None, lambda: keeper.clocks.wall_ms)
-
-
-def withdraw(keeper: Keeper, *numbers: int) -> None:
-    catalogue = Catalogue.open(keeper.settings.data_dir)
-    for number in numbers:
-        catalogue.withdraw(number, None, keeper.clocks.wall_ms)
-    catalogue.close()
-
-
-def relist(keeper: Keeper, label: str) -> None:
-    catalogue = Catalogue.open(keeper.settings.data_dir)
-    catalogue.add(Statement(a_hash(label), "source"), keeper.clocks.wall_ms)
-    catalogue.close()
-
-
-def keep(keeper: Keeper) -> bool:
-    """What the running service does every minute."""
-    engine = open_database(keeper.settings.data_dir)
-    try:
-        clock = lambda: keeper.clocks.wall_ms  # noqa: E731 - one line of a test
-        return ListPublishing(keeper.settings, engine, clock).bring_up_to_date()
-    finally:
-        engine.dispose()
-
-
-def repository(keeper: Keeper) -> Distribution:
-    return Distribution(keeper.settings.data_dir, lambda: keeper.clocks.wall_ms, TERM_MS)
-
-
-def folder(keeper: Keeper) -> Path:
-    return keeper.settings.data_dir / "distribution"
-
-
-def read(keeper: Keeper, client: str = "client") -> dict[str, bytes]:
-    return read_list(keeper.settings.data_dir, keeper.folder / client)
-
-
-def timestamp_version(keeper: Keeper) -> int:
-    return int(json.loads((folder(keeper) / TIMESTAMP).read_bytes())["signed"]["version"])
 
 
 def test_a_published_epoch_is_what_any_client_of_the_framework_fetches(listed: Keeper) -> None:
@@ -254,68 +206,6 @@ def test_a_version_cannot_be_changed_once_it_is_published(listed: Keeper) -> Non
     engine.dispose()
 
 
-def test_the_root_key_is_not_needed_to_publish(listed: Keeper) -> None:
-    (listed.settings.data_dir / "root.key").unlink()
-    withdraw(listed, 1)
-    publish_more(listed)
-    publish(listed)
-    read(listed)
-
-
-@pytest.mark.parametrize("role", ["targets", "snapshot", "timestamp"])
-def test_a_key_that_others_can_read_or_that_is_not_the_roots_is_refused(
-    listed: Keeper, role: str
-) -> None:
-    path = listed.settings.data_dir / "list-keys" / f"{role}.key"
-    path.chmod(0o644)
-    with pytest.raises(ListKeysUnusable, match="others"):
-        publish_more(listed)
-    path.unlink()
-    with pytest.raises(ListKeysUnusable, match="read"):
-        publish_more(listed)
-    shutil.copyfile(listed.settings.data_dir / "root.key", path)
-    path.chmod(0o600)
-    with pytest.raises(ListKeysUnusable, match="root names"):
-        publish_more(listed)
-    read(listed)
-
-
-def test_a_lost_root_is_never_replaced_by_one_that_no_device_knows(listed: Keeper) -> None:
-    data_dir = listed.settings.data_dir
-    (data_dir / "root.key").unlink()  # offline, as it should be
-    saved = root_path(data_dir, 1).read_bytes()
-    root_path(data_dir, 1).unlink()
-    withdraw(listed, 1)
-    with pytest.raises(ListKeysUnusable, match="missing"):
-        publish_more(listed)
-    assert not (data_dir / "root.key").exists()
-    root_path(data_dir, 1).write_bytes(saved)
-    publish_more(listed)
-    read(listed)
-
-
-@pytest.mark.parametrize("stops_after", range(5))
-def test_keys_whose_making_was_cut_off_are_made_the_next_time(
-    keeper: Keeper, monkeypatch: pytest.MonkeyPatch, stops_after: int
-) -> None:
-    left, real = [stops_after], list_keys.write_private_key
-
-    class CutOff(BaseException):
-        pass
-
-    def write(path: Path, key: Ed25519PrivateKey) -> None:
-        if left[0] == 0:
-            raise CutOff
-        left[0] -= 1
-        real(path, key)
-
-    with monkeypatch.context() as patch, contextlib.suppress(CutOff):
-        patch.setattr(list_keys, "write_private_key", write)
-        list_keys.make_list_keys(keeper.settings.data_dir, keeper.clocks.wall_ms)
-    publish(keeper)
-    assert read(keeper)
-
-
 def test_metadata_that_cannot_be_read_is_named_and_never_guessed_at(listed: Keeper) -> None:
     (folder(listed) / TIMESTAMP).write_bytes(b"{")
     withdraw(listed, 1)
@@ -334,14 +224,6 @@ def test_a_damaged_segment_is_never_laid_out(listed: Keeper) -> None:
     withdraw(listed, 1)
     with pytest.raises(ArtefactDamaged):
         publish_more(listed)
-
-
-Step = Callable[[Keeper], object]
-
-
-def changed(keeper: Keeper) -> None:
-    keeper.clocks.pass_ms(60_000)
-    keeper.add(1, seed=keeper.clocks.wall_ms)
 
 
 @pytest.mark.parametrize("fails_at", range(1, 7))
@@ -416,81 +298,6 @@ def test_a_publisher_killed_at_any_moment_leaves_a_whole_version_to_fetch(listed
     came = b" ".join(fetched[f"on_device/1/{n}.segment"] for n in range(1, newest + 1))
     for number in range(41, 41 + 16):
         assert came.count(str(number).encode()) == 1, "each entry joined once"
-
-
-@pytest.mark.parametrize(
-    "roles", [["timestamp"], ["snapshot"], ["targets"], ["root"],
-              ["root", "targets", "snapshot", "timestamp"], []],
-)  # fmt: skip
-def test_clients_follow_a_rotation_of_keys_and_refuse_the_old_ones(
-    listed: Keeper, roles: list[str]
-) -> None:
-    data_dir = listed.settings.data_dir
-    read(listed)
-    old = {role: list_keys.key_path(data_dir, role).read_bytes() for role in roles}
-    assert repository(listed).rotate(roles, data_dir / "root.key") == 2
-    read(listed)
-    read(listed, "one who begins with the first root")
-    for role, content in old.items():
-        assert list_keys.key_path(data_dir, role).read_bytes() != content
-        assert list_keys.key_path(data_dir, role).stat().st_mode & 0o077 == 0
-    changed(listed)
-    publish_more(listed)
-    assert "on_device/1/1.segment" in read(listed)
-    assert repository(listed).rotate([], data_dir / "root.key") == 3  # the new root key signs
-    read(listed)
-
-
-def test_old_keys_cannot_sign_once_they_are_replaced(listed: Keeper) -> None:
-    data_dir = listed.settings.data_dir
-    stolen = listed.folder / "stolen"
-    shutil.copytree(data_dir, stolen)
-    repository(listed).rotate(["targets", "snapshot", "timestamp"], data_dir / "root.key")
-    read(listed)
-    thief = Distribution(stolen, lambda: listed.clocks.wall_ms + HOUR_MS, TERM_MS)
-    thief.publish({}, listed.clocks.wall_ms + 100 * TERM_MS)
-    shutil.copyfile(root_path(data_dir, 2), root_path(stolen, 2))
-    with pytest.raises(RepositoryError):
-        read_list(stolen, listed.folder / "client")
-
-
-def test_another_root_key_rotates_nothing(listed: Keeper) -> None:
-    data_dir = listed.settings.data_dir
-    with pytest.raises(ListKeysUnusable, match="devices know"):
-        repository(listed).rotate(["targets"], data_dir / "list-keys/targets.key")
-    assert not root_path(data_dir, 2).exists()
-
-
-@pytest.mark.parametrize("stops_after", range(8))
-def test_a_rotation_cut_off_anywhere_leaves_a_list_that_clients_accept(
-    listed: Keeper, monkeypatch: pytest.MonkeyPatch, stops_after: int
-) -> None:
-    data_dir = listed.settings.data_dir
-    read(listed)
-    roles = ["root", "targets", "snapshot", "timestamp"]
-    left, real = [stops_after], store.write_whole
-
-    class CutOff(BaseException):
-        pass
-
-    def write(path: Path, content: bytes) -> None:
-        if left[0] == 0:
-            raise CutOff
-        left[0] -= 1
-        real(path, content)
-
-    with monkeypatch.context() as patch:
-        for module in (distribution, list_keys):
-            patch.setattr(module, "write_whole", write)
-        with contextlib.suppress(CutOff):
-            repository(listed).rotate(roles, data_dir / "root.key")
-    read(listed)
-    read(listed, "a new client")
-    changed(listed)
-    publish_more(listed)
-    assert "on_device/1/1.segment" in read(listed)
-    repository(listed).rotate(roles, data_dir / "root.key")
-    assert "on_device/1/1.segment" in read(listed)
 
 
 def test_mirrors_are_told_every_file_and_get_nothing_else(listed: Keeper) -> None:

@@ -9,9 +9,9 @@ from softfall.custodian.list_keys import root_path
 from softfall.device.list_fetch import Progress
 from softfall.device.lists import ListKeeper, Segments
 from softfall.device.surroundings import REAL, Surroundings
-from softfall.device.transport import RequestRejected
+from softfall.device.transport import RequestRejected, ServiceUnreachable
 from tests.custodian.keeping import Keeper
-from tests.custodian.test_distribution import changed, keep, publish, publish_more, repository
+from tests.custodian.list_keeping import changed, keep, publish, publish_more, repository
 
 PIECE_BYTES = 1000
 
@@ -48,6 +48,20 @@ class Mirror:
 
     def segments_asked(self) -> list[tuple[str, int]]:
         return [(path, start) for path, start in self.asked if path.endswith(".segment")]
+
+
+def breaking(after_bytes: int) -> Tamper:
+    """Lets that much of each segment through, then the network breaks."""
+
+    def tamper(path: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        count = 0
+        for piece in pieces:
+            yield piece
+            count += len(piece)
+            if path.endswith(".segment") and count >= after_bytes:
+                raise ServiceUnreachable("the network broke")
+
+    return tamper
 
 
 class Shop:

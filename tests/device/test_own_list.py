@@ -14,7 +14,7 @@ from softfall.lists.manifest import read
 from softfall.options.contract import ListNotHere
 from softfall.options.on_device.map_view import MapView
 from tests.custodian.keeping import Keeper
-from tests.custodian.test_distribution import changed, publish, publish_more
+from tests.custodian.list_keeping import changed, publish, publish_more
 
 from .conftest import KEY, Town
 

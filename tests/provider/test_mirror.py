@@ -20,8 +20,8 @@ from softfall.provider.relay import CustodianUnavailable
 from softfall.wire import MalformedMessage
 from tests.custodian.keeping import Keeper
 from tests.custodian.list_client import read_list
+from tests.custodian.list_keeping import changed, folder, publish, publish_more
 from tests.custodian.segmented import keep_numbers
-from tests.custodian.test_distribution import changed, folder, publish, publish_more
 
 from .cast import WORD, WordHalf
 
