@@ -36,6 +36,7 @@ threading.Thread(target=tell, daemon=True).start()
 NOBODYS_BUSINESS = (
     "vodozemac", "softfall.device", "softfall.messaging.session", "softfall.media.decode",
     "softfall.options.split.device", "softfall.options.tags.device",
+    "softfall.options.confirm.device", "softfall.dealer",
     "softfall.options.tokens.device", "softfall.testing",
     "softfall.compare", "PIL", "pillow_heif", "simplejpeg",
 )  # fmt: skip
@@ -106,6 +107,8 @@ def use_custodian(served: Served) -> None:
         for path in ("/v1/health", "/v1/epochs/current?option=split", "/metrics"):
             http.get(path)
         http.post("/v1/options/split/answer", content=b"junk")
+        for step in ("begin", "finish"):
+            http.post(f"/v1/confirm/{step}", content=b"junk")
 
 
 SERVICES: list[tuple[Callable[[Path, Spy], Served], Callable[[Served], None], str, str]] = [
