@@ -8,7 +8,8 @@ import pytest
 from softfall.compare import findings
 from softfall.compare.photographs import default_paths
 from softfall.compare.plan import Cheat, Kind
-from softfall.compare.results import Comparison, OptionRun, Outcome
+from softfall.compare.results import Comparison, OptionRun, Outcome, TrialCell, TrialResult
+from softfall.compare.trials.registry import TRIALS
 from softfall.compare.witness import Asked, compare
 
 # Five options' parties are some thirty processes: minutes on a busy machine.
@@ -190,3 +191,44 @@ def test_an_enclave_whose_memory_is_read_gives_hashes_away_but_no_picture_and_no
     assert blast is not None
     assert blast.messages.count == blast.pictures.count == blast.texts.count == 0
     assert blast.hashes.count == blast.hashes.total > 0
+
+
+MATCHING = ("split", "on_device", "enclave")
+
+
+def trial(made: Comparison, option: str, name: str) -> TrialCell:
+    return next(cell for cell in run_of(made, option).trials if cell.trial == name)
+
+
+def test_every_trial_was_run_for_every_option(made: Comparison):
+    for run in made.options:
+        assert [cell.trial for cell in run.trials] == [each.name for each in TRIALS]
+        assert [cell for cell in run.trials if cell.result is TrialResult.NOT_RUN] == []
+
+
+@pytest.mark.parametrize("option", MATCHING)
+def test_every_lie_is_caught_and_reported_and_a_pair_and_an_encrypted_file_escape(
+    made: Comparison, option: str
+):
+    lies = ("other_picture", "junk", "replayed", "omitted", "tolerance", "replaced_list",
+            "rolled_back_list")  # fmt: skip
+    assert {trial(made, option, name).result for name in lies} == {TrialResult.CAUGHT}
+    for name in ("colluding", "pre_encrypted"):
+        assert trial(made, option, name).result is TrialResult.ESCAPES
+    assert "quarantined messages reported" in trial(made, option, "lie_reported").told
+
+
+def test_what_the_curious_see_is_each_options_own(made: Comparison):
+    links = {name: trial(made, name, "provider_links").result for name in MATCHING}
+    sees, cannot = TrialResult.SEES, TrialResult.CANNOT
+    assert links == {"split": sees, "on_device": cannot, "enclave": cannot}
+    for option in MATCHING:
+        assert trial(made, option, "provider_links_later").result is cannot
+        assert trial(made, option, "custodian_pictures").result is cannot
+        assert trial(made, option, "stolen_device").result is cannot
+        assert trial(made, option, "together").result is sees
+    for option in ("split", "on_device"):
+        assert trial(made, option, "destroyed_key").result is cannot
+    assert trial(made, "enclave", "enclave_host").result is cannot
+    assert trial(made, "enclave", "enclave_broken").result is sees
+    assert trial(made, "on_device", "denied").result is TrialResult.CAUGHT

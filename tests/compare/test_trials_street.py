@@ -15,7 +15,7 @@ from softfall.device.device import HONEST
 from softfall.device.epochs import Epochs
 from softfall.device.outcomes import Quarantined
 from softfall.lists.manifest import read, verify
-from softfall.testing.patched import AnotherPicture, LooksAway, cheating
+from softfall.testing.patched import AnotherPicture, DeniesCandidates, LooksAway, cheating
 from tests.compare.staged import scene, sent
 from tests.device.pictures import ASTRONAUT, CHINA, FLOWER, hash_of, jpeg
 
@@ -92,6 +92,21 @@ def test_the_cell_of_a_lie_turns_when_the_recipient_stops_looking(
     staged.run = staged.run.model_copy(update={"sent": sent(staged.conversation.turns, outcome)})
     found = senders.lies(Cheat.WHOLE)(staged)
     assert found.result is (TrialResult.CAUGHT if looks else TrialResult.ESCAPES)
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_a_denied_candidate_is_caught_by_a_recipient_who_looks_into_the_map(
+    tmp_path: Path, looks: bool
+):
+    lying = cheating(DeniesCandidates, HONEST)
+    with Street("on_device", tmp_path) as street:
+        recipient = HONEST if looks else replace(HONEST, incoming=LooksAway)
+        street.use(street.publish(1))
+        street.person("deny ben", recipient)
+        found = senders.denial(street, jpeg(CHINA), hash_of(jpeg(CHINA)).bits, lying)
+    assert "an unpatched app: PictureBlocked" in found.told
+    assert found.result is (TrialResult.CAUGHT if looks else TrialResult.ESCAPES)
+    assert ("omitted candidate" in found.told) is looks
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -1,8 +1,9 @@
 """Cheating apps, each one change to an honest one: what an honest recipient must catch.
 
-Senders: another picture's tags, junk, old tags, a stand-in, other shares for `confirm`, a picture
-passed off as text, an outage that was none. Two that no honest recipient can catch: a seal that
-holds junk (the custodian finds out once the picture is a candidate), and one who looks away.
+Senders: another picture's tags, junk, old tags, a stand-in, other shares for `confirm`, a candidate
+denied, a picture passed off as text, an outage that was none. Two that no honest recipient can
+catch: a seal that holds junk (the custodian finds out once the picture is a candidate), and one who
+looks away.
 Each is put together through `device.Parts`; the device's own code is not touched.
 Nothing here helps to hide from an honest recipient: none of it works against one.
 """
@@ -31,6 +32,8 @@ from softfall.options.contract import (
     ScanSecret,
     Submission,
 )
+from softfall.options.on_device import opening as found
+from softfall.options.on_device.wire import SUBMISSION as ON_DEVICE_SUBMISSION
 from softfall.options.split.device import SplitPending
 from softfall.options.split.wire import OPENING, SUBMISSION
 from softfall.testing.patched_forms import FORMS
@@ -151,6 +154,26 @@ class AnotherKeysShare(HonestHalf):
             return OPENING.encode({**OPENING.decode(opening), "sealed": made.sealed})
 
         return _Rewritten(pending, swap, agree)
+
+
+@dataclass
+class DeniesCandidates(HonestHalf):
+    """`on_device`: finds nothing on its map, whatever is there, and says so in the opening too."""
+
+    def begin(self, media: Media, secret: ScanSecret) -> Pending:
+        """The question is honest; what is said to have been found is not."""
+
+        def deny(submission: Submission) -> Submission:
+            version = ON_DEVICE_SUBMISSION.decode(submission.body)["list_version"]
+            assert isinstance(version, int)
+            return found.submission(submission.epoch, version, (), b"")
+
+        def agree(opening: bytes) -> bytes:
+            told = found.decode(opening)
+            assert not isinstance(told, Mismatch)
+            return found.encode(replace(told[0], entries=(), sealed=b""), told[1])
+
+        return _Rewritten(self.half.begin(media, secret), deny, agree)
 
 
 @dataclass

@@ -30,6 +30,12 @@ TRIALS: Final = (
         senders.lies(Cheat.NOTHING, Cheat.TEXT, Cheat.OUTAGE),
     ),
     Trial(
+        "denied",
+        "Patched sender: denies what its map says",
+        "on a small list, in this process",
+        senders.denied,
+    ),
+    Trial(
         "tolerance",
         "Patched sender: another hash within the decoder tolerance",
         "only the submitted hash is moved, as far as a recipient accepts",

@@ -17,6 +17,12 @@ from softfall.compare.casts.cast import RECIPIENT, SENDER
 from softfall.compare.plan import Cheat, Kind
 from softfall.compare.results import Outcome, Sent, TrialResult
 from softfall.compare.trials.scene import Finding, Scene, not_applicable
+from softfall.compare.trials.street import Street
+from softfall.device.device import HONEST, Parts
+from softfall.device.outcomes import Quarantined, Shown
+from softfall.errors import SoftfallError
+from softfall.media.pdq import PdqHash
+from softfall.testing.patched import DeniesCandidates, cheating
 
 STOPPED = frozenset({Outcome.HELD, Outcome.QUARANTINED, Outcome.REFUSED})
 NOTHING_SUBMITTED = "devices hand nothing over for matching, so there is nothing to lie about"
@@ -47,6 +53,40 @@ def lies(*cheats: Cheat) -> Play:
         )
 
     return play
+
+
+def denied(scene: Scene) -> Finding:
+    """A listed picture from an app that looks into its map and says that it found nothing."""
+    if scene.option != "on_device":
+        return not_applicable("no device looks for itself, so none can deny what it found")
+    data, bits = next(
+        (each.data, each.hashed.bits)
+        for each in scene.conversation.pictures
+        if each.distance_bits == 0 and isinstance(each.hashed, PdqHash)
+    )
+    return denial(scene.street, data, bits, cheating(DeniesCandidates, HONEST))
+
+
+def denial(street: Street, data: bytes, listed: bytes, liar: Parts) -> Finding:
+    """The same from `liar` and, to compare, from an unpatched app, on a list of this entry."""
+    street.use(street.publish(50, [listed]))
+    honest, _ = street.person("deny ada"), street.person("deny ben")
+    try:
+        honest.send_photo("deny ben", data)
+        control = "sends it"
+    except SoftfallError as error:
+        control = error.name
+    street.person("deny eve", liar).send_photo("deny ben", data)
+    arrivals = street.person("deny ben").sync()
+    caught = [each for each in arrivals if isinstance(each, Quarantined)]
+    shown = [each for each in arrivals if isinstance(each, Shown)]
+    why = "; ".join(each.reason for each in caught)
+    return Finding(
+        TrialResult.CAUGHT if caught and not shown else TrialResult.ESCAPES,
+        f"an unpatched app: {control}; the patched one's picture: {why or 'shown'}",
+        by_whom="recipient's app" if caught else "",
+        evidence=("on_device_submission and on_device_opening of one message",),
+    )
 
 
 def colluding(scene: Scene) -> Finding:
