@@ -15,6 +15,7 @@ import pytest
 from softfall.device.list_errors import (
     ListGone,
     ListIncomplete,
+    ListNotKept,
     ListOutdated,
     ListReplaced,
     ListRolledBack,
@@ -263,6 +264,30 @@ def test_the_background_keeps_the_list_fresh_and_trouble_changes_nothing(shop: S
     finally:
         device.stop()
     assert threading.active_count() < 50
+
+
+def test_a_fault_that_nobody_foresaw_does_not_end_the_background(shop: Shop) -> None:
+    device = shop.device(list_check_minutes=0.0005)
+    failed = threading.Event()
+
+    def fail(path: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        failed.set()
+        raise RuntimeError("unforeseen")
+        yield
+
+    shop.mirror.tamper = fail
+    device.start()
+    try:
+        assert failed.wait(30)
+        for _ in range(1000):
+            if device.status.trouble:
+                break
+            time.sleep(0.01)
+        assert isinstance(device.status.trouble, ListNotKept)
+        shop.mirror.tamper = lambda path, pieces: pieces
+        wait_for(device, 1, 0)
+    finally:
+        device.stop()
 
 
 def test_stopping_cuts_a_download_off_and_it_goes_on_another_day(shop: Shop) -> None:

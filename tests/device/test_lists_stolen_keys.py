@@ -8,17 +8,21 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from hypothesis import given
+from hypothesis import strategies as st
 from securesystemslib.signer import CryptoSigner
-from tuf.api.metadata import Metadata, MetaFile, Snapshot, Timestamp
+from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Timestamp
 
 from softfall.custodian.distribution import Distribution, Target
 from softfall.custodian.list_keys import root_path
 from softfall.device.list_errors import (
     ListAltered,
+    ListIncomplete,
     ListReplaced,
     ListRolledBack,
     ListUnsigned,
 )
+from softfall.device.list_fetch import newest
 from softfall.device.lists import ListKeeper
 from softfall.errors import PeerError, SoftfallError
 from softfall.lists.distribution import (
@@ -212,6 +216,35 @@ def test_version_numbers_run_up_by_a_thief_do_not_outlive_the_keys(
     refused(device, ListRolledBack)  # the thief's timestamp has a higher number
     shop.rotate("snapshot", "timestamp")
     assert device.update().version == 1
+
+
+HEX = "ab" * 32
+NAMES = st.one_of(
+    st.builds(segment_name, st.integers(1, 3), st.integers(0, 3)),
+    st.builds(manifest_name, st.integers(1, 3)),
+    st.text(max_size=20),
+)
+FILES = st.builds(
+    TargetFile,
+    st.one_of(st.integers(0, 100), st.just(2**70)),
+    st.sampled_from([{"sha256": HEX}, {"sha256": "zz"}, {"sha512": HEX}, {"sha256": HEX[:10]}]),
+    NAMES,
+)
+
+
+@given(st.dictionaries(NAMES, FILES, max_size=8))
+def test_whatever_well_signed_metadata_names_is_a_list_or_refused_by_name(
+    targets: dict[str, TargetFile],
+) -> None:
+    try:
+        offered = newest(targets)
+    except (ListAltered, ListIncomplete):
+        return
+    assert manifest_name(offered.epoch) in targets
+    for version, segment in enumerate(offered.segments):
+        assert targets[segment_name(offered.epoch, version)].length == segment.size_bytes <= 100
+        assert segment.sha256.hex() == HEX
+    assert segment_name(offered.epoch, offered.version + 1) not in targets
 
 
 def test_a_mirror_that_hides_the_new_root_can_only_stop_the_list(

@@ -26,6 +26,8 @@ from softfall.device.surroundings import Surroundings
 from softfall.device.transport import SaidByService, ServiceUnreachable, Transport
 from softfall.lists.distribution import (
     MAX_METADATA_BYTES,
+    MAX_SEGMENT_BYTES,
+    MAX_VERSIONS,
     METADATA,
     manifest_name,
     read_target,
@@ -103,6 +105,8 @@ def newest(targets: Mapping[str, TargetFile]) -> Offered:
     if not versions or versions != list(range(len(versions))):
         raise ListAltered(f"versions of epoch {epoch} are missing from the signed list")
     files = [targets[segment_name(epoch, version)] for version in versions]
+    if len(files) > MAX_VERSIONS or max(file.length for file in files) > MAX_SEGMENT_BYTES:
+        raise ListAltered("the signed list names more than a list may have")
     segments = tuple(Segment(_sha256(file), file.length) for file in files)
     return Offered(epoch, targets[manifest_name(epoch)], segments)
 

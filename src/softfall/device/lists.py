@@ -26,6 +26,7 @@ from softfall.config import DeviceSettings
 from softfall.device.list_errors import (
     ListAltered,
     ListGone,
+    ListNotKept,
     ListOutdated,
     ListReplaced,
     ListRolledBack,
@@ -195,7 +196,9 @@ class ListKeeper:
             try:
                 self.update()
                 pause_seconds, retry_seconds = self._check_seconds, FIRST_RETRY_SECONDS
-            except SoftfallError:  # kept in `status`; the list in use stays
+            except Exception as error:  # a thread that dies would leave the list to age unseen
+                if not isinstance(error, SoftfallError):
+                    self._trouble = ListNotKept(f"the update failed: {type(error).__name__}")
                 pause_seconds = min(retry_seconds, self._check_seconds)
                 retry_seconds *= 2
             self._stopping.wait(pause_seconds)
