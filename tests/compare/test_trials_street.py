@@ -9,11 +9,15 @@ import pytest
 
 from softfall.compare.plan import Cheat
 from softfall.compare.results import Outcome, TrialResult
-from softfall.compare.trials import enclave_host, linking, lists, senders
+from softfall.compare.trials import enclave_host, linking, list_files, lists, senders
+from softfall.compare.trials.scene import Finding
 from softfall.compare.trials.street import SUBMISSIONS, NoStreet, Street
+from softfall.config import DeviceSettings
 from softfall.device.device import HONEST
 from softfall.device.epochs import Epochs
+from softfall.device.lists import ListKeeper
 from softfall.device.outcomes import Quarantined
+from softfall.device.surroundings import REAL
 from softfall.lists.manifest import read, verify
 from softfall.testing.patched import AnotherPicture, DeniesCandidates, LooksAway, cheating
 from tests.compare.staged import scene, sent
@@ -73,6 +77,32 @@ def test_an_old_list_is_refused_by_name_unless_the_device_forgets_what_it_saw(
     with Street(street.option, tmp_path / "second") as second:
         found = lists.old_list_again(second, jpeg(FLOWER), listed)
     assert found.result is TrialResult.ESCAPES
+
+
+def test_the_lists_old_files_are_refused_by_name_unless_the_device_forgets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    one, two = hash_of(jpeg(CHINA)).bits, hash_of(jpeg(FLOWER)).bits
+    refusal = list_files.old_files_again(tmp_path / "one", one, two)
+    assert refusal.startswith("ListRolledBack: ")
+    update = ListKeeper.update
+
+    def forgets(keeper: Any) -> Any:
+        for path in (tmp_path / "two" / "device").rglob("*"):
+            if path.is_file():
+                path.unlink()
+        keeper.__init__(
+            tmp_path / "two" / "device", keeper._transport, keeper._trusted_root,
+            keeper._custodian_key, DeviceSettings(), REAL,
+        )  # fmt: skip
+        return update(keeper)
+
+    monkeypatch.setattr(ListKeeper, "update", forgets)
+    taken = list_files.old_files_again(tmp_path / "two", one, two)
+    assert taken == ""
+    found = Finding(TrialResult.CAUGHT, "refused")
+    assert lists.and_its_files(found, refusal).result is TrialResult.CAUGHT
+    assert lists.and_its_files(found, taken).result is TrialResult.ESCAPES
 
 
 @pytest.mark.parametrize("looks", [True, False])

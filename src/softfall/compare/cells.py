@@ -37,10 +37,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Questions of one kind."""
+    """Questions of one kind. long_notes: too long for a terminal, which leaves them out."""
 
     title: str
     rows: tuple[Row, ...]
+    long_notes: bool = False
 
 
 def size(size_bytes: float | None) -> str:

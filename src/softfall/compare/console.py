@@ -1,4 +1,7 @@
-"""The table on a terminal, readable from 100 columns on."""
+"""The table on a terminal, readable from 100 columns on.
+
+Notes that are too long for it are left to the report and the JSON file.
+"""
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -39,7 +42,8 @@ def draw_table(comparison: Comparison, groups: list[Group]) -> RenderableType:
         table.add_section()
         table.add_row(Text(group.title, style="bold underline"), *blank)
         for row in group.rows:
-            table.add_row(_question(row), *(_answer(cell) for cell in row.cells))
+            cells = (_brief(cell) if group.long_notes else _answer(cell) for cell in row.cells)
+            table.add_row(_question(row), *cells)
     return table
 
 
@@ -47,6 +51,10 @@ def _question(row: Row) -> Text:
     if row.minor:
         return Text.assemble("  ", row.question, (f"  {row.detail}", "dim"))
     return Text.assemble(row.question, ("\n" + row.detail if row.detail else "", "dim"))
+
+
+def _brief(cell: Cell) -> Text:
+    return Text(cell.text, _STYLES[cell.tone])
 
 
 def _answer(cell: Cell) -> Text:

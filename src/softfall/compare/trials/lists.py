@@ -2,11 +2,15 @@
 
 Guarantees: both lists are really signed by the one custodian that the devices pinned, and really
 served; what is told is the refusal that the device itself gave.
-Limit: played on a small list in this process; the attacks on a list's files on their way to the
-device are tests of their own (tests/device/test_lists_attacks.py).
+Limit: played on a small list in this process.
 """
 
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
 from softfall.compare.results import TrialResult
+from softfall.compare.trials.list_files import old_files_again
 from softfall.compare.trials.scene import Finding, Scene, not_applicable
 from softfall.compare.trials.street import Street
 from softfall.device.outcomes import Arrival, Quarantined, Shown
@@ -29,7 +33,12 @@ def rolled_back(scene: Scene) -> Finding:
     if not scene.matches:
         return not_applicable(NO_LIST)
     data, listed = _unlisted_picture(scene), _listed_hash(scene)
-    return old_list_again(scene.street, data, listed)
+    found = old_list_again(scene.street, data, listed)
+    if scene.option != "on_device":
+        return found
+    with tempfile.TemporaryDirectory() as name:
+        refusal = old_files_again(Path(name), *scene.conversation.known.hashes[:2])
+    return and_its_files(found, refusal)
 
 
 def split_view(
@@ -74,6 +83,16 @@ def old_list_again(street: Street, data: bytes, listed: bytes) -> Finding:
         f"epoch 200 served after epoch 201: {refusal or 'the device sent under it'}",
         by_whom="sender's app" if refusal else "",
         evidence=("GET /v1/service", "two epoch_manifest messages"),
+    )
+
+
+def and_its_files(found: Finding, refusal: str) -> Finding:
+    """The same, where devices hold the list: refusal: of its old files; empty: taken."""
+    return replace(
+        found,
+        result=found.result if refusal else TrialResult.ESCAPES,
+        told=f"{found.told}; its files as they were a version before: {refusal or 'taken'}",
+        evidence=(*found.evidence, "the list's signed files, a version apart"),
     )
 
 

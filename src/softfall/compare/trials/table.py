@@ -35,6 +35,7 @@ def trial_group(comparison: Comparison) -> Group:
             )
             for trial in TRIALS
         ),
+        long_notes=True,
     )
 
 
