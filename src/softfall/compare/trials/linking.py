@@ -8,6 +8,7 @@ Limit: a cleverer provider may link what this does not; what this links, is link
 whom, and when, the provider knows under every option.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -92,10 +93,12 @@ def by_submission(scene: Scene) -> Finding:
     again_shared, other_shared, total = linked(scene.option, first, again, other)
     edited_shared, _, _ = linked(scene.option, first, edited, other)
     sees = max(again_shared, edited_shared) > other_shared
+    bodies = Counter(each.body for each in _handed_over(scene).values())
     return Finding(
         TrialResult.SEES if sees else TrialResult.CANNOT,
         f"of {total:,} stretches of a submission the same picture sent again shares "
-        f"{again_shared:,}, an edited copy {edited_shared:,}, another picture {other_shared:,}",
+        f"{again_shared:,}, an edited copy {edited_shared:,}, another picture {other_shared:,}; of "
+        f"{bodies.total():,} submissions in all, {max(bodies.values()):,} are the very same bytes",
         by_whom=PROVIDER if sees else "",
         evidence=("submissions in 4 x POST /v1/envelopes", "views/provider.spool"),
     )
@@ -170,9 +173,21 @@ def _seen(scene: Scene) -> tuple[Shown, ...] | Finding:
     refused = [each.refused for each in sent.all() if each.refused]
     if refused:
         return Finding(TrialResult.NOT_RUN, f"a picture was not sent: {refused[0]}")
+    found = _handed_over(scene)
+    missing = [each for each in sent.all() if each.envelope_id not in found]
+    if missing:
+        return Finding(TrialResult.NOT_RUN, f"{len(missing)} of 4 pictures were not recorded")
+    return tuple(found[each.envelope_id] for each in sent.all())
+
+
+def _handed_over(scene: Scene) -> dict[bytes, Shown]:
+    """What the provider has of every picture until now, by the envelope's id."""
     recording = scene.recording(PROVIDER)
-    sizes = {each.path.rpartition("/")[2]: each.received_bytes
-             for each in recording.exchanges if each.method == "PUT"}  # fmt: skip
+    sizes = {
+        each.path.rpartition("/")[2]: each.received_bytes
+        for each in recording.exchanges
+        if each.method == "PUT"
+    }
     found = dict[bytes, Shown]()
     for exchange in recording.exchanges:
         if (exchange.method, exchange.path) == ENVELOPES:
@@ -180,10 +195,7 @@ def _seen(scene: Scene) -> tuple[Shown, ...] | Finding:
             if values["submission"] is not None and values["attachment"] is not None:
                 size = sizes.get(values["attachment"].hex(), 0)
                 found[values["envelope_id"]] = Shown(values["submission"]["body"], size)
-    missing = [each for each in sent.all() if each.envelope_id not in found]
-    if missing:
-        return Finding(TrialResult.NOT_RUN, f"{len(missing)} of 4 pictures were not recorded")
-    return tuple(found[each.envelope_id] for each in sent.all())
+    return found
 
 
 def _send_four(scene: Scene) -> FourPictures:
