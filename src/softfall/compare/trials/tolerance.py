@@ -133,5 +133,5 @@ def _by_tags(entries: Rows, parameters: TagParameters) -> Finds:
 def _distances(hashed: PdqHash, entries: Rows) -> npt.NDArray[np.int64]:
     """In bits, to each entry."""
     differing = np.frombuffer(hashed.bits, np.uint8) ^ entries
-    counted: npt.NDArray[np.int64] = np.unpackbits(differing, axis=1).sum(axis=1).astype(np.int64)
+    counted: npt.NDArray[np.int64] = np.bitwise_count(differing).sum(axis=1, dtype=np.int64)
     return counted
