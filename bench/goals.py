@@ -96,7 +96,12 @@ FIRST_CONTACT = "first contact"
 _FEWER_QUESTIONS = (
     "Each question costs two multiplications of libsodium's, which no batch spares: fewer "
     "questions are sooner, at a smaller k, which makes the list cheaper to read "
-    "(experiments/on-device.md, what fewer questions buy)."
+    "([what fewer questions buy](experiments/on-device.md))."
+)
+
+_SLOWER = (
+    "This is libsodium's work and Python's call of it. A core that others share is slower, and "
+    "every time on this page with it."
 )
 
 GOALS: tuple[Goal, ...] = (
@@ -192,6 +197,22 @@ GOALS: tuple[Goal, ...] = (
         row(BATCH, lambda took_ms: 64 * 1000 / took_ms),
         at_most=False,
         missed="A larger batch shares the scan among more pictures, for a longer wait.",
+    ),
+    Goal(
+        PROTOTYPE,
+        "one multiplication of a point",
+        41,
+        "us",
+        figure("tags.multiplication"),
+        missed=_SLOWER,
+    ),
+    Goal(
+        PROTOTYPE,
+        "one hash to a point",
+        12,
+        "us",
+        figure("tags.hash"),
+        missed=_SLOWER,
     ),
     Goal(
         PROTOTYPE,

@@ -13,7 +13,8 @@ import numpy as np
 from bench.figures import Check, Figure, processor_ms
 from bench.hashes import balanced, with_margins
 from bench.picture import EPOCH, Picture
-from softfall.crypto import ristretto
+from softfall.crypto import oprf, ristretto
+from softfall.crypto.oprf import Mode
 from softfall.options.confirm.keys import make_keys
 from softfall.options.contract import Clear, ScanSecret
 from softfall.options.split import wire
@@ -32,12 +33,13 @@ from softfall.wire import Party
 
 ENTRIES = 1_000_000
 NAME = "split"
+UNITS = 200  # timed at once
 # The shape that was measured before anything was built.
 FORMERLY = TagParameters(28, 16, 2, low_frequency_positions(DEFAULT_SEED, tables=8, k_bits=28))
 
 
 def figures() -> list[Figure]:
-    return [*_split(), *_evaluations(), *_tokens()]
+    return [*_split(), *_units(), *_evaluations(), *_tokens()]
 
 
 def _split() -> list[Figure]:
@@ -90,6 +92,26 @@ def _artefact(rng: np.random.Generator) -> bytes:
             "checksum": wire.artefact_checksum(parameters, tags, numbers),
         }
     )
+
+
+def _units() -> list[Figure]:
+    """What every evaluation is made of, by libsodium: it tells how fast the machine was."""
+    scalar = ristretto.scalar_from_wide(bytes([7]) * ristretto.WIDE_BYTES)
+    point = oprf.hash_to_group(b"a piece", Mode.VOPRF)
+    times_ms = processor_ms(
+        {
+            "multiplication": lambda: [ristretto.multiply(scalar, point) for _ in range(UNITS)],
+            "hash": lambda: [oprf.hash_to_group(b"a piece", Mode.VOPRF) for _ in range(UNITS)],
+        }
+    )
+    inverse = ristretto.invert_all([scalar])[0]
+    back = ristretto.multiply(inverse, ristretto.multiply(scalar, point))
+    right = Check(back == point, "multiplied and divided, the same point")
+    told = {"multiplication": "one multiplication of a point", "hash": "one hash to a point"}
+    return [
+        right.figure(f"tags.{key}", what, 1000 * times_ms[key] / UNITS, "us")
+        for key, what in told.items()
+    ]
 
 
 def _evaluations() -> list[Figure]:
