@@ -234,3 +234,15 @@ def test_what_the_curious_see_is_each_options_own(made: Comparison):
     assert trial(made, "enclave", "enclave_host").result is cannot
     assert trial(made, "enclave", "enclave_broken").result is sees
     assert trial(made, "on_device", "denied").result is TrialResult.CAUGHT
+
+
+def test_what_was_blocked_before_it_was_sent_is_in_the_theft_too(made: Comparison):
+    run = run_of(made, "on_device")
+    blocked = {
+        made.turns[sent.turn].picture
+        for sent in findings.sent_of(made, run, Kind.AS_IS, Kind.EDITED)
+        if sent.outcome is Outcome.REFUSED
+    }
+    assert run.blast is not None
+    assert run.blast.hashes.count >= len(blocked) / 2 > 0  # some edits share one hash
+    assert run.blast.pictures.count == 0

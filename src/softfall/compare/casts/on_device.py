@@ -47,7 +47,7 @@ class OnDevice(EndToEndCast):
         """The custodian's keys of the epoch, and a provider that kept every submission."""
         logged = []
         submissions = tag_theft.logged_submissions(loot, self.name)
-        for submission in submissions:
+        for submission in [*submissions, *tag_theft.asked_before_sending(loot, self.name)]:
             values: dict[str, Any] = wire.SUBMISSION.decode(submission["body"])
             if values["shares"]:
                 shares = CONFIRM_SHARES.decode(values["shares"])
@@ -55,8 +55,8 @@ class OnDevice(EndToEndCast):
         keys = tag_theft.steal_keys(loot, self.name)
         return loot.radius(
             "the custodian's keys of one epoch, with what the provider should have deleted",
-            "both shares of each candidate's hash put together; of all others nothing was handed "
-            "over",
+            "both shares of each candidate's hash put together, of blocked ones as well; of all "
+            "others nothing was handed over",
             loot.found_by_looking((PROVIDER, CUSTODIAN)),
             len(submissions),
             tag_theft.hashes_of(logged, keys, self.name),

@@ -22,7 +22,7 @@ from softfall.crypto import hpke, shares
 from softfall.crypto.hpke import NotSealedToThis
 from softfall.custodian.epochs import EpochBook
 from softfall.custodian.store import DATABASE_FILE, EPOCHS_FOLDER
-from softfall.messaging.envelope import ENVELOPE
+from softfall.messaging.envelope import ENVELOPE, SUBMISSION
 from softfall.options.confirm.keys import custodian_share, seal_info
 from softfall.options.tags.custodian import TagCustodian
 from softfall.options.tags.parameters import TagParameters
@@ -74,6 +74,17 @@ def logged_submissions(loot: Loot, option: str) -> list[dict[str, Any]]:
         if submission is not None and submission["option"] == option:
             found.append(submission)
     return found
+
+
+def asked_before_sending(loot: Loot, option: str) -> list[dict[str, Any]]:
+    """The submissions that devices asked about before sending, sent afterwards or not, decoded."""
+    recording = loot.recordings[PROVIDER]
+    asked = ("POST", f"/v1/options/{option}/clearance")
+    return [
+        SUBMISSION.decode(recording.body(each))
+        for each in recording.exchanges
+        if (each.method, each.path) == asked
+    ]
 
 
 def hashes_of(logged: Iterable[Logged], keys: StolenKeys, option: str) -> set[bytes]:

@@ -7,7 +7,6 @@ Limit: that a pair escapes is no fault to be mended: nobody honest looks.
 
 import base64
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 from cryptography.exceptions import InvalidTag
@@ -43,8 +42,7 @@ def lies(*cheats: Cheat) -> Play:
             return Finding(TrialResult.NOT_RUN, "the conversation had no such message")
         stopped = [each for each in sent if each.outcome in STOPPED]
         caught = len(stopped) == len(sent)
-        ways = Counter(f"{each.outcome.value}: {each.reason}" for each in stopped)
-        whys = "; ".join(why for why, _ in ways.most_common())
+        whys = "; ".join(dict.fromkeys(each.reason for each in stopped))
         return Finding(
             TrialResult.CAUGHT if caught else TrialResult.ESCAPES,
             f"{len(stopped)} of {len(sent)} stopped" + (f"; {whys}" if whys else ""),
