@@ -162,7 +162,11 @@ OPENED = Message(
         Field("content", Bytes(1, 20_000), "the content that was committed to"),
         Field("franking_key", Bytes(32, 32), "opens the commitment"),
         Field("receipt", Nested(RECEIPT), "as delivered"),
-        Field("picture", Optional(Bytes(1, MAX_PICTURE_BYTES)), "the reported picture's plaintext bytes"),
+        Field(
+            "picture",
+            Optional(Bytes(1, MAX_PICTURE_BYTES)),
+            "the reported picture's plaintext bytes",
+        ),
         Field("opening", Bytes(0, 32_768), "the option's opening, as committed to; empty for text"),
         Field("manifest", Bytes(0, 10_240), "the epoch's manifest, as committed to"),
     ),

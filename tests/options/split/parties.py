@@ -64,9 +64,7 @@ class Parties:
         entries = [(100 + i, media.bits) for i, media in enumerate(self.listed)]
         self.prepared = self.custodian.prepare(entries, lambda done, total: None)
         self.provider = SplitProvider(self.epoch, self.prepared.artefact)
-        self.confirm = SmallConfirm(
-            make_keys(self.seed, "split", self.epoch), dict(entries)
-        )
+        self.confirm = SmallConfirm(make_keys(self.seed, "split", self.epoch), dict(entries))
         self.device = SplitDevice(
             self.epoch, self.prepared.public_key, self.parameters, self.confirm.keys.public
         )
