@@ -212,6 +212,19 @@ def test_a_trial_that_fails_says_not_run_and_why(tmp_path: Path):
     assert cell.told == "TheLightWentOut: no light"
 
 
+def test_a_trial_that_breaks_costs_its_own_cell_alone(tmp_path: Path):
+    def breaks(staged: Scene) -> Finding:
+        raise KeyError("lamp")
+
+    def works(staged: Scene) -> Finding:
+        return Finding(CANNOT, "dark")
+
+    trials = [Trial("broken", "?", "", breaks), Trial("whole", "?", "", works)]
+    first, second = play_all(scene(tmp_path), trials, lambda done, of: None)
+    assert (first.result, second.result) == (TrialResult.NOT_RUN, CANNOT)
+    assert "KeyError('lamp')" in first.told
+
+
 def test_the_table_says_what_the_trials_told_and_not_run_where_none_was():
     first = TRIALS[0]
     tried = TrialCell(trial=first.name, result=SEES, told="5 of 6", by_whom="provider")
