@@ -177,6 +177,15 @@ def readable_of(run: OptionRun, role: str) -> Mapping[str, int]:
     return {"pictures": 0, "texts": 0, "list_entries": 0, "searched_bytes": 0}
 
 
+def within_reach(run: OptionRun, role: str) -> Mapping[str, int]:
+    """As `readable_of`; where a role was sent ciphertext that it can open at will, that too."""
+    found = readable_of(run, role)
+    if run.blast is None or Nature.ESCROWED.value not in natures(run, role):
+        return found
+    opened = {"pictures": run.blast.pictures.count, "texts": run.blast.texts.count}
+    return {**found, **{name: max(found[name], opened[name]) for name in opened}}
+
+
 def _own_bytes(comparison: Comparison, sent: Sent, way: str, role: str) -> int:
     """The picture's file, where it travels that way."""
     travels = (way == "up") == (role == SENDER) and sent.outcome is not Outcome.REFUSED

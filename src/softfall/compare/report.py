@@ -123,7 +123,7 @@ def _sentences(comparison: Comparison) -> list[str]:
         mistakes = findings.stopped(findings.sent_of(comparison, run, Kind.UNLISTED))
         cheats = findings.stopped(findings.sent_of(comparison, run, Kind.CHEAT))
         pairs = findings.stopped(findings.sent_of(comparison, run, Kind.COLLUDING))
-        read = findings.readable_of(run, "provider")
+        read = findings.within_reach(run, "provider")
         files = len({turn.picture for turn in comparison.turns if turn.picture is not None})
         told.append(
             f"{run.name} stopped {as_is} known pictures sent as they are, and {edited.stopped} "

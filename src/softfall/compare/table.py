@@ -161,13 +161,13 @@ def _colluding(comparison: Comparison, run: OptionRun) -> Cell:
 
 def _provider_pictures(comparison: Comparison, run: OptionRun) -> Cell:
     files = {turn.picture for turn in comparison.turns if turn.picture is not None}
-    share = Share(findings.readable_of(run, "provider")["pictures"], len(files))
+    share = Share(findings.within_reach(run, "provider")["pictures"], len(files))
     return Cell(str(share), tone=_none_is_better(share))
 
 
 def _provider_texts(comparison: Comparison, run: OptionRun) -> Cell:
     total = sum(turn.kind is Kind.TEXT for turn in comparison.turns)
-    share = Share(findings.readable_of(run, "provider")["texts"], total)
+    share = Share(findings.within_reach(run, "provider")["texts"], total)
     return Cell(str(share), tone=_none_is_better(share))
 
 
@@ -283,12 +283,12 @@ _COLLUSION: Sequence[tuple[str, str, _Answer]] = (
 _READING: Sequence[tuple[str, str, _Answer]] = (
     (
         "Pictures that the provider can read",
-        "files found open in the bytes that it received",
+        "files open in the bytes that it received, or to a key that it holds",
         _provider_pictures,
     ),
     (
         "Words that the provider can read",
-        "text messages found open in the bytes that it received",
+        "text messages open in the bytes that it received, or to a key that it holds",
         _provider_texts,
     ),
     ("Can the list be read on the device", "by the recipient's device", _list_at(RECIPIENT)),

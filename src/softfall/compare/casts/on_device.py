@@ -25,8 +25,8 @@ class OnDevice(EndToEndCast):
 
     name = "on_device"
     summary = (
-        "end-to-end encrypted; devices hash and match by a map of blind tags, `confirm` decides, "
-        "and what is confirmed is not sent"
+        "end-to-end encrypted; devices hash and match by a map of blind tags, a second step "
+        "decides exactly, and what it confirms is not sent"
     )
     limits: Sequence[str] = limits_of(
         contract, device, provider, custodian, wire, confirm_device, confirm_provider, dealer

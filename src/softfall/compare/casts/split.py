@@ -26,7 +26,8 @@ class Split(EndToEndCast):
 
     name = "split"
     summary = (
-        "end-to-end encrypted; devices hash, the provider matches blind tags, and `confirm` decides"
+        "end-to-end encrypted; devices hash, the provider matches blind tags, and a second step "
+        "decides exactly"
     )
     limits: Sequence[str] = limits_of(
         contract, device, provider, custodian, wire, confirm_device, confirm_provider, dealer
