@@ -148,6 +148,19 @@ def test_every_option_says_what_it_can_not_do():
         assert all(limit and "\n" not in limit for limit in cast.limits)
 
 
+@pytest.mark.parametrize("name", ["split", "on_device"])
+def test_where_candidates_are_confirmed_the_limits_of_confirming_are_printed(name: str):
+    limits = " ".join(make_cast(name).limits)
+    assert "every submission that the provider kept" in limits
+    assert "candidates, and only they, are held as an outage" in limits
+
+
+def test_a_device_that_is_told_before_it_sends_makes_an_oracle_and_that_is_printed():
+    oracle = "tells the owner of a picture whether it is on the list"
+    assert any(oracle in limit for limit in make_cast("on_device").limits)
+    assert not any(oracle in limit for limit in make_cast("split").limits)
+
+
 def test_every_cast_goes_by_its_options_name():
     for name in CASTS:
         assert make_cast(name).name == name

@@ -1,5 +1,6 @@
 """`confirm` with real services over sockets: what is held, what is not, and what a kill changes."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +13,15 @@ import pytest
 from softfall.edge.stock_keeping import DealerClient
 from softfall.edge.tls import client_context
 from softfall.lists.manifest import Manifest
+from softfall.options.confirm.device import make_shares
 from softfall.options.confirm.material import DealtProvider
+from softfall.options.contract import Candidate, Clear, Held, ScanSecret, Verdict
 from softfall.options.tags.parameters import TagParameters
+from softfall.provider.confirming import Confirmer, ConfirmLink
+from softfall.provider.database import CONFIRM_MIGRATIONS, Database
+from softfall.provider.link import make_client
+from softfall.provider.stock import ConfirmStock
+from softfall.store.database import sqlite_url
 from softfall.testing.patched import JunkSeal
 
 from .split_epoch import random_hash
@@ -69,6 +77,39 @@ def test_a_share_whose_seal_is_junk_is_held_as_malformed(town: Town) -> None:
     cai, _, manifest = town.people("cai", "dee")
     sent = town.send(cai, "dee", manifest, LISTED, cheat=JunkSeal)
     assert town.fate(sent) == "malformed"
+
+
+def test_a_number_that_the_custodian_does_not_list_holds_nobody_and_hides_nothing(
+    town: Town, tmp_path: Path
+) -> None:
+    _, _, manifest = town.people("ida", "jon")
+    db = Database(sqlite_url(tmp_path / "confirm.db"), CONFIRM_MIGRATIONS)
+    stock = ConfirmStock(db, lambda: 0)
+    dealer = DealerClient(town.dealer.url, town.folder / "tls", "provider")
+    stock.put(dealer.fetch(100))
+    dealer.close()
+    secret = ScanSecret(bytes([7]) * 32, manifest.option, manifest.epoch)
+    shares = make_shares(LISTED, secret, secret.key(LISTED), manifest.confirm_key).body
+
+    def verdicts(*asked: tuple[int, ...]) -> list[Verdict]:
+        async def run() -> list[Verdict]:
+            async with make_client(town.custodian.url, town.folder / "tls", 20.0) as client:
+                link = ConfirmLink.to(client, asyncio.get_running_loop(), 20.0)
+                decide = Confirmer(stock, link.ask).decide
+                return [
+                    await asyncio.to_thread(
+                        decide, manifest.option, manifest.epoch, Candidate("c", {}, entries, shares)
+                    )
+                    for entries in asked
+                ]
+
+        return asyncio.run(run())
+
+    innocent, listed = verdicts((900, 901), (902, 1, 903))
+    assert isinstance(innocent, Clear)
+    assert isinstance(listed, Held)
+    assert listed.evidence["entry"] == 1
+    db.close()
 
 
 def test_a_custodian_killed_in_the_middle_of_a_confirmation_loses_nothing(town: Town) -> None:

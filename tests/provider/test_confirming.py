@@ -25,6 +25,7 @@ from softfall.provider.confirming import (
     ConfirmUnavailable,
     StaleSerial,
     Step,
+    UnlistedEntry,
 )
 from softfall.provider.database import CONFIRM_MIGRATIONS, Database
 from softfall.provider.judge import Bench, CannotJudge, decide
@@ -65,6 +66,8 @@ class Keeper:
 
     def _begin(self, body: bytes) -> bytes:
         asked = custodian.read(body)
+        if asked.entry not in ENTRIES:
+            raise UnlistedEntry
         if asked.serial not in self.halves:
             raise StaleSerial
         half = DealtCustodian.decode(self.halves.pop(asked.serial))
@@ -138,6 +141,36 @@ def test_the_first_entry_within_31_bits_is_named_and_all_are_asked_about(house: 
 
 def test_a_candidate_that_no_entry_is_near_is_clear(house: House) -> None:
     assert isinstance(house.decide(a_candidate(random_hash(99), (1, 2, 3))), Clear)
+
+
+def asked_entries(house: House) -> list[int]:
+    return [custodian.read(body).entry for step, body in house.keeper.asked if step == "begin"]
+
+
+def test_numbers_that_are_no_entries_hold_nobody_and_the_answer_stays(house: House) -> None:
+    candidate = a_candidate(entries=(900, 901))
+    assert isinstance(house.decide(candidate), Clear)
+    house.restart()
+    assert isinstance(house.decide(candidate), Clear)
+    assert asked_entries(house) == [900, 901]  # once each: the second time it was known
+    with house.db.read() as tx:
+        assert (
+            tx.execute(select(confirm_runs.c.dealt, confirm_runs.c.begun)).all()
+            == [(None, None)] * 2
+        )
+
+
+@pytest.mark.parametrize("bits", [ENTRIES[3], random_hash(99)])
+def test_among_numbers_that_are_no_entries_all_are_asked_about_whatever_comes_out(
+    house: House, bits: bytes
+) -> None:
+    verdict = house.decide(a_candidate(bits, (900, 3, 901, 4)))
+    assert asked_entries(house) == [900, 3, 901, 4]
+    if bits == ENTRIES[3]:
+        assert isinstance(verdict, Held)
+        assert verdict.evidence["entry"] == 3
+    else:
+        assert isinstance(verdict, Clear)
 
 
 def test_no_more_entries_are_asked_about_than_are_allowed(house: House) -> None:

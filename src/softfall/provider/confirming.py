@@ -4,10 +4,13 @@ Guarantees: a verdict only where the custodian was asked and answered: Held with
 first entry within 31 bits, Clear where none is, Malformed where the sender sealed something else
 than it committed to. Dealt material serves one share and entry (stock.py); what was cut off (a lost
 reply, kill -9, either service restarted) is taken up with the very same messages, and begun anew
-with fresh material where the custodian knows nothing of it.
+with fresh material where the custodian knows nothing of it. An entry that the custodian does not
+list is within no picture's reach: chance may name one to a device, and nobody is held for it.
 Raises where nobody can say just now (ConfirmUnavailable): then the judge tries again, and at last
 holds the message as an outage, which is released by time. Nothing is held as confirmed by default.
-Limit: the provider learns each asked entry's bit, the custodian which entries were candidates.
+Limit: the provider learns each asked entry's bit, the custodian which entries were candidates. An
+unlisted entry is refused before anything is compared, so a custodian that refuses what it lists can
+let a picture pass; it could turn the bit around as well.
 """
 
 import asyncio
@@ -34,6 +37,7 @@ PAUSE_SECONDS: Final = 0.25
 
 # The custodian has no material, or other material, under this serial: nothing was released.
 _BEGIN_ANEW: Final = frozenset({"SerialUnknown", "SerialSpent"})
+_NOT_LISTED: Final = "EntryNotListed"
 
 Step = Literal["begin", "finish"]
 _REPLIES: Final = {"begin": wire.CONFIRM_BEGUN, "finish": wire.CONFIRM_FINISHED}
@@ -61,7 +65,7 @@ class ConfirmLink:
         return cls(Link(client, "custodian", ConfirmUnavailable), loop, timeout_seconds)
 
     def ask(self, step: Step, body: bytes) -> bytes:
-        """One answer. Raises ConfirmUnavailable, StaleSerial."""
+        """One answer. Raises ConfirmUnavailable, StaleSerial, UnlistedEntry."""
         call = self.link.call(
             "POST", f"/v1/confirm/{step}", self.timeout_seconds, _REPLIES[step].max_bytes, body
         )
@@ -70,11 +74,17 @@ class ConfirmLink:
             return answer.body
         if answer.error in _BEGIN_ANEW:
             raise StaleSerial
+        if answer.error == _NOT_LISTED:
+            raise UnlistedEntry
         raise ConfirmUnavailable(f"the custodian refused to confirm: {answer.error}")
 
 
 class StaleSerial(Exception):
     """Internal: the custodian can't use this serial; begin anew with fresh material."""
+
+
+class UnlistedEntry(Exception):
+    """Internal: the custodian lists no such entry, so nothing is within 31 bits of it."""
 
 
 class Confirmer:
@@ -131,6 +141,10 @@ class Confirmer:
                 return run.within
             try:
                 return self._go_through(run, option, epoch, shares)
+            except UnlistedEntry:
+                # Kept as any bit: the material was used, and the same share is answered the same.
+                self._stock.keep_bit(run, within=False)
+                return False
             except StaleSerial:
                 # Each time more is passed over: the two stocks may be far apart after a loss.
                 self._stock.give_up(run, passing_over=4**start - 1)

@@ -12,12 +12,14 @@ from softfall.compare.casts.on_device_declared import DECLARED
 from softfall.compare.recorder import read_exchanges
 from softfall.compare.results import BlastRadius, Setup
 from softfall.options import contract
+from softfall.options.confirm import custodian as confirm_custodian
 from softfall.options.confirm import dealer
 from softfall.options.confirm import device as confirm_device
 from softfall.options.confirm import provider as confirm_provider
 from softfall.options.confirm.wire import CONFIRM_SHARES
 from softfall.options.on_device import custodian, device, provider, wire
 from softfall.options.on_device.parameters import DEFAULT_PARAMETERS
+from softfall.provider import clearances
 
 
 class OnDevice(EndToEndCast):
@@ -29,7 +31,16 @@ class OnDevice(EndToEndCast):
         "decides exactly, and what it confirms is not sent"
     )
     limits: Sequence[str] = limits_of(
-        contract, device, provider, custodian, wire, confirm_device, confirm_provider, dealer
+        contract,
+        device,
+        provider,
+        custodian,
+        wire,
+        clearances,
+        confirm_device,
+        confirm_provider,
+        confirm_custodian,
+        dealer,
     )
     declared = DECLARED
     parameters: Mapping[str, int | str | float] = {

@@ -14,6 +14,7 @@ from softfall.compare.casts.split_declared import DECLARED
 from softfall.compare.recorder import read_exchanges
 from softfall.compare.results import BlastRadius, Setup
 from softfall.options import contract
+from softfall.options.confirm import custodian as confirm_custodian
 from softfall.options.confirm import dealer
 from softfall.options.confirm import device as confirm_device
 from softfall.options.confirm import provider as confirm_provider
@@ -30,7 +31,15 @@ class Split(EndToEndCast):
         "decides exactly"
     )
     limits: Sequence[str] = limits_of(
-        contract, device, provider, custodian, wire, confirm_device, confirm_provider, dealer
+        contract,
+        device,
+        provider,
+        custodian,
+        wire,
+        confirm_device,
+        confirm_provider,
+        confirm_custodian,
+        dealer,
     )
     declared = DECLARED
     parameters: Mapping[str, int | str | float] = {

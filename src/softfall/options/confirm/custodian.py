@@ -10,11 +10,11 @@ key's (OtherConfirm), a second use (AlreadySpent).
 Leaves to others: erasing the material before `begin`, the kept note before `finish`; how many
 entries one share may be tried against, and that one entry is tried once (`custodian/`).
 
-Limits, printed. The parties are taken to follow the protocol (see `provider`). A custodian that
+Limits, printed: the parties are taken to follow the protocol (see `provider`). A custodian that
 does not may turn the bit around, claim a mismatch, or put another hash in the entry's place; it
 learns nothing by it, unless the hold that follows becomes known to it. Together with the provider
 it has both shares, hence the hash of every candidate, and of every submission that the provider
-kept: the option's limit, said in the docs.
+kept.
 """
 
 import hmac

@@ -5,12 +5,14 @@ each value holds material that serves once, and so serves one candidate once.
 Refuses: replies of another form or another serial (BadConfirmReply), a second use (AlreadySpent).
 A `mismatch` is a value, not an error: the sender sealed something else than it committed to.
 
-Limits, printed. The parties are taken to follow the protocol. A provider that does not may flip
-bits of its share before a confirm, and so asks "is the picture, altered thus, within 31 bits of
-entry i?"; or send numbers where bits belong, and so weigh some bits of the distance more than
-others. It may pair the shares with an entry that was no candidate. Each such question costs dealt
-material and counts at the custodian, which answers a bounded number for one submission and none
-twice; none gives more than its one bit.
+Limits, printed: while `confirm` alone is down (the dealer away, say, and no material left),
+candidates, and only they, are held as an outage, until the clock releases them: who sees such a
+hold learns that the picture was a candidate. The parties are taken to follow the protocol. A
+provider that does not may flip bits of its share before a confirm, and so asks "is the picture,
+altered thus, within 31 bits of entry i?"; or send numbers where bits belong, and so weigh some bits
+of the distance more than others. It may pair the shares with an entry that was no candidate. Each
+such question costs dealt material and counts at the custodian, which answers a bounded number for
+one submission and none twice; none gives more than its one bit.
 A custodian that lies can turn the bit around, or claim a mismatch; a hold is never more than a
 reason for a person to look.
 """

@@ -2,6 +2,8 @@
 
 Guarantees: `find` says of each segment what it would say alone. A stack of one copies no cells, so
 a memory-mapped base stays on disk; a stack of several copies theirs once (deltas are small).
+Limit: where a segment's numbers have gaps, chance may find a number that is no entry; `confirm`
+then finds nothing near it.
 Oracle: `map_view.candidates_oracle`, one tag and one segment at a time.
 """
 
