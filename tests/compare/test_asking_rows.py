@@ -32,8 +32,10 @@ def test_the_lists_cost_follows_from_the_runs_own_parameters():
 
 
 def test_a_map_shows_each_piece_among_false_ones():
-    (whole, _) = cells(MAP)
+    (whole, guess) = cells(MAP)
     assert "among 16 false ones" in whole.note
+    assert guess.text == "1 token, of a candidate"
+    assert "tags" not in guess.note
 
 
 @pytest.mark.parametrize("missing", ["k_bits", "tables", "probes"])

@@ -195,9 +195,6 @@ def test_an_enclave_whose_memory_is_read_gives_hashes_away_but_no_picture_and_no
     assert blast.hashes.count == blast.hashes.total > 0
 
 
-MATCHING = ("split", "on_device", "enclave")
-
-
 def trial(made: Comparison, option: str, name: str) -> TrialCell:
     return next(cell for cell in run_of(made, option).trials if cell.trial == name)
 
@@ -208,7 +205,7 @@ def test_every_trial_was_run_for_every_option(made: Comparison):
         assert [cell for cell in run.trials if cell.result is TrialResult.NOT_RUN] == []
 
 
-@pytest.mark.parametrize("option", MATCHING)
+@pytest.mark.parametrize("option", ENCRYPTED)
 def test_every_lie_is_caught_and_reported_and_a_pair_and_an_encrypted_file_escape(
     made: Comparison, option: str
 ):
@@ -217,14 +214,16 @@ def test_every_lie_is_caught_and_reported_and_a_pair_and_an_encrypted_file_escap
     assert {trial(made, option, name).result for name in lies} == {TrialResult.CAUGHT}
     for name in ("colluding", "pre_encrypted"):
         assert trial(made, option, name).result is TrialResult.ESCAPES
-    assert "quarantined messages reported" in trial(made, option, "lie_reported").told
+    assert trial(made, option, "lie_reported").result is TrialResult.CAUGHT
 
 
 def test_what_the_curious_see_is_each_options_own(made: Comparison):
-    links = {name: trial(made, name, "provider_links").result for name in MATCHING}
+    links = {name: trial(made, name, "provider_links").result for name in ENCRYPTED}
     sees, cannot = TrialResult.SEES, TrialResult.CANNOT
     assert links == {"split": sees, "on_device": cannot, "enclave": cannot}
-    for option in MATCHING:
+    listed = {name: trial(made, name, "provider_links_candidates").result for name in ENCRYPTED}
+    assert listed == {"split": sees, "on_device": sees, "enclave": cannot}
+    for option in ENCRYPTED:
         assert trial(made, option, "provider_links_later").result is cannot
         assert trial(made, option, "custodian_pictures").result is cannot
         assert trial(made, option, "stolen_device").result is cannot

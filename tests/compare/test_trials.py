@@ -1,26 +1,37 @@
 """A trial's cell follows what was run: where the thing under trial changes, the cell changes."""
 
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from softfall.compare.casts.cast import RECIPIENT
 from softfall.compare.cells import Tone
+from softfall.compare.console import draw_table
 from softfall.compare.plan import Cheat
 from softfall.compare.results import Outcome, TrialCell, TrialResult
 from softfall.compare.trials import linking, senders, tolerance
 from softfall.compare.trials.registry import TRIALS
-from softfall.compare.trials.scene import Finding, Scene, Trial, play_all
+from softfall.compare.trials.scene import Finding, Scene, Sending, Trial, play_all
 from softfall.compare.trials.table import TITLE, trial_group
+from softfall.device.options import OUTAGE
 from softfall.errors import InputError
 from softfall.media.pdq import PdqHash
+from softfall.messaging.envelope import SUBMISSION as ASKED_ABOUT
+from softfall.options.contract import Submission
 from softfall.options.on_device.opening import submission as said
 from softfall.options.split.wire import SUBMISSION
+from softfall.provider.judge import _unjudged, decide
+from softfall.provider.life import Actor
+from softfall.provider.mail import Decision
 from tests.compare.results_at_will import comparison, option_run
 from tests.compare.staged import Stage, StagedParty, picture, scene
-from tests.device.pictures import CHINA, jpeg
+from tests.device.pictures import CHINA, FLOWER, jpeg
 from tests.options.split.parties import Parties, flipped, random_hash
 
 CAUGHT, ESCAPES = TrialResult.CAUGHT, TrialResult.ESCAPES
@@ -41,6 +52,24 @@ def test_a_lie_that_is_shown_escapes_and_one_that_is_stopped_is_caught(
     found = senders.lies(Cheat.OTHER, Cheat.WHOLE)(scene(tmp_path, outcome=outcome))
     assert (found.result, found.by_whom) == (result, who)
     assert len(found.evidence) == 2
+
+
+OUTAGE_REASONS = [
+    decide(cast(Any, SimpleNamespace(outage_rule="hold")), Submission(OUTAGE, 1, b""), Actor.JUDGE),
+    _unjudged(Actor.JUDGE, "judging failed, 5 times"),
+    _unjudged(Actor.RECOVERY, "unjudged after 3 restarts"),
+]
+
+
+@pytest.mark.parametrize("decision", OUTAGE_REASONS)
+def test_a_lie_that_waits_for_a_custodian_out_of_reach_was_not_caught(
+    tmp_path: Path, decision: Decision
+):
+    staged = scene(tmp_path, outcome=Outcome.HELD)
+    assert senders.lies(Cheat.OUTAGE)(staged).result is CAUGHT
+    waiting = tuple(s.model_copy(update={"reason": decision.why}) for s in staged.run.sent)
+    staged.run = staged.run.model_copy(update={"sent": waiting})
+    assert senders.lies(Cheat.OUTAGE)(staged).result is ESCAPES
 
 
 def test_where_nothing_is_submitted_nobody_can_lie(tmp_path: Path):
@@ -119,6 +148,38 @@ def test_one_constant_for_everybody_links_nothing_and_a_planted_leak_does(tmp_pa
     staged = scene(tmp_path / "leaking", "on_device")
     Stage(staged).sent_four(leak, (90, 90, 80, 70))
     assert linking.by_submission(staged).result is SEES
+
+
+def entries_handed_over(tmp_path: Path, *entries: tuple[int, ...]) -> Scene:
+    """Three listed pictures that devices asked about first: candidates of these entries."""
+    staged = scene(tmp_path, "on_device")
+    listed = [picture("china", jpeg(CHINA), 0), picture("flower", jpeg(FLOWER), 0)]
+    staged.conversation = replace(staged.conversation, pictures=tuple(listed))
+    stage, path = Stage(staged), "/v1/options/on_device/clearance"
+    waiting = list(enumerate(entries))
+
+    def send(*_: Any) -> Sending:
+        number, told = waiting.pop(0)
+        body = said(1, 7, told, np.random.default_rng(number).bytes(400)).body
+        asked = ASKED_ABOUT.encode({"option": "on_device", "epoch": 1, "body": body})
+        stage.note("provider", "POST", path, asked, 10 * number + 5)
+        return Sending(b"", "it is on the list", 10 * number, 10 * number + 9)
+
+    staged.send = send  # type: ignore[method-assign]
+    return staged
+
+
+def test_entry_numbers_of_candidates_are_seen_by_a_curious_provider(tmp_path: Path):
+    found = linking.by_candidate(entries_handed_over(tmp_path / "a", (70_001,), (70_001,), (5,)))
+    assert found.result is SEES
+    assert "3 of 3 were handed over to ask first" in found.told
+    for number, told in enumerate((((1,), (2,), (3,)), ((1,), (1,), (1,)))):
+        staged = entries_handed_over(tmp_path / f"{number}", *told)
+        assert linking.by_candidate(staged).result is CANNOT
+
+
+def test_one_listed_picture_alone_is_not_tried(tmp_path: Path):
+    assert linking.by_candidate(scene(tmp_path)).result is TrialResult.NOT_RUN
 
 
 def test_a_provider_that_reads_pictures_need_not_link_them(tmp_path: Path):
@@ -227,10 +288,18 @@ def test_a_trial_that_breaks_costs_its_own_cell_alone(tmp_path: Path):
 
 def test_the_table_says_what_the_trials_told_and_not_run_where_none_was():
     first = TRIALS[0]
-    tried = TrialCell(trial=first.name, result=SEES, told="5 of 6", by_whom="provider")
+    tried = TrialCell(
+        trial=first.name, result=SEES, told="5 of 6 seen", by_whom="provider", figure="5 of 6"
+    )
     group = trial_group(comparison(option_run("one", trials=(tried,)), option_run("two")))
     assert group.title == TITLE
     assert len(group.rows) == len({trial.name for trial in TRIALS}) == len(TRIALS)
     one, two = group.rows[0].cells
-    assert (one.text, one.note, one.tone) == ("sees", "by provider: 5 of 6", Tone.BAD)
+    assert (one.text, one.note, one.tone) == ("sees", "by provider: 5 of 6 seen", Tone.BAD)
+    console = Console(width=200, record=True, file=StringIO())
+    made = comparison(option_run("one", trials=(tried,)))
+    console.print(draw_table(made, [trial_group(made)]))
+    printed = console.export_text()
+    assert "5 of 6" in printed
+    assert "by provider" not in printed
     assert two.text == "not run"

@@ -18,6 +18,7 @@ from softfall.custodian.epochs import EpochBook
 from softfall.custodian.keys import create_identity
 from softfall.custodian.publish import publish_epoch
 from softfall.lists.entries import Statement
+from softfall.media.pdq import PdqHash
 from softfall.options.confirm.wire import CONFIRM_BEGIN
 from softfall.options.enclave import wire as enclave_wire
 from softfall.options.tags.custodian import derive_secret
@@ -130,6 +131,41 @@ def test_a_host_sees_seals_that_are_all_different_and_answers_of_one_size(tmp_pa
 def test_a_seal_that_repeats_is_seen_by_the_host(tmp_path: Path):
     staged = hosted(tmp_path, [b"1", b"1", b"3", b"4"], [answer(0)] * 4)
     assert enclave_host.host(staged).result is SEES
+
+
+def test_a_hash_that_stands_open_is_seen_by_the_host(tmp_path: Path):
+    answers = [answer(each) for each in (0, 1, 0, 1)]
+    staged = hosted(tmp_path, [b"1", b"2", b"3", b"4"], answers)
+    shown = staged.conversation.pictures[1].hashed
+    assert isinstance(shown, PdqHash)
+    Stage(staged).note("enclave", "POST", "/v1/anything", b"..." + shown.bits + b"...")
+    found = enclave_host.host(staged)
+    assert found.result is SEES
+    assert found.told.startswith("1 of 4 hashes")
+
+
+@pytest.mark.parametrize(
+    ("planted", "result", "figure"),
+    [("", CANNOT, "0 shared, 0 known"), ("hash", SEES, "0 shared, 1 known"),
+     ("same", SEES, "1 shared, 0 known")],
+)  # fmt: skip
+def test_under_enclave_all_that_reached_the_custodian_is_looked_through(
+    tmp_path: Path, planted: str, result: TrialResult, figure: str
+):
+    staged = scene(tmp_path, "enclave")
+    stage = Stage(staged)
+    stage.sent_four([b"not looked at"] * 4, (1, 1, 1, 1))
+    stage.note("provider", "POST", "/v1/anything", b'"ana"')
+    stage.note(CUSTODIAN, "POST", "/v1/options/enclave/nonce", b"", 500)
+    shown = staged.conversation.pictures[1].hashed
+    assert isinstance(shown, PdqHash)
+    if planted == "hash":
+        stage.note(CUSTODIAN, "POST", "/v1/anything", shown.bits, 500)
+    if planted == "same":
+        for start_ns in (5, 15):
+            stage.note(CUSTODIAN, "POST", "/v1/anything", b"a picture's mark", start_ns)
+    found = custodian_view.about_pictures(staged)
+    assert (found.result, found.figure) == (result, figure)
 
 
 def kept_by_a_custodian(folder: Path) -> bytes:

@@ -24,6 +24,7 @@ from softfall.config import CustodianSettings, DeviceSettings, ProviderSettings
 from softfall.crypto import oprf, ristretto
 from softfall.crypto.oprf import Mode
 from softfall.lists.manifest import Manifest
+from softfall.media.pdq import PdqHash
 from softfall.options.on_device import segment
 from softfall.options.on_device.custodian import OnDeviceCustodian
 from softfall.options.on_device.custodian import derive_secret as map_secret
@@ -31,6 +32,7 @@ from softfall.options.on_device.parameters import DEFAULT_PARAMETERS as MAP_DEFA
 from softfall.options.on_device.parameters import OnDeviceParameters
 from softfall.options.on_device.segment import MapKeys
 from softfall.options.on_device.stack import Stack
+from softfall.options.on_device.wire import SUBMISSION as ON_DEVICE_SUBMISSION
 from softfall.options.split.parameters import DEFAULT_PARAMETERS as SPLIT_DEFAULT
 from softfall.options.split.wire import ARTEFACT
 from softfall.options.tags import pieces
@@ -58,6 +60,8 @@ from tests.custodian.keeping import (
     post_ask,
     post_issue,
 )
+from tests.options.on_device.parties import Parties as OnDevice
+from tests.options.split.parties import random_hash
 from tests.provider.cast import App, Clock, register
 
 with warnings.catch_warnings():
@@ -331,13 +335,42 @@ def test_was_this_picture_sent_costs_one_token_within_the_epoch_and_nothing_buys
     assert (refused.status_code, refused.json()["error"]) == (410, "EpochEnded")
     assert submitted(app, "a sent picture") & kept_tags == set()  # the new key tells nothing
     assert keeper.clocks.wall_ms > before
-    for name, p in (("split", SPLIT_DEFAULT), ("on_device", MAP_DEFAULT.tags)):
-        pieces_of = Pieces(p.k_bits, p.tables, p.probes)
-        told = enumeration.cost_of_a_guess(pieces_of, Limits.default())
-        say(
-            f"{name}, was picture P sent? of tags that were kept: {told.tokens} token,"
-            f" {told.evaluations} evaluations while the epoch's key exists; afterwards impossible"
-        )
+    pieces_of = Pieces(SPLIT_DEFAULT.k_bits, SPLIT_DEFAULT.tables, SPLIT_DEFAULT.probes)
+    told = enumeration.cost_of_a_guess(pieces_of, Limits.default())
+    say(
+        f"split, was picture P sent? of tags that were kept: {told.tokens} token,"
+        f" {told.evaluations} evaluations while the epoch's key exists; afterwards impossible"
+    )
+
+
+def test_in_on_device_was_this_picture_sent_is_told_of_a_candidates_entry_alone(say: Say) -> None:
+    """A guess is one ordinary question, looked up in the map; the numbers handed over compare."""
+    listed = [random_hash(seed) for seed in range(20)]
+    people = OnDevice(listed)
+
+    def handed_over(media: PdqHash, key: bytes) -> tuple[bytes, list[int]]:
+        body = people.send(media, people.secret(key))[0].body
+        entries: Any = ON_DEVICE_SUBMISSION.decode(body)["entries"]
+        return body, entries
+
+    def guess(media: PdqHash) -> list[int]:
+        return list(people.view.candidates(people.rows(media)))
+
+    _, candidate = handed_over(listed[3], b"k" * 32)
+    assert candidate
+    assert guess(listed[3]) == candidate
+    assert guess(listed[4]) != candidate
+    one, two = random_hash(101), random_hash(102)
+    (body, nothing), (other, _) = handed_over(one, b"l" * 32), handed_over(two, b"m" * 32)
+    assert (nothing, guess(one), guess(two)) == ([], [], [])
+    assert body == other  # the same bytes for everybody: there is nothing to compare
+    tags = MAP_DEFAULT.tags
+    pieces_of = Pieces(tags.k_bits, tags.tables, tags.probes)
+    told = enumeration.cost_of_a_guess(pieces_of, Limits.default())
+    say(
+        f"on_device, was picture P sent? of a candidate's entry numbers: {told.tokens} token,"
+        f" {told.evaluations} evaluations; of all other pictures nothing was handed over"
+    )
 
 
 def submitted(app: FastAPI, label: str) -> set[bytes]:

@@ -49,6 +49,12 @@ def _guess(_: Comparison, run: OptionRun) -> Cell:
     if pieces is None:
         return NOTHING_TO_ASK
     cost = enumeration.cost_of_a_guess(pieces, Limits.default())
+    if pieces.decoys:  # devices hold the map, and hand no tags over
+        return Cell(
+            f"{cost.tokens} token, of a candidate",
+            "nothing was handed over but a candidate's entry numbers, and P's own can be looked up "
+            "in the map to compare; of all other pictures nothing can be told",
+        )
     return Cell(
         f"{cost.tokens} token", "of tags that were kept; nothing once the epoch's key is destroyed"
     )

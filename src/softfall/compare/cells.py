@@ -18,11 +18,15 @@ class Tone(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One answer: a few words, and a note where they need one."""
+    """One answer: a few words, and a note where they need one.
+
+    brief: what stands for a note that is too long for a terminal.
+    """
 
     text: str
     note: str = ""
     tone: Tone = Tone.PLAIN
+    brief: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Questions of one kind. long_notes: too long for a terminal, which leaves them out."""
+    """Questions of one kind. long_notes: too long for a terminal, which has `brief`."""
 
     title: str
     rows: tuple[Row, ...]

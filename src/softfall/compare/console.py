@@ -1,7 +1,9 @@
 """The table on a terminal, readable from 100 columns on.
 
-Notes that are too long for it are left to the report and the JSON file.
+Notes that are too long for it are left to the report and the JSON file; a figure stands for them.
 """
+
+from dataclasses import replace
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -54,7 +56,7 @@ def _question(row: Row) -> Text:
 
 
 def _brief(cell: Cell) -> Text:
-    return Text(cell.text, _STYLES[cell.tone])
+    return _answer(replace(cell, note=cell.brief))
 
 
 def _answer(cell: Cell) -> Text:

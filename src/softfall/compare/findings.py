@@ -51,12 +51,6 @@ def stopped(sent: Iterable[Sent]) -> Share:
     return Share(sum(outcome in STOPPED for outcome in outcomes), len(outcomes))
 
 
-def held(sent: Iterable[Sent]) -> Share:
-    """How many the provider held."""
-    outcomes = [each.outcome for each in sent]
-    return Share(outcomes.count(Outcome.HELD), len(outcomes))
-
-
 def lost(run: OptionRun) -> Share:
     """How many were neither shown nor stopped."""
     return Share(sum(sent.outcome is Outcome.LOST for sent in run.sent), len(run.sent))

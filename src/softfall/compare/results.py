@@ -189,7 +189,8 @@ class TrialCell(Value):
     """What one trial found for one option: who cheats, or who is curious, and how far that goes.
 
     trial: its name in `trials.registry`. told: the measured facts, in a sentence. by_whom: who
-    caught it, or who sees. evidence: the messages and files of the run that show it.
+    caught it, or who sees. evidence: the messages and files of the run that show it. figure: of
+    what is told, the one figure that a terminal has room for; empty without.
     """
 
     trial: str
@@ -197,6 +198,7 @@ class TrialCell(Value):
     told: str
     by_whom: str = ""
     evidence: tuple[str, ...] = ()
+    figure: str = ""
 
 
 class OptionRun(Value):

@@ -113,7 +113,7 @@ def _by_mistake(comparison: Comparison, run: OptionRun) -> Cell:
 
 
 def _new_material(comparison: Comparison, run: OptionRun) -> Cell:
-    share = findings.held(findings.sent_of(comparison, run, Kind.UNLISTED))
+    share = findings.stopped(findings.sent_of(comparison, run, Kind.UNLISTED))
     return Cell(str(share), "a list knows only what somebody has seen before", Tone.BAD)
 
 

@@ -24,7 +24,7 @@ from softfall.compare.casts.limits import limits_of
 from softfall.compare.processes import PartyFailed, Stage
 from softfall.compare.recorder import read_exchanges
 from softfall.compare.results import BlastRadius, Setup
-from softfall.crypto.hpke import NotSealedToThis
+from softfall.crypto.hpke import SECRET_BYTES, NotSealedToThis
 from softfall.options import contract
 from softfall.options.enclave import attestation, device, provider, sealing, wire
 from softfall.options.enclave import enclave as inner
@@ -56,7 +56,7 @@ class Enclaved(EndToEndCast):
         """The enclave's key, read from its memory, and a provider that kept every submission."""
         submissions = tag_theft.logged_submissions(loot, self.name)
         secret = bytes.fromhex(self._told["key_in_memory"])
-        opened = (_opened(each["body"], secret, each["epoch"]) for each in submissions)
+        opened = (opened_with(each["body"], secret, each["epoch"]) for each in submissions)
         return loot.radius(
             "the enclave's key, read from its memory, with what the provider should have deleted",
             "every sealed hash opened with it",
@@ -125,12 +125,14 @@ class Enclaved(EndToEndCast):
         raise PartyFailed("the enclave was given no list")
 
 
-def _opened(body: bytes, secret: bytes, epoch: int) -> bytes | None:
-    """The hash in one submission, by the stolen key; None for what was sealed to another."""
+def opened_with(body: bytes, key: bytes, epoch: int) -> bytes | None:
+    """The hash in one submission, if this key opens its capsule (96 bytes) or its body (32)."""
     values = wire.decode(wire.SEALED, body)
-    try:
-        key = sealing.open_capsule(wire.octets(values, "capsule"), secret, epoch, Policy.HASH)
-    except NotSealedToThis:
-        return None
+    if len(key) == SECRET_BYTES:
+        try:
+            capsule = wire.octets(values, "capsule")
+            key = sealing.open_capsule(capsule, key, epoch, Policy.HASH)
+        except NotSealedToThis:
+            return None
     commitment, sealed = wire.octets(values, "commitment"), wire.octets(values, "body")
     return sealing.opened(key, commitment, sealed, epoch, Policy.HASH)

@@ -17,23 +17,19 @@ from softfall.compare.casts.cast import CUSTODIAN, DEVICES, PROVIDER
 from softfall.compare.results import TrialResult
 from softfall.compare.trials.linking import FourPictures, four_pictures
 from softfall.compare.trials.scene import Finding, Scene, Sending, not_applicable
+from softfall.compare.trials.tolerance import TAGS
 from softfall.compare.views import Recording
 from softfall.crypto import oprf, ristretto
 from softfall.crypto.oprf import Mode
 from softfall.crypto.ristretto import POINT_BYTES
 from softfall.media.pdq import PdqHash
 from softfall.options.confirm.wire import CONFIRM_BEGIN
-from softfall.options.on_device.parameters import DEFAULT_PARAMETERS as ON_DEVICE
-from softfall.options.split.parameters import DEFAULT_PARAMETERS as SPLIT
 from softfall.options.tags import pieces
-from softfall.options.tags.parameters import TagParameters
 from softfall.options.tags.wire import REQUEST, octets
 from softfall.options.tokens.wire import ASK
 from softfall.wire import MalformedMessage
 
-TAGS: Final[dict[str, TagParameters]] = {"split": SPLIT, "on_device": ON_DEVICE.tags}
 NOT_THERE: Final = "no custodian takes part"
-NOTHING_ASKED: Final = "it received no question about any picture: 0 in {size:,} bytes"
 
 
 def about_pictures(scene: Scene) -> Finding:
@@ -44,9 +40,7 @@ def about_pictures(scene: Scene) -> Finding:
     recording = scene.recording(CUSTODIAN)
     names = names_in(recording.spool)
     if scene.option not in TAGS:
-        told = NOTHING_ASKED.format(size=len(recording.spool))
-        asked = [each for each in recording.exchanges if each.path.endswith("/answer")]
-        return _about(names, 0, 0, told if not asked else f"{len(asked)} questions", scene)
+        return _not_asked(scene, recording, sent, names)
     shared, total = _shared(recording, sent)
     if not total:
         return Finding(TrialResult.NOT_RUN, "the pictures' questions were not recorded")
@@ -77,6 +71,7 @@ def about_candidates(scene: Scene) -> Finding:
         f"of them {max(entries.values()):,} times; not what came of it",
         by_whom=CUSTODIAN,
         evidence=(f"{entries.total()} x confirm_begin", "views/custodian.spool"),
+        figure=f"{len(entries):,} entries, {entries.total():,} times",
     )
 
 
@@ -89,6 +84,32 @@ def names_in(spool: bytes) -> list[str]:
     ]
 
 
+def _not_asked(scene: Scene, recording: Recording, sent: FourPictures, names: list[str]) -> Finding:
+    """Where no question is the custodian's to answer: all that reached it, whatever it is."""
+    hashes = {p.hashed.bits for p in scene.conversation.pictures if isinstance(p.hashed, PdqHash)}
+    found = sum(bits in recording.spool for bits in hashes)
+    first, again, other = (
+        _received_during(recording, each) for each in (sent.first, sent.again, sent.other)
+    )
+    shared = len((first & again) - other)
+    reached = sum(len(_received_during(recording, each)) for each in sent.all())
+    told = (
+        f"{reached} messages reached it while four pictures were sent, {shared} of them the same "
+        f"for one picture sent twice; {found} of {len(hashes)} hashes in the "
+        f"{len(recording.spool):,} bytes that it received"
+    )
+    return _about(names, shared, found, told, scene)
+
+
+def _received_during(recording: Recording, sending: Sending) -> frozenset[bytes]:
+    """The bodies that arrived in that time."""
+    return frozenset(
+        recording.body(each)
+        for each in recording.exchanges
+        if sending.start_ns <= each.start_ns <= sending.end_ns
+    )
+
+
 def _about(names: list[str], shared: int, recognised: int, told: str, scene: Scene) -> Finding:
     control = names_in(scene.recording(PROVIDER).spool)
     if not control:
@@ -99,6 +120,7 @@ def _about(names: list[str], shared: int, recognised: int, told: str, scene: Sce
         f"{told}; {len(names)} of {len(DEVICES)} accounts named (at the provider: {len(control)})",
         by_whom=CUSTODIAN if sees else "",
         evidence=("views/custodian.spool", "the epoch's keys and list in the custodian's folder"),
+        figure=f"{shared} shared, {recognised} known",
     )
 
 

@@ -14,19 +14,19 @@ from sqlalchemy import create_engine, select
 
 from softfall.compare.casts import tag_theft
 from softfall.compare.casts.cast import CUSTODIAN, ENCLAVE, PROVIDER
+from softfall.compare.casts.enclave import opened_with
 from softfall.compare.results import TrialResult
 from softfall.compare.trials.linking import STRETCH_BYTES, four_pictures, stretches
 from softfall.compare.trials.scene import Finding, Scene, not_applicable
 from softfall.compare.trials.street import InUse
 from softfall.compare.views import Recording
-from softfall.crypto.hpke import SECRET_BYTES, NotSealedToThis
+from softfall.crypto.hpke import SECRET_BYTES
 from softfall.custodian.store import DATABASE_FILE
 from softfall.custodian.tables import epochs
 from softfall.device.surroundings import REAL
 from softfall.media.pdq import PdqHash
-from softfall.options.enclave import sealing, wire
+from softfall.options.enclave import wire
 from softfall.options.enclave.enclave import Enclave
-from softfall.options.enclave.parameters import Policy
 from softfall.store.database import sqlite_url
 
 NO_ENCLAVE: Final = "no enclave takes part"
@@ -59,6 +59,7 @@ def host(scene: Scene) -> Finding:
         f"{by_chance}); answers to one picture of {_told(sizes)} bytes, whatever they say",
         by_whom="the enclave's host" if sees else "",
         evidence=("views/enclave.spool", "enclave_answer messages at the provider"),
+        figure=f"{found} of {len(hashes)} hashes",
     )
 
 
@@ -76,6 +77,7 @@ def broken(scene: Scene) -> Finding:
         f"{blast.pictures.count:,} pictures, {blast.texts.count:,} texts",
         by_whom="who breaks it" if sees else "",
         evidence=("the key, as the enclave's process told the witness", "enclave_sealed messages"),
+        figure=f"{blast.hashes.count:,} of {blast.hashes.total:,} hashes",
     )
 
 
@@ -95,6 +97,7 @@ def custodian_keys_open(scene: Scene) -> Finding:
         "submissions",
         by_whom="the thief" if opened else "",
         evidence=("keys in the custodian's database", "submissions in POST /v1/envelopes"),
+        figure=f"{opened} of {len(submissions):,} opened",
     )
 
 
@@ -119,19 +122,6 @@ def custodian_names_its_own(scene: Scene) -> Finding:
         by_whom=f"{PROVIDER} and {CUSTODIAN}" if sees else "",
         evidence=("epoch_manifest", "enclave_attestation", "enclave_sealed"),
     )
-
-
-def opened_with(body: bytes, key: bytes, epoch: int) -> bytes | None:
-    """The hash in one submission, if this key opens its capsule (96 bytes) or its body (32)."""
-    values = wire.decode(wire.SEALED, body)
-    if len(key) == SECRET_BYTES:
-        try:
-            capsule = wire.octets(values, "capsule")
-            key = sealing.open_capsule(capsule, key, epoch, Policy.HASH)
-        except NotSealedToThis:
-            return None
-    commitment, sealed = wire.octets(values, "commitment"), wire.octets(values, "body")
-    return sealing.opened(key, commitment, sealed, epoch, Policy.HASH)
 
 
 def _epoch_keys(folder: Path) -> list[bytes]:

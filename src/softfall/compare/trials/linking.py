@@ -1,7 +1,7 @@
 """The curious provider: what it can link from what it was handed, and until when.
 
 Guarantees: works on the bytes that the run recorded at the provider, and on nothing else: it cuts
-each submission into its fields, those into stretches of 8 bytes, and looks for stretches that two
+each submission into its fields, those into numbers and stretches of 8 bytes, and looks for what two
 submissions share. A picture is linked where it shares more with its own copy than with another
 picture; so what is the same for everybody links nothing.
 Limit: a cleverer provider may link what this does not; what this links, is linked. Who writes to
@@ -16,17 +16,20 @@ from typing import Any, Final
 from softfall.compare.casts.cast import COLLUDER, PROVIDER, RECIPIENT, SENDER
 from softfall.compare.edits import EDITS
 from softfall.compare.findings import readable_of
-from softfall.compare.plan import Picture
+from softfall.compare.plan import AS_IT_IS, Picture
 from softfall.compare.results import TrialResult
 from softfall.compare.trials.scene import Finding, Scene, Sending
 from softfall.compare.trials.street import SUBMISSIONS, Submitted
+from softfall.compare.views import Recording
 from softfall.config import MediaLimits
 from softfall.media.decode import decode
 from softfall.media.pdq import PdqHash
 from softfall.messaging.envelope import ENVELOPE
+from softfall.messaging.envelope import SUBMISSION as ASKED_ABOUT
 
 STRETCH_BYTES: Final = 8
 ENVELOPES: Final = ("POST", "/v1/envelopes")
+NOT_OF_A_PICTURE: Final = frozenset({"version", "list_version"})  # of the form, of the list
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class FourPictures:
 
 
 def stretches(option: str, body: bytes) -> frozenset[bytes]:
-    """Every 8 bytes of every field of a submission, that two submissions could have in common.
+    """Every number, and every 8 bytes of every field, that two submissions could have in common.
 
     Raises MalformedMessage for what is no submission of this option.
     """
@@ -101,6 +104,40 @@ def by_submission(scene: Scene) -> Finding:
         f"{bodies.total():,} submissions in all, {max(bodies.values()):,} are the very same bytes",
         by_whom=PROVIDER if sees else "",
         evidence=("submissions in 4 x POST /v1/envelopes", "views/provider.spool"),
+        figure=f"{again_shared:,} of {total:,}, by chance {other_shared:,}",
+    )
+
+
+def by_candidate(scene: Scene) -> Finding:
+    """The same of listed pictures: what is handed over of a candidate is more than of others."""
+    if not scene.matches:
+        return _reads(scene)
+    listed = [p for p in scene.conversation.pictures if p.distance_bits == 0 and p.edit == AS_IT_IS]
+    if len(listed) < 2:
+        return Finding(TrialResult.NOT_RUN, "it takes two listed pictures, sent as they are")
+    one, two = ((scene.file_of(p.data, "listed"), f"image/{p.format}") for p in listed[:1] * 2)
+    other = scene.file_of(listed[1].data, "listed-other"), f"image/{listed[1].format}"
+    sent = (
+        scene.send(SENDER, RECIPIENT, *one),
+        scene.send(RECIPIENT, COLLUDER, *two),
+        scene.send(SENDER, RECIPIENT, *other),
+    )
+    recording = scene.recording(PROVIDER)
+    bodies = [_submitted_during(recording, scene.option, each) for each in sent]
+    shown = [Shown(body, 0) for body in bodies if body is not None]
+    if len(shown) < len(sent):
+        return Finding(TrialResult.NOT_RUN, "the pictures' submissions were not recorded")
+    again_shared, other_shared, total = linked(scene.option, *shown)
+    sees = again_shared > other_shared
+    asked = sum(bool(each.refused) for each in sent)
+    return Finding(
+        TrialResult.SEES if sees else TrialResult.CANNOT,
+        f"of {total:,} numbers and stretches of a listed picture's submission the same picture, "
+        f"from somebody else, shares {again_shared:,}, another listed picture {other_shared:,}; "
+        f"{asked} of {len(sent)} were handed over to ask first, and never sent",
+        by_whom=PROVIDER if sees else "",
+        evidence=("submissions of 3 listed pictures", "views/provider.spool"),
+        figure=f"{again_shared:,} of {total:,}, by chance {other_shared:,}",
     )
 
 
@@ -124,6 +161,7 @@ def after_the_epoch(scene: Scene) -> Finding:
         f"{within[1]:,}), {across[0]:,} across two (another picture: {across[1]:,})",
         by_whom=PROVIDER if sees else "",
         evidence=("5 submissions of a small list's epochs 1 and 2",),
+        figure=f"{across[0]:,}, by chance {across[1]:,}",
     )
 
 
@@ -142,6 +180,7 @@ def by_size(scene: Scene) -> Finding:
         f"edited copy, {other:,} for another picture",
         by_whom=PROVIDER if sees else "",
         evidence=("4 x PUT /v1/attachments", "views/provider.jsonl"),
+        figure=f"{first:,} = {again:,} bytes" if first == again else f"{first:,}, {again:,} bytes",
     )
 
 
@@ -198,6 +237,23 @@ def _handed_over(scene: Scene) -> dict[bytes, Shown]:
     return found
 
 
+def _submitted_during(recording: Recording, option: str, sending: Sending) -> bytes | None:
+    """What was handed over for one picture: with its message, or to ask before it is sent."""
+    found = None
+    for each in recording.exchanges:
+        if not sending.start_ns <= each.start_ns <= sending.end_ns:
+            continue
+        if (each.method, each.path) == ENVELOPES:
+            values: Any = ENVELOPE.decode(recording.body(each))["submission"]
+        elif each.path == f"/v1/options/{option}/clearance":
+            values = ASKED_ABOUT.decode(recording.body(each))
+        else:
+            continue
+        if values is not None and values["option"] == option:
+            found = values["body"]
+    return found
+
+
 def _send_four(scene: Scene) -> FourPictures:
     """From two people, in three conversations."""
     one, two = _unlisted(scene)[:2]
@@ -227,13 +283,18 @@ def _shown(submitted: Submitted) -> Shown:
     return Shown(submitted.body, submitted.file_bytes)
 
 
-def _collect(value: object, found: set[bytes]) -> None:
+def _collect(value: object, found: set[bytes], name: str = "") -> None:
+    """Of a field and all in it: stretches of bytes, and numbers under the field's name."""
+    if name in NOT_OF_A_PICTURE:
+        return
     if isinstance(value, bytes):
         ends = range(STRETCH_BYTES, len(value) + 1, STRETCH_BYTES)
         found.update(value[end - STRETCH_BYTES : end] for end in ends)
     elif isinstance(value, Mapping):
-        for each in value.values():
-            _collect(each, found)
-    elif isinstance(value, list):
+        for inner, each in value.items():
+            _collect(each, found, str(inner))
+    elif isinstance(value, list | tuple):
         for each in value:
-            _collect(each, found)
+            _collect(each, found, name)
+    elif isinstance(value, int):
+        found.add(f"{name} {value}".encode())

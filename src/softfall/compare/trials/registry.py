@@ -61,6 +61,12 @@ TRIALS: Final = (
         linking.by_submission,
     ),
     Trial(
+        "provider_links_candidates",
+        "Curious provider: links listed pictures by what is submitted",
+        "one listed picture from two people, and another listed picture",
+        linking.by_candidate,
+    ),
+    Trial(
         "provider_links_later",
         "Curious provider: still, once the epoch has ended",
         "the same picture in two epochs, on a small list",

@@ -45,6 +45,7 @@ class Finding:
     told: str
     by_whom: str = ""
     evidence: tuple[str, ...] = ()
+    figure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,4 +194,5 @@ def _cell(trial: Trial, scene: Scene) -> TrialCell:
         told=found.told,
         by_whom=found.by_whom,
         evidence=found.evidence,
+        figure=found.figure,
     )

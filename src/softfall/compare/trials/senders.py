@@ -7,12 +7,14 @@ Limit: that a pair escapes is no fault to be mended: nobody honest looks.
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from softfall.compare.casts.cast import RECIPIENT, SENDER
+from softfall.compare.findings import STOPPED
 from softfall.compare.plan import Cheat, Kind
 from softfall.compare.results import Outcome, Sent, TrialResult
 from softfall.compare.trials.scene import Finding, Scene, not_applicable
@@ -23,7 +25,7 @@ from softfall.errors import SoftfallError
 from softfall.media.pdq import PdqHash
 from softfall.testing.patched import DeniesCandidates, cheating
 
-STOPPED = frozenset({Outcome.HELD, Outcome.QUARANTINED, Outcome.REFUSED})
+OUTAGE_HOLDS = re.compile("out of reach|unjudged after|, [0-9]+ times$")
 NOTHING_SUBMITTED = "devices hand nothing over for matching, so there is nothing to lie about"
 CHUNK_CHARACTERS = 16_000
 NONCE_BYTES = 12
@@ -40,7 +42,7 @@ def lies(*cheats: Cheat) -> Play:
         sent = _sent(scene, Kind.CHEAT, cheats)
         if not sent:
             return Finding(TrialResult.NOT_RUN, "the conversation had no such message")
-        stopped = [each for each in sent if each.outcome in STOPPED]
+        stopped = [each for each in sent if caught_it(each)]
         caught = len(stopped) == len(sent)
         whys = "; ".join(dict.fromkeys(each.reason for each in stopped))
         return Finding(
@@ -48,6 +50,7 @@ def lies(*cheats: Cheat) -> Play:
             f"{len(stopped)} of {len(sent)} stopped" + (f"; {whys}" if whys else ""),
             by_whom=", ".join(sorted({_who(each) for each in stopped})),
             evidence=tuple(f"message {each.turn}: {each.outcome.value}" for each in sent),
+            figure=f"{len(stopped)} of {len(sent)}",
         )
 
     return play
@@ -98,6 +101,7 @@ def colluding(scene: Scene) -> Finding:
         f"{len(through)} of {len(sent)} listed pictures shown; both apps are patched",
         by_whom="" if through else ", ".join(sorted({_who(each) for each in sent})),
         evidence=tuple(f"message {each.turn}: {each.outcome.value}" for each in sent),
+        figure=f"{len(through)} of {len(sent)} shown",
     )
 
 
@@ -115,6 +119,7 @@ def pre_encrypted(scene: Scene) -> Finding:
         f"{len(data):,} bytes as {len(chunks)} text messages; "
         + ("the same picture came out at the other end" if through else "it did not come out"),
         evidence=(f"{len(chunks)} messages from {SENDER} to {RECIPIENT}, both apps unpatched",),
+        figure=f"{len(data):,} bytes",
     )
 
 
@@ -139,7 +144,14 @@ def lie_reported(scene: Scene) -> Finding:
         f"{len(caught)} quarantined messages reported, {proved} of them proved to be lies{why}",
         by_whom="provider, from the recipient's report",
         evidence=(f"{len(caught)} x POST /v1/reports",),
+        figure=f"{proved} of {len(caught)} proved",
     )
+
+
+def caught_it(sent: Sent) -> bool:
+    """Whether somebody decided against the message; one that waits unjudged was not caught."""
+    unjudged = sent.outcome is Outcome.HELD and OUTAGE_HOLDS.search(sent.reason)
+    return sent.outcome in STOPPED and not unjudged
 
 
 def _sent(scene: Scene, kind: Kind, cheats: Sequence[Cheat] = ()) -> list[Sent]:

@@ -43,5 +43,6 @@ def _cell(run: OptionRun, trial: Trial) -> Cell:
     for cell in run.trials:
         if cell.trial == trial.name:
             whose = f"by {cell.by_whom}: " if cell.by_whom else ""
-            return Cell(cell.result.value, f"{whose}{cell.told}", TONES[cell.result])
+            note = f"{whose}{cell.told}"
+            return Cell(cell.result.value, note, TONES[cell.result], cell.figure)
     return NOT_TRIED

@@ -56,6 +56,7 @@ def together(scene: Scene) -> Finding:
         f"sent; {blast.pictures.count:,} pictures and {blast.texts.count:,} texts themselves",
         by_whom=f"{PROVIDER} and {CUSTODIAN}" if sees else "",
         evidence=("confirm_shares in POST /v1/envelopes", "epoch key in the custodian's folder"),
+        figure=f"{_of(blast.hashes.count, blast)} hashes",
     )
 
 
@@ -76,6 +77,7 @@ def stolen_key(scene: Scene) -> Finding:
         f"for {mistaken.count:,} of {mistaken.total:,} mirrored copies that were not",
         by_whom="the thief" if sees else "",
         evidence=("epoch key in the custodian's folder", "submissions in POST /v1/envelopes"),
+        figure=f"{known.count:,} of {known.total:,}",
     )
 
 
@@ -124,6 +126,7 @@ def after_the_end(folder: Path, option: str, secret_control: bytes) -> Finding:
         f"{left} of its 2 keys left in the custodian's files",
         by_whom="" if gone else "the thief",
         evidence=("a copy of the custodian's database",),
+        figure=f"{left} of 2 keys left",
     )
 
 
@@ -149,6 +152,7 @@ def stolen_device(scene: Scene) -> Finding:
         f"opened by a guessed secret: {refusal or 'yes'}{_reading_the_map(scene.run)}",
         by_whom="the thief" if sees else "",
         evidence=(f"every file below {SENDER}/",),
+        figure=f"{len(entries)} entries",
     )
 
 

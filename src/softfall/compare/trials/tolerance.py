@@ -75,6 +75,7 @@ def measured(copies: Sequence[tuple[Picture, PdqHash]], finds: Finds, accepts: A
         f"{decoders.BITS} bits within {decoders.MARGIN})",
         by_whom="" if slipped else "the option's own matching",
         evidence=("the hashes of the run's edited copies", "options/decoders.py"),
+        figure=f"gains {slipped} of {total}",
     )
 
 
