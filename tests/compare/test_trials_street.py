@@ -19,6 +19,7 @@ from softfall.device.lists import ListKeeper
 from softfall.device.outcomes import Quarantined
 from softfall.device.surroundings import REAL
 from softfall.lists.manifest import read, verify
+from softfall.options.on_device.map_view import MapView
 from softfall.testing.patched import AnotherPicture, DeniesCandidates, LooksAway, cheating
 from tests.compare.staged import scene, sent
 from tests.device.pictures import ASTRONAUT, CHINA, FLOWER, hash_of, jpeg
@@ -43,6 +44,37 @@ def test_two_lists_under_one_number_are_caught_when_people_write_and_one_list_is
     with Street(street.option, tmp_path / "second") as second:
         same = lists.split_view(second, jpeg(FLOWER), [listed], [listed])
     assert same.result is TrialResult.ESCAPES
+
+
+def test_two_deltas_of_one_version_are_caught_when_people_write_and_one_delta_is_not(
+    tmp_path: Path,
+):
+    listed = hash_of(jpeg(CHINA)).bits
+    told = []
+    for name, others in (("two", []), ("one", [listed])):
+        (tmp_path / name).mkdir()
+        with Street("on_device", tmp_path / name) as street:
+            told.append(lists.split_delta(street, jpeg(FLOWER), [listed], others))
+    assert [each.result for each in told] == [TrialResult.CAUGHT, TrialResult.ESCAPES]
+    assert "another list" in told[0].told
+
+
+def test_two_deltas_escape_devices_that_do_not_compare_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(MapView, "digest", bytes(32))
+    listed = hash_of(jpeg(CHINA)).bits
+    with Street("on_device", tmp_path) as street:
+        escaped = lists.split_delta(street, jpeg(FLOWER), [listed], [])
+    assert escaped.result is TrialResult.ESCAPES
+    caught = Finding(TrialResult.CAUGHT, "caught", by_whom="recipient's app")
+    assert lists.and_its_deltas(caught, escaped).result is TrialResult.ESCAPES
+    assert lists.and_its_deltas(caught, caught).result is TrialResult.CAUGHT
+
+
+def test_only_a_list_that_devices_hold_grows_within_an_epoch(tmp_path: Path):
+    with Street("split", tmp_path) as street, pytest.raises(NoStreet, match="grows"):
+        street.grow(street.publish(1), [])
 
 
 def test_two_lists_escape_devices_that_do_not_compare_them(

@@ -9,11 +9,10 @@ an epoch that was replaced can be checked by for as long (then `ListGone`).
 Refuses by name: see list_errors.py. What a segment holds is the option's business.
 Limit: within the term of a timestamp (custodian.list_timestamp_hours), a mirror can hide a newer
 version; a custodian and a mirror together can show two people two lists, which they find out when
-they write to each other (the message carries the epoch's manifest).
+they write to each other (the message carries the epoch's manifest and the list's digest).
 """
 
 import contextlib
-import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -34,11 +33,11 @@ from softfall.device.list_errors import (
     named_list_errors,
 )
 from softfall.device.list_fetch import Download, Offered, Progress, fetch_small, refresh
-from softfall.device.list_shelf import Kept, KeptEpoch, ListShelf, Segment
+from softfall.device.list_shelf import Kept, KeptEpoch, ListShelf
 from softfall.device.surroundings import Surroundings
 from softfall.device.transport import Transport
 from softfall.errors import SoftfallError
-from softfall.lists.distribution import OPTION, manifest_name
+from softfall.lists.distribution import OPTION, list_digest, manifest_name
 from softfall.lists.manifest import Manifest, read, verify
 from softfall.options.contract import ListNotHere
 
@@ -51,8 +50,9 @@ FIRST_RETRY_SECONDS = 15.0
 class Segments:
     """One version of one epoch. paths: the base, then each delta in order; each is immutable.
 
-    manifest: as the custodian signed it. digest: SHA-256 over the segments' own, so that two who
-    name an epoch and a version can see that they mean the same list.
+    manifest: as the custodian signed it. digest: SHA-256 over the segments' own (`list_digest`), so
+    that two who name an epoch and a version can see that they mean the same list; a message with a
+    photograph carries it.
     """
 
     epoch: int
@@ -261,7 +261,9 @@ class ListKeeper:
         number = found.version if version is None else version
         chosen = found.segments[: number + 1]
         paths = tuple(self._shelf.path(segment) for segment in chosen)
-        return Segments(found.epoch, number, paths, found.manifest, _digest(chosen))
+        return Segments(
+            found.epoch, number, paths, found.manifest, list_digest(one.sha256 for one in chosen)
+        )
 
 
 def _require_no_way_back(offered: Offered, known: KeptEpoch | None) -> None:
@@ -272,10 +274,3 @@ def _require_no_way_back(offered: Offered, known: KeptEpoch | None) -> None:
         raise ListRolledBack(f"version {known.version} of epoch {known.epoch} was seen before")
     if offered.segments[: len(known.segments)] != known.segments:
         raise ListReplaced(f"there are two versions of a segment of epoch {known.epoch}")
-
-
-def _digest(segments: tuple[Segment, ...]) -> bytes:
-    whole = hashlib.sha256(b"softfall on-device list v1|")
-    for segment in segments:
-        whole.update(segment.sha256)
-    return whole.digest()

@@ -6,7 +6,9 @@ Leaves to others: whether a file is the right one. The signed metadata says that
 Source: The Update Framework 1.0, section 6.2 (consistent snapshots).
 """
 
+import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from softfall.wire import Field, ListOf, Message, Nested, Party, Text, Uint
@@ -98,3 +100,11 @@ def is_immutable(path: str) -> bool:
 def max_bytes(path: str) -> int:
     """The most that a file of this path may have."""
     return MAX_METADATA_BYTES if path.startswith(METADATA) else MAX_SEGMENT_BYTES
+
+
+def list_digest(segments: Iterable[bytes]) -> bytes:
+    """One version of a list in 32 bytes. segments: each file's SHA-256, the base's first."""
+    whole = hashlib.sha256(b"softfall on-device list v1|")
+    for sha256 in segments:
+        whole.update(sha256)
+    return whole.digest()

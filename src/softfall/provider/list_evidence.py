@@ -3,6 +3,8 @@
 Guarantees: the map is that of the very epoch and version that the sender named, its base the one
 that the custodian's manifest names. Where the provider's copy no longer has it, the rest of the
 opening is checked all the same, and nothing is proved by what is missing.
+Limit: `another list` says that the sender's files were not the mirror's. That a sender made its
+digest up and that the custodian signed two lists under one number look alike here.
 The map holds no hash, so looking into it tells the provider nothing that the opening did not.
 """
 

@@ -1,11 +1,13 @@
 """Base and deltas together: versions, tombstones, and what a picture finds."""
 
+import hashlib
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from softfall.lists.distribution import list_digest
 from softfall.media.pdq import PdqHash
 from softfall.options.on_device import segment, wire
 from softfall.options.on_device.map_view import (
@@ -70,6 +72,16 @@ def test_the_entry_that_most_tables_name_comes_first() -> None:
     parties = Parties([near, media])
     assert parties.view.candidates(parties.rows(media)) == (FIRST + 1, FIRST)
     assert parties.view.candidates(parties.rows(near)) == (FIRST, FIRST + 1)
+
+
+def test_a_maps_digest_is_that_of_its_files(parties: Parties) -> None:
+    files = [hashlib.sha256(part.encode()).digest() for part in parties.view._segments]
+    assert len(files) == 3
+    for version in range(3):
+        here = parties.view.at(version)
+        assert here.digest == list_digest(files[: version + 1])
+        made = MapView([replace(part, file_sha256=None) for part in here._segments])
+        assert made.digest == here.digest
 
 
 def test_at_most_sixteen_candidates_are_named() -> None:

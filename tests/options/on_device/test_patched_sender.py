@@ -30,6 +30,10 @@ def altered(body: bytes, **changes: object) -> bytes:
     return wire.OPENING.encode({**wire.OPENING.decode(body), **changes})  # type: ignore[dict-item]
 
 
+def found_in(parties: Parties, sealed: bytes) -> opening.Found:
+    return opening.Found(0, (FIRST,), sealed, parties.view.digest)
+
+
 def nothing(version: int = 0) -> Submission:
     return opening.submission(5, version, (), b"")
 
@@ -48,7 +52,9 @@ def test_a_patched_sender_that_names_other_entries_is_caught(parties: Parties) -
     sealed = wire.OPENING.decode(body)["sealed"]
     assert isinstance(sealed, bytes)
     for entries in ((FIRST + 1,), (FIRST, FIRST + 1), (FIRST + 7,)):
-        lie = Found(0, entries, sealed).submission(LISTED.bits, parties.secret())
+        lie = Found(0, entries, sealed, parties.view.digest).submission(
+            LISTED.bits, parties.secret()
+        )
         assert lie is not None
         found = check(parties, LISTED, altered(body, entries=list(entries)), lie.digest)
         assert found == Mismatch("other entries")
@@ -61,7 +67,7 @@ def test_a_patched_sender_that_names_entries_for_an_innocent_picture_is_caught(
     sealed = wire.OPENING.decode(listed_body)["sealed"]
     assert isinstance(sealed, bytes)
     _, body = parties.send(UNLISTED)
-    lie = opening.Found(0, (FIRST,), sealed).submission(UNLISTED.bits, parties.secret())
+    lie = found_in(parties, sealed).submission(UNLISTED.bits, parties.secret())
     assert lie is not None
     claimed = altered(body, entries=[FIRST], sealed=sealed)
     assert check(parties, UNLISTED, claimed, lie.digest) == Mismatch("other entries")
@@ -130,6 +136,47 @@ def test_a_version_that_never_was_is_caught_and_a_newer_one_accuses_nobody() -> 
     looking = parties.device_with(lambda: skipped)
     lie = looking.check(LISTED, parties.secret(), body, submission.digest)
     assert lie == Mismatch("old list version")
+
+
+def two_deltas() -> tuple[Parties, MapView]:
+    """An epoch whose version 1 lists LISTED for some people; the map that the others were shown."""
+    parties = Parties([OTHER])
+    base = parties.view
+    parties.extend([], [])
+    others = parties.view
+    parties.view = base
+    parties.extend([(200, LISTED)], [])
+    return parties, others
+
+
+def test_a_delta_of_ones_own_is_found_by_whoever_was_shown_the_other() -> None:
+    parties, others = two_deltas()
+    assert parties.view.at(0).digest == others.at(0).digest
+    for media in (UNLISTED, LISTED, Unhashable("low quality", 49)):
+        for theirs, mine in ((others, parties.view), (parties.view, others)):
+            sender, looking = (parties.device_with(lambda m=m: m) for m in (theirs, mine))
+            submission, body = parties.send(media, device=sender)
+            caught = looking.check(media, parties.secret(), body, submission.digest)
+            assert caught == Mismatch("another list")
+            assert sender.check(media, parties.secret(), body, submission.digest) == Honest()
+
+
+def test_a_delta_of_ones_own_is_found_in_older_versions_and_only_from_the_delta_on() -> None:
+    parties, others = two_deltas()
+    base_only = parties.device_with(lambda: others.at(0))
+    both = [parties.send(UNLISTED, device=parties.device_with(lambda: others)),
+            parties.send(UNLISTED, device=base_only)]  # fmt: skip
+    parties.extend([], [])
+    found = [check(parties, UNLISTED, body, sent.digest) for sent, body in both]
+    assert found == [Mismatch("another list"), Honest()]
+
+
+def test_a_report_shows_that_the_senders_list_was_not_the_mirrors() -> None:
+    parties, others = two_deltas()
+    submission, body = parties.send(UNLISTED, device=parties.device_with(lambda: others))
+    claim = claim_of(parties, body, submission.digest)
+    assert opening.disprove(claim, others) is None
+    assert opening.disprove(claim, parties.view) == Mismatch("another list")
 
 
 @settings(max_examples=30, deadline=None)

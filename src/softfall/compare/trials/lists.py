@@ -25,7 +25,10 @@ def replaced(scene: Scene) -> Finding:
     if not scene.matches:
         return not_applicable(NO_LIST)
     data, listed = _unlisted_picture(scene), _listed_hash(scene)
-    return split_view(scene.street, data, [listed], [])
+    found = split_view(scene.street, data, [listed], [])
+    if scene.option != "on_device":
+        return found
+    return and_its_deltas(found, split_delta(scene.street, data, [listed], []))
 
 
 def rolled_back(scene: Scene) -> Finding:
@@ -54,15 +57,32 @@ def split_view(
     street.use(same)
     ada = street.person("split ada")
     ada.send_photo("split ben", data)
-    arrivals = ben.sync()
-    told = [_told(arrival) for arrival in arrivals]
-    caught = bool(arrivals) and all(isinstance(each, Quarantined) for each in arrivals)
-    return Finding(
-        TrialResult.CAUGHT if caught else TrialResult.ESCAPES,
-        f"epoch {number} with {len(one_list)} and with {len(other_list)} entries, both signed; "
-        f"the first picture between the two people: {'; '.join(told) or 'nothing arrived'}",
-        by_whom="recipient's app" if caught else "",
-        evidence=("two epoch_manifest messages of one number", "inner.manifest of one message"),
+    return _first_picture(
+        ben.sync(),
+        f"epoch {number} with {len(one_list)} and with {len(other_list)} entries, both signed",
+        ("two epoch_manifest messages of one number", "inner.manifest of one message"),
+    )
+
+
+def split_delta(
+    street: Street, data: bytes, one_list: list[bytes], other_list: list[bytes]
+) -> Finding:
+    """Ada and Ben hold one epoch, base and manifest, but not the same delta; she sends a picture.
+
+    one_list, other_list: what the delta adds for Ada, and for Ben. `on_device` only.
+    """
+    number = 101
+    epoch = street.publish(number)
+    street.use(epoch)
+    ada, ben = street.person("delta ada"), street.person("delta ben")
+    street.grow(epoch, one_list)
+    ada.send_photo("delta ben", data)
+    street.grow(epoch, other_list)
+    return _first_picture(
+        ben.sync(),
+        f"one manifest and base for epoch {number}, whose delta adds {len(one_list)} entries for "
+        f"the one and {len(other_list)} for the other",
+        ("two deltas of one version", "on_device_opening.list_digest of one message"),
     )
 
 
@@ -86,6 +106,18 @@ def old_list_again(street: Street, data: bytes, listed: bytes) -> Finding:
     )
 
 
+def and_its_deltas(found: Finding, deltas: Finding) -> Finding:
+    """The same, where devices hold the list: what came of two deltas. Both must be caught."""
+    both = {found.result, deltas.result} == {TrialResult.CAUGHT}
+    return replace(
+        found,
+        result=TrialResult.CAUGHT if both else TrialResult.ESCAPES,
+        told=f"{found.told}; {deltas.told}",
+        by_whom=found.by_whom if both else "",
+        evidence=(*found.evidence, *deltas.evidence),
+    )
+
+
 def and_its_files(found: Finding, refusal: str) -> Finding:
     """The same, where devices hold the list: refusal: of its old files; empty: taken."""
     return replace(
@@ -93,6 +125,18 @@ def and_its_files(found: Finding, refusal: str) -> Finding:
         result=found.result if refusal else TrialResult.ESCAPES,
         told=f"{found.told}; its files as they were a version before: {refusal or 'taken'}",
         evidence=(*found.evidence, "the list's signed files, a version apart"),
+    )
+
+
+def _first_picture(arrivals: list[Arrival], lists: str, evidence: tuple[str, ...]) -> Finding:
+    told = [_told(arrival) for arrival in arrivals]
+    caught = bool(arrivals) and all(isinstance(each, Quarantined) for each in arrivals)
+    return Finding(
+        TrialResult.CAUGHT if caught else TrialResult.ESCAPES,
+        f"{lists}; the first picture between the two people: "
+        f"{'; '.join(told) or 'nothing arrived'}",
+        by_whom="recipient's app" if caught else "",
+        evidence=evidence,
     )
 
 

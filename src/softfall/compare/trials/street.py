@@ -19,13 +19,13 @@ from softfall.device.device import HONEST, Device, Parts
 from softfall.device.options import HalfPorts
 from softfall.device.surroundings import REAL
 from softfall.errors import InputError
-from softfall.lists.manifest import Manifest
+from softfall.lists.manifest import Manifest, read
 from softfall.options.confirm.keys import make_keys
 from softfall.options.contract import DeviceHalf, ProviderPorts
 from softfall.options.enclave import wire as enclave_wire
 from softfall.options.on_device import segment
 from softfall.options.on_device import wire as on_device_wire
-from softfall.options.on_device.custodian import OnDeviceCustodian, derive_secret
+from softfall.options.on_device.custodian import BASE_VERSION, OnDeviceCustodian, derive_secret
 from softfall.options.on_device.map_view import MapView
 from softfall.options.on_device.parameters import DEFAULT_PARAMETERS
 from softfall.options.on_device.provider import OnDeviceProvider
@@ -42,6 +42,7 @@ SUBMISSIONS: Final[Mapping[str, Message]] = {
     "enclave": enclave_wire.SEALED,
 }
 EPOCH_DAYS: Final = 30.0
+FIRST_ADDED: Final = 1001
 
 
 class NoStreet(InputError):
@@ -80,6 +81,7 @@ class Street:
         self.provider = InMemoryProvider(None)
         self.people: dict[str, Device] = {}
         self._folder = folder
+        self._bases: dict[bytes, segment.Segment] = {}
         self._maps: dict[bytes, MapView] = {}
         self._enclaves = 0
         self._authority = folder / "ca.crt"
@@ -93,6 +95,19 @@ class Street:
         if self.option == "on_device":
             return InUse(self._on_device(number, listed))
         return InUse(self.custodian.publish(number, listed))
+
+    def grow(self, epoch: InUse, listed: Sequence[bytes]) -> None:
+        """`on_device`: devices now hold version 1 of this epoch, which lists these hashes too.
+
+        Made anew from the base each time, as if no version 1 had been before. Raises NoStreet.
+        """
+        half = epoch.epoch.custodian_half
+        if not isinstance(half, OnDeviceCustodian):
+            raise NoStreet(f"{self.option} has no list that grows within an epoch")
+        base = read(epoch.epoch.manifest).artefact_sha256
+        entries = list(enumerate(listed, start=FIRST_ADDED))
+        delta = half.extend(entries, (), BASE_VERSION + 1, lambda done, of: None)
+        self._maps[base] = MapView([self._bases[base], segment.decode(delta)])
 
     def make_enclave(self) -> SmallEnclave:
         """An enclave of its own, with a software root of its own."""
@@ -170,7 +185,9 @@ class Street:
             token_key=self.custodian.mint.public_key,
             confirm_key=keys.public,
         )
-        self._maps[told.artefact_sha256] = MapView([segment.decode(prepared.artefact)])
+        base = segment.decode(prepared.artefact)
+        self._bases[told.artefact_sha256] = base
+        self._maps[told.artefact_sha256] = MapView([base])
         return SmallEpoch(
             option=half.name,
             number=number,

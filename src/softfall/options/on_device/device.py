@@ -2,7 +2,8 @@
 
 Guarantees: of a picture that is no candidate, hashable or not, nothing leaves the device but
 blinded questions and the version of the map. `check` is Honest only if the stamped submission is
-the one that this very picture and that version of the map yield; it asks nobody.
+the one that this very picture and that version of the map yield, and the sender looked into the
+very files that lie here; it asks nobody.
 Refuses: a reply that fails the epoch's pinned public key (BadReply); a secret of another epoch;
 a map of another epoch or parameters (SegmentsDoNotFollow).
 Limits, printed: the device learns which entry numbers its picture is a candidate for, so its owner
@@ -96,10 +97,8 @@ class OnDeviceDevice:
         view = self._map_at(found.list_version)
         if isinstance(view, Mismatch):
             return view
-        mismatch = found.refuted(opened.hash_bits, secret, submission_digest) or found.beside(
-            view.candidates(rows)
-        )
-        return mismatch or Honest()
+        mismatch = found.refuted(opened.hash_bits, secret, submission_digest)
+        return mismatch or found.beside(view, rows) or Honest()
 
     def map(self) -> MapView:
         """The map in force. Raises SegmentsDoNotFollow where it is not this epoch's."""
@@ -144,5 +143,5 @@ class OnDevicePending:
             shares, sealed = made.body, made.sealed
         version, epoch = self.view.list_version, self.secret.epoch
         tags_opening = tags.encode(opened, self.asked.key.parameters)
-        body = opening.encode(Found(version, entries, sealed), tags_opening)
+        body = opening.encode(Found(version, entries, sealed, self.view.digest), tags_opening)
         return opening.submission(epoch, version, entries, shares), body

@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from softfall.errors import PeerError, UnavailableError
+from softfall.lists.distribution import list_digest
 from softfall.options.on_device import static_function, wire
 from softfall.options.on_device.parameters import OnDeviceParameters
 from softfall.options.on_device.segment import MapKeys, Segment
@@ -68,6 +69,11 @@ class MapView:
     def parameters(self) -> OnDeviceParameters:
         """The epoch's parameters."""
         return self._segments[0].parameters
+
+    @property
+    def digest(self) -> bytes:
+        """32 bytes over the segments' own: equal only for the same files (`Segments.digest`)."""
+        return list_digest(segment.sha256 for segment in self._segments)
 
     def at(self, list_version: int) -> "MapView":
         """The map as it was at one version. Raises NotThisVersion."""

@@ -2,8 +2,8 @@
 
 Guarantees: everything is a function of (hash, masks, scan key, the custodian's reply, the seal, the
 map at the version named), so whoever holds an opening, its attachment key and that map recomputes
-the submission without asking anyone. `disprove` without a map tells all but whether the entries
-named are the map's.
+the submission without asking anyone. `disprove` without a map tells all but whether the list is the
+same and the entries named are the map's.
 Leaves to others: that the opening is the sender's (messaging/franking.py), and that the manifest is
 the epoch's own.
 """
@@ -22,6 +22,7 @@ from softfall.options.on_device.map_view import MapView
 from softfall.options.on_device.parameters import OnDeviceParameters
 from softfall.options.tags import opening as tags
 from softfall.options.tags import tolerance
+from softfall.options.tags.opening import TagRows
 from softfall.options.tags.wire import decode as decode_message
 from softfall.options.tags.wire import number, octets
 from softfall.wire import MalformedMessage, Value
@@ -29,6 +30,7 @@ from softfall.wire import MalformedMessage, Value
 NAME: Final = "on_device"
 NOT_THIS_SUBMISSION: Final = Mismatch("not this submission")
 OMITTED_CANDIDATE: Final = Mismatch("omitted candidate")
+ANOTHER_LIST: Final = Mismatch("another list")
 OTHER_ENTRIES: Final = Mismatch("other entries")
 
 
@@ -36,12 +38,14 @@ OTHER_ENTRIES: Final = Mismatch("other entries")
 class Found:
     """What a submission says: which version was looked into, and which entries were found.
 
-    sealed: the seal in its shares; empty where nothing was found.
+    sealed: the seal in its shares; empty where nothing was found. list_digest: `MapView.digest` of
+    that version; in the opening alone, the provider is not told.
     """
 
     list_version: int
     entries: tuple[int, ...]
     sealed: bytes
+    list_digest: bytes
 
     def submission(self, hash_bits: bytes | None, secret: ScanSecret) -> Submission | None:
         """The submission that says so; None where no unpatched client seals like this."""
@@ -66,9 +70,15 @@ class Found:
         same = hmac.compare_digest(made.digest, submission_digest)
         return None if same else NOT_THIS_SUBMISSION
 
-    def beside(self, candidates: tuple[int, ...]) -> Mismatch | None:
-        """Why the entries named are not the map's candidates; None if they are."""
-        if self.entries == candidates:
+    def beside(self, view: MapView, rows: TagRows) -> Mismatch | None:
+        """Why this is not what the map says of these tags; None if it is.
+
+        view: at the version named. Where its files are others than those that were looked into, the
+        custodian signed two lists under one number, or the sender made one up.
+        """
+        if not hmac.compare_digest(self.list_digest, view.digest):
+            return ANOTHER_LIST
+        if self.entries == view.candidates(rows):
             return None
         return OTHER_ENTRIES if self.entries else OMITTED_CANDIDATE
 
@@ -94,6 +104,7 @@ def encode(found: Found, tags_opening: bytes) -> bytes:
         {
             "version": wire.VERSION,
             "list_version": found.list_version,
+            "list_digest": found.list_digest,
             "tags": tags_opening,
             "entries": list(found.entries),
             "sealed": found.sealed,
@@ -109,8 +120,13 @@ def decode(body: bytes) -> tuple[Found, bytes] | Mismatch:
         values = decode_message(wire.OPENING, body)
     except MalformedMessage:
         return tags.MALFORMED
-    sealed = octets(values, "sealed")
-    return Found(number(values, "list_version"), entries_of(values), sealed), octets(values, "tags")
+    found = Found(
+        number(values, "list_version"),
+        entries_of(values),
+        octets(values, "sealed"),
+        octets(values, "list_digest"),
+    )
+    return found, octets(values, "tags")
 
 
 def entries_of(values: Mapping[str, Value]) -> tuple[int, ...]:
@@ -123,8 +139,8 @@ def entries_of(values: Mapping[str, Value]) -> tuple[int, ...]:
 def disprove(claim: Claim, view: MapView | None = None) -> Mismatch | None:
     """Why the stamped submission is not the one that the opening yields; None if it is.
 
-    view: the epoch's map, to test the entries too. Raises BadParameters, BadMapParameters,
-    MalformedPoint for a manifest that no custodian publishes; NotThisVersion.
+    view: the epoch's map, to test the list and the entries too. Raises BadParameters,
+    BadMapParameters, MalformedPoint for a manifest that no custodian publishes; NotThisVersion.
     """
     manifest = claim.manifest
     parameters = OnDeviceParameters.decode(manifest.parameters)
@@ -143,7 +159,7 @@ def disprove(claim: Claim, view: MapView | None = None) -> Mismatch | None:
     refuted = found.refuted(opened.hash_bits, secret, claim.submission_digest)
     if refuted is not None or view is None:
         return refuted
-    return found.beside(view.at(found.list_version).candidates(rows))
+    return found.beside(view.at(found.list_version), rows)
 
 
 def differs(media: PdqHash | Unhashable, claim: Claim) -> Mismatch | None:

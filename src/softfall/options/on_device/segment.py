@@ -16,7 +16,7 @@ their guard, withdrawn numbers (4 bytes each, increasing), SHA-256 of all before
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 import numpy as np
@@ -67,7 +67,10 @@ class MapKeys:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A checked file of the map. follows: None for a base. withdrawn: (n,) numbers, increasing."""
+    """A checked file of the map. follows: None for a base. withdrawn: (n,) numbers, increasing.
+
+    file_sha256: of the whole file that it was read from; None where it was made here.
+    """
 
     epoch: int
     list_version: int
@@ -79,6 +82,12 @@ class Segment:
     shape: Shape
     cells: U8Array
     withdrawn: U32Array
+    file_sha256: bytes | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def sha256(self) -> bytes:
+        """Of the file's bytes, its own checksum among them: what signed metadata names it by."""
+        return self.file_sha256 or hashlib.sha256(self.encode()).digest()
 
     def encode(self) -> bytes:
         """The file's bytes."""
@@ -110,7 +119,7 @@ class Segment:
 def decode(file: bytes | memoryview | U8Array) -> Segment:
     """The segment in a file's bytes, or in a memory-mapped uint8 array. Raises BadSegment."""
     view = memoryview(file).cast("B")  # type: ignore[arg-type]  # numpy arrays are buffers too
-    header, body = _header(view)
+    header, body, file_sha256 = _header(view)
     try:
         values = decode_message(wire.SEGMENT, header)
         parameters = OnDeviceParameters.decode(octets(values, "parameters"))
@@ -139,21 +148,24 @@ def decode(file: bytes | memoryview | U8Array) -> Segment:
         shape=shape,
         cells=np.frombuffer(body[:cell_bytes], dtype=np.uint8),
         withdrawn=withdrawn,
+        file_sha256=file_sha256,
     )
 
 
-def _header(view: memoryview) -> tuple[bytes, memoryview]:
-    """The header's bytes and the body, once magic, size and checksum hold."""
+def _header(view: memoryview) -> tuple[bytes, memoryview, bytes]:
+    """The header's bytes, the body and the file's SHA-256, once magic, size and checksum hold."""
     start = len(MAGIC) + _SIZE_BYTES
     if len(view) < start + CHECKSUM_BYTES or bytes(view[: len(MAGIC)]) != MAGIC:
         raise BadSegment("the file is no part of a map, or of another version")
     size = int.from_bytes(view[len(MAGIC) : start], "big")
     if size > len(view) - start - CHECKSUM_BYTES:
         raise BadSegment("the file is shorter than its header")
-    digest = hashlib.sha256(view[:-CHECKSUM_BYTES]).digest()
-    if not hmac.compare_digest(digest, view[-CHECKSUM_BYTES:]):
+    hashed, checksum = hashlib.sha256(view[:-CHECKSUM_BYTES]), view[-CHECKSUM_BYTES:]
+    if not hmac.compare_digest(hashed.digest(), checksum):
         raise BadSegment("the file's checksum does not match")
-    return bytes(view[start : start + size]), view[start + size : -CHECKSUM_BYTES]
+    hashed.update(checksum)
+    header, body = view[start : start + size], view[start + size : -CHECKSUM_BYTES]
+    return bytes(header), body, hashed.digest()
 
 
 def _cell_bytes(shape: Shape, entries: int, parameters: OnDeviceParameters) -> int:

@@ -25,6 +25,7 @@ _VERSION_FIELD = Field("version", Uint(VERSION), "1")
 _LIST_VERSION_FIELD = Field(
     "list_version", Uint(MAX_LIST_VERSION), "the version of the epoch's map that was looked into"
 )
+_LIST_DIGEST = Bytes(32, 32)
 _NUMBERS = ListOf(Uint(MAX_NUMBER), 0, MAX_CANDIDATES)
 
 PARAMETERS = Message(
@@ -63,11 +64,12 @@ OPENING = Message(
     (
         _VERSION_FIELD,
         _LIST_VERSION_FIELD,
+        Field("list_digest", _LIST_DIGEST, "SHA-256 over that version's files' own, in order"),
         Field("tags", Bytes(1, tags.OPENING.max_bytes), "`tags_opening`"),
         Field("entries", _NUMBERS, "what the submission named"),
         Field("sealed", Bytes(0, SEALED_BYTES), "the seal in its shares; empty without"),
     ),
-    max_bytes=tags.OPENING.max_bytes + SEALED_BYTES + 5 * MAX_CANDIDATES + 64,
+    max_bytes=tags.OPENING.max_bytes + SEALED_BYTES + 5 * MAX_CANDIDATES + 128,
 )
 
 SEGMENT = Message(
