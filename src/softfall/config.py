@@ -230,6 +230,9 @@ class DeviceSettings(Section):
     list_check_minutes: float = Field(
         60.0, gt=0, description="How often the on-device list is looked for, in the background."
     )
+    look_at_received: bool = Field(
+        True, description="Look for received pictures that came unchecked, in this device's list."
+    )
     old_list_hours: float = Field(
         72.0, gt=0, description="How long the list goes on serving once no newer one can be had."
     )

@@ -15,8 +15,9 @@ from softfall.custodian.keys import create_identity
 from softfall.custodian.list_keys import root_path
 from softfall.custodian.publish import publish_changes, publish_epoch
 from softfall.device.device import HONEST, Device, Parts
-from softfall.device.outcomes import CHECKED, Quarantined, Shown
+from softfall.device.outcomes import CHECKED, CHECKED_HERE, UNCHECKED_OUTAGE, Quarantined, Shown
 from softfall.device.outgoing import Outgoing, PictureBlocked
+from softfall.errors import SoftfallError
 from softfall.lists.entries import Statement
 from softfall.options.contract import DeviceHalf, Submission
 from tests.provider.process import Served
@@ -41,7 +42,9 @@ class Village:
     def keeping(self) -> CustodianSettings:
         return CustodianSettings(data_dir=self.folder / "custodian", tls_dir=self.folder / "tls")
 
-    def join(self, name: str, parts: Parts = HONEST) -> Device:
+    def join(
+        self, name: str, parts: Parts = HONEST, settings: DeviceSettings | None = None
+    ) -> Device:
         self.open[name] = Device.create(
             self.folder / "homes" / name,
             KEY,
@@ -49,7 +52,7 @@ class Village:
             self.services["provider"].url,
             self.folder / "tls" / "ca.crt",
             self.custodian_key,
-            DeviceSettings(media_wait_seconds=5.0),
+            settings or DeviceSettings(media_wait_seconds=5.0),
             list_root=root_path(self.keeping.data_dir, 1).read_bytes(),
             parts=parts,
         )
@@ -80,6 +83,7 @@ def village(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Village]:
         custodian_url=custodian.url,
         dealer_url=dealer.url,
         staff_token=STAFF,
+        custodian_outage_rule="deliver",
         requests_per_minute=1_000_000,
     )
     identity = create_identity(folder / "custodian")
@@ -230,3 +234,59 @@ def test_a_picture_listed_today_is_found_with_the_day_s_small_update(village: Vi
     ivy.send_photo("joe", jpeg(FLOWER))
     (photo,) = shown_next(joe)
     assert (photo.picture, photo.checked) == (jpeg(FLOWER), CHECKED)
+
+
+def wait_until_it_confirms(village: Village, sender: Device) -> None:
+    """Custodian, provider and dealer have found each other again."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            sender.send_photo("ben", jpeg(CHINA))
+        except PictureBlocked:
+            return
+        except SoftfallError:
+            pass
+        assert time.monotonic() < deadline, "the custodian does not come back"
+        time.sleep(0.3)
+
+
+def test_what_was_sent_in_an_outage_is_looked_for_by_its_recipient_s_own_device(
+    village: Village,
+) -> None:
+    kim, leo = village.join("kim"), village.join("leo")
+    mia = village.join("mia", settings=DeviceSettings(look_at_received=False))
+    for device in (kim, leo, mia):
+        first_photo(device, "ben", jpeg(FLOWER))
+    village.services["custodian"].stop()
+    for recipient in ("leo", "mia"):
+        sent = kim.send_photo(recipient, jpeg(CHINA), text="from the shore")
+        assert sent.checked == UNCHECKED_OUTAGE
+    kim.send_photo("leo", jpeg(FLOWER))
+    kim.send_photo("leo", FLAT)
+    village.services["custodian"].start()
+    village.services["custodian"].wait_until_ready()
+    wait_until_it_confirms(village, kim)
+    (listed, flower, flat) = leo.sync(2.0)
+    assert isinstance(listed, Quarantined)
+    assert listed.reason == "on the list: found by this device"
+    assert [shown.checked for shown in (flower, flat)] == [CHECKED_HERE] * 2
+    assert [shown.picture for shown in (flower, flat)] == [jpeg(FLOWER), FLAT]
+    assert leo.history() == [listed, flower, flat], "kept as it was told"
+    (photo,) = mia.sync(2.0)  # her device was told not to look
+    assert (photo.picture, photo.checked) == (jpeg(CHINA), UNCHECKED_OUTAGE)
+
+
+def test_while_the_custodian_is_away_a_picture_of_the_outage_is_shown_as_unchecked(
+    village: Village,
+) -> None:
+    ned, oda = village.join("ned"), village.join("oda")
+    for device in (ned, oda):
+        first_photo(device, "ben", jpeg(FLOWER))
+    village.services["custodian"].stop()
+    try:
+        assert ned.send_photo("oda", jpeg(CHINA)).checked == UNCHECKED_OUTAGE
+        (photo,) = shown_next(oda)
+        assert (photo.picture, photo.checked) == (jpeg(CHINA), UNCHECKED_OUTAGE)
+    finally:
+        village.services["custodian"].start()
+        village.services["custodian"].wait_until_ready()

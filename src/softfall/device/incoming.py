@@ -1,13 +1,14 @@
 """The one pipeline after receive: decrypt, check the commitment, check the submission, show.
 
 Guarantees: nothing is shown before its commitment is checked, and no picture before it proved to be
-the one that was submitted (or its message says how it went unchecked). Each delivery is handled
-once: ratchet, message and cursor change in one transaction. Whatever a delivery holds, what comes
-of it is `Shown`, `Quarantined`, `Refused` or `Waiting`, each with its reason.
+the one that was submitted, or its message says how it went unchecked (then own_look.py may look).
+Each delivery is handled once: ratchet, message and cursor change in one transaction. Whatever a
+delivery holds, what comes of it is `Shown`, `Quarantined`, `Refused` or `Waiting`, each with its
+reason.
 Each step is a method, so that `softfall.testing.patched` can play a colluding app by changing one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from softfall.device.kit import Kit
 from softfall.device.options import NONE, OUTAGE
 from softfall.device.outcomes import (
     CHECKED,
+    CHECKED_HERE,
     TEXT,
     UNCHECKED_NONE,
     UNCHECKED_OUTAGE,
@@ -25,9 +27,11 @@ from softfall.device.outcomes import (
     Shown,
     Waiting,
 )
+from softfall.device.own_look import LookFirst, OwnLook, Sight, Unseen
 from softfall.device.shelf import Key, Shelf
 from softfall.device.transport import SaidByService
 from softfall.errors import PeerError, SoftfallError, UnavailableError
+from softfall.media.pdq import PdqHash, Unhashable
 from softfall.messaging.envelope import CONTENT, INNER
 from softfall.messaging.franking import CommitmentBroken, Committed, Receipt, verify_commitment
 from softfall.messaging.identity import Identity
@@ -39,8 +43,11 @@ from softfall.messaging.session.pins import IdentityChanged
 from softfall.options.contract import ListNotHere, Mismatch, ScanSecret
 
 LOOK_UP_MS = 60_000
+FOUND_HERE = "on the list: found by this device"
 
 Delivery = Mapping[str, Any]
+
+_UNCHECKED = {OUTAGE: UNCHECKED_OUTAGE, NONE: UNCHECKED_NONE}
 
 
 class NotAddressedHere(PeerError):
@@ -73,6 +80,7 @@ class Incoming:
     def __init__(self, kit: Kit) -> None:
         self.kit = kit
         self.shelf = Shelf(kit.store)
+        self.own_look = OwnLook(kit)
         self.look_again = True  # whether something that waits may open by now
         self._looked_up_ms: dict[str, float] = {}
 
@@ -89,11 +97,11 @@ class Incoming:
         sender = self._sender(receipt)
         file = self._fetch(receipt) if isinstance(sender, Identity) else None
         try:
-            return self._settle(delivery, receipt, sender, file)
+            return self._looking(lambda: self._settle(delivery, receipt, sender, file))
         except ListNotHere:  # nothing was changed: the ratchet is where it was
             self.kit.refresh_list()
         try:
-            return self._settle(delivery, receipt, sender, file)
+            return self._looking(lambda: self._settle(delivery, receipt, sender, file))
         except ListNotHere as error:
             waiting = Waiting(receipt.envelope_id, receipt.sender, error.name)
             return self._settle(delivery, receipt, sender, file, waiting)
@@ -211,9 +219,8 @@ class Incoming:
                 media, _ = kit.hash_picture(picture)
         except SoftfallError as error:
             return Finding(f"the picture does not open: {error.name}", TEXT, picture)
-        unchecked = {OUTAGE: UNCHECKED_OUTAGE, NONE: UNCHECKED_NONE}
-        if receipt.option in unchecked:
-            return Finding("", unchecked[receipt.option], picture)
+        if receipt.option in _UNCHECKED:
+            return self._came_unchecked(opened, media, picture)
         try:
             manifest = kit.epochs.compare(inner["manifest"])
             half = kit.epochs.half(inner["manifest"], manifest)
@@ -233,9 +240,35 @@ class Incoming:
             return Finding(f"the submission is not this picture's: {verdict.reason}", TEXT, picture)
         return Finding("", CHECKED, picture)
 
+    def _came_unchecked(
+        self, opened: Opened, media: PdqHash | Unhashable, picture: bytes
+    ) -> Finding:
+        """What this device's own look showed, where it takes one. Raises LookFirst."""
+        option = opened.receipt.option
+        assert option in _UNCHECKED, "the caller saw to it"
+        sight = Sight.NOT_SEEN
+        if self.own_look.wanted(option):
+            sight = self.own_look.found(Unseen(media, opened.content["attachment"]["key"]))
+        if sight is Sight.LISTED:
+            return Finding(FOUND_HERE, _UNCHECKED[option], picture)
+        return Finding(
+            "", CHECKED_HERE if sight is Sight.NOT_LISTED else _UNCHECKED[option], picture
+        )
+
+    def _looking(self, attempt: Callable[[], Arrival | None]) -> Arrival | None:
+        """One whole transaction; anew, if this device must first look at its picture itself."""
+        try:
+            return attempt()
+        except LookFirst as first:  # nothing was changed: the ratchet is where it was
+            self.own_look.look(first.unseen)
+        try:
+            return attempt()
+        finally:
+            self.own_look.forget()
+
     def _retry_unless_behind(self, key: Key) -> Arrival | None:
         try:
-            return self._retry(key)
+            return self._looking(lambda: self._retry(key))
         except ListNotHere:
             return None
 

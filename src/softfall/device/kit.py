@@ -25,6 +25,7 @@ class Kit:
     """One device's parts. service: what the provider last said of itself, or None.
 
     refresh_list: brings the device's own list up to date, as far as that goes just now.
+    keeps_list: whether there is one.
     """
 
     account: str
@@ -37,6 +38,7 @@ class Kit:
     timings: Timings
     service: Service | None = field(default=None)
     refresh_list: Callable[[], None] = field(default=lambda: None)
+    keeps_list: bool = False
 
     def __post_init__(self) -> None:
         self.olm = Olm(self.store, self.account)
@@ -46,6 +48,20 @@ class Kit:
         self.wallet = Wallet(
             self.store, self.transport, self.surroundings, self.settings.tokens_kept
         )
+
+    def current_service(self, fresh: bool = False) -> Service:
+        """What the service offers, asked anew if `fresh` or where its manifest has run out.
+
+        Raises what the transport raises.
+        """
+        known = self.service
+        if (
+            fresh
+            or known is None
+            or not Epochs.is_usable(known.manifest, self.surroundings.now_ms())
+        ):
+            known = self.service = self.transport.service()
+        return known
 
     def meet(self, account: str) -> Identity:
         """Another account's pinned identity, looked up and pinned on first use.

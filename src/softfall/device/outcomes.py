@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 CHECKED = "checked"
+CHECKED_HERE = "checked by this device"
 TEXT = "text: nothing to check"
 UNCHECKED_OUTAGE = "unchecked: custodian outage"
 UNCHECKED_NONE = "unchecked: this service matches nothing"
@@ -39,7 +40,8 @@ class NotSent:
 class Shown:
     """A message for the person. picture: the file's bytes, as the sender chose them.
 
-    checked: CHECKED, TEXT, or how its sender's submission went unchecked.
+    checked: CHECKED, TEXT, CHECKED_HERE (it came unchecked, and this device's own look
+    found nothing that was confirmed), or how its sender's submission went unchecked.
     """
 
     envelope_id: bytes

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from softfall.device import questions
-from softfall.device.epochs import Epochs
 from softfall.device.kit import Kit
 from softfall.device.options import NONE, OUTAGE
 from softfall.device.outbox import Outbox, Row
@@ -152,11 +151,11 @@ class Outgoing:
     def submit(self, media: PdqHash | Unhashable, key: bytes, fresh: bool = False) -> Submitted:
         """Ask the option about one picture; once more if the epoch has changed meanwhile."""
         try:
-            return self._submit(media, key, self._service(fresh))
+            return self._submit(media, key, self.kit.current_service(fresh))
         except SoftfallError as error:
             if error.name not in _ELSEWHERE or fresh:
                 raise
-        return self._submit(media, key, self._service(fresh=True))
+        return self._submit(media, key, self.kit.current_service(fresh=True))
 
     def ask(self, manifest: Manifest, question: bytes) -> tuple[bytes | None, bytes]:
         """(answer, b"") of the custodian; after a bounded wait (None, voucher) of the provider."""
@@ -342,17 +341,6 @@ class Outgoing:
         except ListNotHere:
             self.kit.refresh_list()
         return questions.begin(self.kit, half, media, secret)
-
-    def _service(self, fresh: bool) -> Service:
-        kit = self.kit
-        known = kit.service
-        if (
-            fresh
-            or known is None
-            or not Epochs.is_usable(known.manifest, kit.surroundings.now_ms())
-        ):
-            known = kit.service = kit.transport.service()
-        return known
 
     def _outcome(self, envelope_id: bytes) -> SendOutcome:
         outcomes = self.outbox.flush()

@@ -39,6 +39,7 @@ class OwnList:
         )
         ports.map_view = ListMaps(self._keeper).of
         kit.refresh_list = self._refresh
+        kit.keeps_list = True
 
     @property
     def status(self) -> ListStatus | None:

@@ -27,17 +27,18 @@ Answer = tuple[bytes | None, bytes]
 _T = TypeVar("_T")
 
 
-def ask(kit: Kit, manifest: Manifest, question: bytes) -> Answer:
+def ask(kit: Kit, manifest: Manifest, question: bytes, wait_seconds: float | None = None) -> Answer:
     """(answer, b"") of the custodian; after a bounded wait (None, voucher) of the provider.
 
-    manifest: verified, of the epoch that is asked about. Raises BadTokens, or what the provider
+    manifest: verified, of the epoch that is asked about. wait_seconds: instead of
+    `device.media_wait_seconds`; 0 tries once. Raises BadTokens, or what the provider
     says: TokensUsedUp, for one, where this account has had its day's tokens.
     """
     if not manifest.token_key:
-        return _patiently(kit, lambda: kit.transport.ask(manifest.option, question))
+        return _patiently(kit, lambda: kit.transport.ask(manifest.option, question), wait_seconds)
     asking = _Asking(kit, manifest, question)
     try:
-        return _patiently(kit, asking.once)
+        return _patiently(kit, asking.once, wait_seconds)
     finally:
         asking.end()
 
@@ -91,9 +92,13 @@ class _Asking:
             self._kit.wallet.put_back(self._token)
 
 
-def _patiently(kit: Kit, attempt: Callable[[], _T]) -> tuple[_T | None, bytes]:
+def _patiently(
+    kit: Kit, attempt: Callable[[], _T], wait_seconds: float | None = None
+) -> tuple[_T | None, bytes]:
     around = kit.surroundings
-    deadline_ms = around.monotonic_ms() + 1000 * kit.settings.media_wait_seconds
+    if wait_seconds is None:
+        wait_seconds = kit.settings.media_wait_seconds
+    deadline_ms = around.monotonic_ms() + 1000 * wait_seconds
     pause_seconds = FIRST_PAUSE_SECONDS
     while True:
         try:
