@@ -146,7 +146,7 @@ def test_a_listed_photograph_is_blocked_before_it_is_sent_and_only_that(village:
             cy.send_photo("dan", jpeg(CHINA, quality=60))
     cy.send_text("dan", "words flow on")
     assert [arrival.text for arrival in shown_next(dan)] == ["words flow on"]
-    blocked = [each for each in village.staff("blocked")["blocked"] if each["sender"] == "cy"]
+    blocked = [each for each in village.staff("blocked")["blocked"] if each["account"] == "cy"]
     assert blocked
     assert all(each["evidence"]["confirmed"] is True for each in blocked)
     assert not [hold for hold in village.staff("holds")["holds"] if hold["sender"] == "cy"]

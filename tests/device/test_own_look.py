@@ -57,7 +57,7 @@ def looking(
 )
 def test_only_a_confirmed_candidate_is_on_the_list(town: Town, answer: str, sight: Sight) -> None:
     half = Half()
-    own = looking(town, half, lambda option, body: answer)
+    own = looking(town, half, lambda option, body, received=False: answer)
     with pytest.raises(LookFirst):
         own.found(UNSEEN)
     own.look(UNSEEN)
@@ -72,7 +72,8 @@ def test_only_a_confirmed_candidate_is_on_the_list(town: Town, answer: str, sigh
 def test_a_picture_that_is_no_candidate_is_not_told_to_the_provider(town: Town) -> None:
     half, told = Half(), list[bytes]()
 
-    def clear(option: str, body: bytes) -> str:
+    def clear(option: str, body: bytes, received: bool) -> str:
+        assert received
         told.append(body)
         return "blocked"
 
@@ -83,7 +84,7 @@ def test_a_picture_that_is_no_candidate_is_not_told_to_the_provider(town: Town) 
 
 
 def test_whatever_stands_in_the_way_leaves_the_picture_unchecked(town: Town) -> None:
-    def fails(option: str, body: bytes) -> str:
+    def fails(option: str, body: bytes, received: bool) -> str:
         raise BadServiceReply("the answer is not in its form")
 
     half = Half()
@@ -105,7 +106,7 @@ def test_whatever_stands_in_the_way_leaves_the_picture_unchecked(town: Town) -> 
 
 def test_under_another_option_nothing_is_asked(town: Town) -> None:
     half = Half()
-    own = looking(town, half, lambda option, body: "blocked", option="split")
+    own = looking(town, half, lambda option, body, received=False: "blocked", option="split")
     own.look(UNSEEN)
     assert own.found(UNSEEN) is Sight.NOT_SEEN
     assert not half.keys

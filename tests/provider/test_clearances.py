@@ -105,9 +105,19 @@ def test_what_was_blocked_is_on_record_for_staff_and_nothing_else_is(
     for word in (NEAR_MISS, LISTED, UNLISTED):
         answer(ana, word)
     blocked = house.staff("GET", "/v1/staff/blocked").json()["blocked"]
-    assert [(each["sender"], each["evidence"]) for each in blocked] == [
-        ("ana", {"confirmed": True, "entry": 7})
-    ]
+    told = [(each["account"], each["received"], each["evidence"]) for each in blocked]
+    assert told == [("ana", False, {"confirmed": True, "entry": 7})]
+
+
+def test_who_received_a_picture_is_not_on_record_as_its_sender(
+    house: House, confirmer: Confirmer
+) -> None:
+    ben = house.join("ben")
+    body = SUBMISSION.encode({"option": "split", "epoch": 1, "body": LISTED})
+    told = ben.call("POST", "/v1/options/split/clearance?received=true", content=body)
+    assert told.json() == {"answer": "blocked"}
+    (blocked,) = house.staff("GET", "/v1/staff/blocked").json()["blocked"]
+    assert (blocked["account"], blocked["received"]) == ("ben", True)
 
 
 def test_the_same_question_gets_the_same_answer_and_is_confirmed_once(

@@ -184,9 +184,9 @@ class HttpTransport:
         """As the port says."""
         return self._octets("POST", f"/v1/options/{option}/ask", content=question, tries=1)
 
-    def clear(self, option: str, submission: bytes) -> Clearance:
+    def clear(self, option: str, submission: bytes, received: bool = False) -> Clearance:
         """As the port says."""
-        path = f"/v1/options/{option}/clearance"
+        path = f"/v1/options/{option}/clearance" + ("?received=true" if received else "")
         return self._json(_Clearance, "POST", path, content=submission).answer
 
     def attestation(self, nonce: bytes) -> bytes:

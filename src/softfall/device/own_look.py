@@ -7,8 +7,8 @@ unchecked, as it came. No network is used inside the store's transaction: `found
 the caller rolls back, has `look` look, and begins anew.
 Limits, printed: one try, without waiting, when the picture arrives. What came checked is not looked
 at again, though this device's map may be newer than the one that its sender looked into. The
-provider puts a confirmed picture on record as blocked, under the account of whoever asked: here,
-the recipient.
+provider puts a confirmed picture on record under the account of whoever asked, here the recipient,
+as one that was received.
 """
 
 from dataclasses import dataclass, field
@@ -111,7 +111,8 @@ class OwnLook:
             "epoch": submission.epoch,
             "body": submission.body,
         }
-        answer = self._kit.transport.clear(submission.option, SUBMISSION.encode(values))
+        told = SUBMISSION.encode(values)
+        answer = self._kit.transport.clear(submission.option, told, received=True)
         return _ANSWERS[answer]
 
 

@@ -134,8 +134,11 @@ class Transport(Protocol):
     def ask(self, option: str, question: bytes) -> bytes:
         """The custodian's answer to an `ask`, relayed. Raises CustodianAway."""
 
-    def clear(self, option: str, submission: bytes) -> Clearance:
-        """Whether a candidate's message may be sent. submission: a `submission` message."""
+    def clear(self, option: str, submission: bytes, received: bool = False) -> Clearance:
+        """Whether a candidate's message may be sent. submission: a `submission` message.
+
+        received: the picture came from somebody else, unchecked; whether it may be shown.
+        """
 
     def attestation(self, nonce: bytes) -> bytes:
         """The enclave's `enclave_attestation` for 32 fresh bytes. Raises CustodianAway."""

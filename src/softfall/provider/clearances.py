@@ -2,7 +2,8 @@
 
 Guarantees: an answer is given only after `confirm` has spoken: `blocked` is never said of an
 unconfirmed picture. The same submission gets the same answer again, also as an envelope: who sends
-in spite of `blocked` is held. What was blocked is on record for staff: who, when, which entry.
+in spite of `blocked` is held. What was blocked is on record for staff: who, when, which entry, and
+whether that account's device says that it received the picture: who receives is not who sends.
 `later` (nobody can confirm just now, or this account's daily answers are used up) means: send it,
 it will be judged on its way like any submission, so nothing goes unmatched.
 Refuses: malformed submissions and epochs not in use, by the same names as an envelope's.
@@ -42,9 +43,13 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """One picture that was not sent because it was confirmed, as staff see it."""
+    """One picture that was confirmed before it was sent, or shown, as staff see it.
 
-    sender: str
+    received: the account's device says that the picture came from somebody else, unchecked.
+    """
+
+    account: str
+    received: bool
     evidence: Mapping[str, Any]
     blocked_at_ms: int
 
@@ -68,8 +73,8 @@ class ClearanceDesk:
         self._clock = clock
         self._per_day = per_day
 
-    def clear(self, account: Account, submission: Submission) -> Answer:
-        """Whether this submission's message may be sent.
+    def clear(self, account: Account, submission: Submission, received: bool = False) -> Answer:
+        """Whether this submission's message may be sent, or what was received be shown.
 
         Raises WrongEpoch, MalformedSubmission, StorageFull, StoreBusy.
         """
@@ -91,10 +96,15 @@ class ClearanceDesk:
                 verdict = self._confirmer.decide(submission.option, submission.epoch, verdict)
             except UnavailableError:
                 return Answer.LATER
-        return self._keep(account, submission, verdict, now_ms)
+        return self._keep(account, submission, verdict, received, now_ms)
 
     def _keep(
-        self, account: Account, submission: Submission, verdict: Verdict, now_ms: int
+        self,
+        account: Account,
+        submission: Submission,
+        verdict: Verdict,
+        received: bool,
+        now_ms: int,
     ) -> Answer:
         if isinstance(verdict, Malformed):
             raise MalformedSubmission(f"the submission is malformed: {verdict.reason}")
@@ -113,6 +123,7 @@ class ClearanceDesk:
                     submission_digest=submission.digest,
                     answer=answer,
                     evidence=json.dumps(evidence),
+                    received=received,
                     answered_at_ms=now_ms,
                 )
             )
@@ -129,7 +140,10 @@ def blocked(db: Database) -> list[Blocked]:
             .order_by(clearances.c.answered_at_ms.desc())
             .limit(MAX_LISTED)
         ).all()
-    return [Blocked(row.name, json.loads(row.evidence), row.answered_at_ms) for row in rows]
+    return [
+        Blocked(row.name, row.received, json.loads(row.evidence), row.answered_at_ms)
+        for row in rows
+    ]
 
 
 def forget(tx: Connection, now_ms: int, retention_ms: int) -> None:

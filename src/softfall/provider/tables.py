@@ -8,6 +8,7 @@ The migrations in `migrations/` make these tables; a test compares the two.
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -231,6 +232,7 @@ clearances = Table(
     Column("submission_digest", LargeBinary(32), nullable=False),
     Column("answer", String(16), nullable=False),
     Column("evidence", Text, nullable=False),
+    Column("received", Boolean, nullable=False),
     Column("answered_at_ms", BigInteger, nullable=False),
     UniqueConstraint("account", "submission_digest"),
     Index("clearances_by_time", "account", "answered_at_ms"),

@@ -254,7 +254,7 @@ class InMemoryTransport:
         """As the port says."""
         return self._call("attestation", lambda: self._attestation(nonce))
 
-    def clear(self, option: str, submission: bytes) -> Clearance:
+    def clear(self, option: str, submission: bytes, received: bool = False) -> Clearance:
         """What the provider's own judging says of it."""
         return self._call("clear", lambda: self._clear(submission))
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from softfall.messaging.envelope import SUBMISSION
@@ -35,7 +35,13 @@ class ClearanceReply(BaseModel):
     ),
 )
 def clear(
-    option: Annotated[str, Path(max_length=32)], account: Device, body: Body, service: ServiceNow
+    option: Annotated[str, Path(max_length=32)],
+    account: Device,
+    body: Body,
+    service: ServiceNow,
+    received: Annotated[
+        bool, Query(description="The picture came from somebody else, unchecked; it is not sent.")
+    ] = False,
 ) -> ClearanceReply:
     """Answers once `confirm` has spoken; the same submission gets the same answer again.
 
@@ -46,4 +52,4 @@ def clear(
     desk = service.clearances
     if desk is None or not option == submission.option == service.settings.option:
         raise OptionNotOffered("this service's option is not one that asks before sending")
-    return ClearanceReply(answer=desk.clear(account, submission))
+    return ClearanceReply(answer=desk.clear(account, submission, received))

@@ -39,9 +39,10 @@ class HoldsReply(BaseModel):
 
 
 class BlockedPicture(BaseModel):
-    """One picture that was confirmed before it was sent."""
+    """One picture that was confirmed before it was sent, or shown."""
 
-    sender: str
+    account: str
+    received: bool = Field(description="The account's device received it, as it says, unchecked.")
     evidence: dict[str, Any]
     blocked_at_ms: int
 
@@ -133,7 +134,10 @@ def list_blocked(service: ServiceNow) -> BlockedReply:
     return BlockedReply(
         blocked=[
             BlockedPicture(
-                sender=each.sender, evidence=dict(each.evidence), blocked_at_ms=each.blocked_at_ms
+                account=each.account,
+                received=each.received,
+                evidence=dict(each.evidence),
+                blocked_at_ms=each.blocked_at_ms,
             )
             for each in clearances.blocked(service.db)
         ]

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("submission_digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("answer", sa.String(length=16), nullable=False),
         sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("received", sa.Boolean(), nullable=False),
         sa.Column("answered_at_ms", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["account"], ["accounts.row"]),
         sa.PrimaryKeyConstraint("row"),
