@@ -1,7 +1,7 @@
 """Megolm sessions: whose key, which envelope, when anew, hostile bytes."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from softfall.messaging.envelope import GROUP_BODY, GROUP_KEY
@@ -136,6 +136,7 @@ def test_mutations_of_a_real_group_message_are_refused_by_name(data):
     good = GOOD["ciphertext"]
     cut = data.draw(st.integers(0, len(good)))
     junk = data.draw(st.binary(min_size=1, max_size=20))
+    assume(good[:cut] + junk != good)  # its last byte is zero now and then, by chance
     body = GROUP_BODY.encode({**GOOD, "ciphertext": good[:cut] + junk})
     with pytest.raises(Undecryptable):
         READER.decrypt("ada", "lake", body, ID)

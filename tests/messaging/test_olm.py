@@ -1,7 +1,7 @@
 """Olm sessions: attribution, order, replay, both starting at once, hostile bytes."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from softfall.messaging.identity import Identity, verify_identity, verify_one_time_key
@@ -142,5 +142,6 @@ def test_hostile_bytes_are_refused_by_name(kind, body):
 def test_mutations_of_a_real_message_are_refused_by_name(kind, data):
     cut = data.draw(st.integers(0, len(GOOD)))
     junk = data.draw(st.binary(min_size=1, max_size=20))
+    assume(GOOD[:cut] + junk != GOOD)
     with pytest.raises(Undecryptable):
         BEN.decrypt(OF_ADA, kind, GOOD[:cut] + junk)
