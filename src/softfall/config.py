@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from softfall.errors import OperatorError
 
+_SECRETS = ("_token", "_password", "_secret", "database_url")  # a URL may hold a password
+
 
 class BadConfig(OperatorError):
     """The configuration file can't be used."""
@@ -118,6 +120,12 @@ class ProviderSettings(Section):
     staff_token: str = Field(
         "", description="Bearer token of staff routes; empty: staff routes are off."
     )
+    database_url: str = Field(
+        "", description="An SQLAlchemy URL, postgresql+pg8000://...; empty: SQLite in data_dir."
+    )
+    console_url: str = Field(
+        "", description="Where reports and holds go to be decided; empty: they stay here."
+    )
 
 
 class CustodianSettings(Section):
@@ -217,6 +225,46 @@ class DealerSettings(Section):
     requests_per_minute: int = Field(600, gt=0, description="All callers together.")
 
 
+class ConsoleSettings(Section):
+    """[console]: casework's service and the moderators' pages."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8447, ge=0, le=65535, description="Port to listen on.")
+    data_dir: Path = Field(Path("softfall-data/console"), description="Its store and keys.")
+    database_url: str = Field(
+        "", description="An SQLAlchemy URL, postgresql+pg8000://...; empty: SQLite in data_dir."
+    )
+    tls_dir: Path = Field(
+        Path("softfall-data/tls"),
+        description="console.crt/.key, ca.crt, console-provider.token; made by `softfall keys "
+        "init`.",
+    )
+    provider_url: str = Field("https://127.0.0.1:8443", description="Where decisions are enacted.")
+    staff_token: str = Field("", description="The provider's own `provider.staff_token`.")
+    requests_per_minute: int = Field(600, gt=0, description="One caller's limit, all routes.")
+
+
+class CaseworkSettings(Section):
+    """[casework]: how cases are worked, whoever works them."""
+
+    second_reader: bool = Field(True, description="A referral needs a second person's agreement.")
+    assignment_minutes: float = Field(
+        60.0, gt=0, description="A case that nobody has touched for this long goes back to all."
+    )
+    appeal_days: float = Field(30.0, gt=0, description="How long a decision may be appealed.")
+    legal_hold_setters: str = Field(
+        "", description="Who may set a legal hold: names of staff, separated by commas."
+    )
+    items_per_day: int = Field(60, gt=0, description="Pieces of evidence one person may open.")
+    minutes_per_day: float = Field(90.0, gt=0, description="How long one person may look at them.")
+    work_minutes: float = Field(50.0, gt=0, description="After this long, a break is due.")
+    break_minutes: float = Field(10.0, gt=0, description="How long a break is.")
+    shift_hours: float = Field(8.0, gt=0, le=24, description="How long a shift is, if not stopped.")
+    calm_minutes: float = Field(
+        30.0, ge=0, description="Nothing severe is opened this long before a shift's end."
+    )
+
+
 class DeviceSettings(Section):
     """[device]: the app side."""
 
@@ -250,6 +298,8 @@ class Settings(BaseSettings):
     custodian: CustodianSettings = CustodianSettings()
     enclave: EnclaveSettings = EnclaveSettings()
     dealer: DealerSettings = DealerSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    casework: CaseworkSettings = CaseworkSettings()
     device: DeviceSettings = DeviceSettings()
 
     @classmethod
@@ -292,7 +342,7 @@ def to_toml(settings: Settings) -> str:
         lines += ["", f"# {(model.__doc__ or '').splitlines()[0]}", f"[{name}]"]
         for key, info in model.model_fields.items():
             value = getattr(values, key)
-            hidden = key.endswith("_token") and value != ""
+            hidden = key.endswith(_SECRETS) and value != ""
             lines += [f"# {info.description}"]
             lines += [f"# {key} is set, and not shown" if hidden else f"{key} = {_toml(value)}"]
     return "\n".join(lines)

@@ -15,7 +15,7 @@ import pytest
 from softfall.config import ProviderSettings
 from softfall.edge.logs import make_logger
 from softfall.provider.app import make
-from softfall.provider.database import Database
+from softfall.provider.database import open_main
 from softfall.provider.options import OfferedOption
 from softfall.provider.service import Service
 from softfall.store.database import sqlite_url
@@ -75,7 +75,7 @@ Open = Callable[..., Any]
 def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database as a first start makes it: made once, copied for each test."""
     path = tmp_path_factory.mktemp("provider") / "provider.db"
-    db = Database(sqlite_url(path))
+    db = open_main(sqlite_url(path))
     db.truncate_log()
     db.close()
     return path

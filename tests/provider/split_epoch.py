@@ -14,7 +14,7 @@ from softfall.options.split.custodian import SplitCustodian, derive_secret
 from softfall.options.split.device import SplitDevice
 from softfall.options.tags.parameters import TagParameters, random_positions
 from softfall.provider.clock import system_clock
-from softfall.provider.database import Database
+from softfall.provider.database import open_main
 from softfall.provider.epochs import Epochs
 from softfall.provider.options import offered
 from softfall.store.database import sqlite_url
@@ -50,7 +50,7 @@ class SplitEpoch:
         )
         option = offered("split")
         assert option is not None
-        db = Database(sqlite_url(data_dir / "provider.db"))
+        db = open_main(sqlite_url(data_dir / "provider.db"))
         epochs = Epochs(db, data_dir / "epochs", option, system_clock)
         epochs.install(sign(manifest, Custodian().key.sign), self.prepared.artefact)
         db.close()

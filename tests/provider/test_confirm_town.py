@@ -18,10 +18,11 @@ from softfall.options.confirm.material import DealtProvider
 from softfall.options.contract import Candidate, Clear, Held, ScanSecret, Verdict
 from softfall.options.tags.parameters import TagParameters
 from softfall.provider.confirming import Confirmer, ConfirmLink
-from softfall.provider.database import CONFIRM_MIGRATIONS, Database
+from softfall.provider.database import CONFIRM_MIGRATIONS
 from softfall.provider.link import make_client
 from softfall.provider.stock import ConfirmStock
 from softfall.store.database import sqlite_url
+from softfall.store.transactions import Database
 from softfall.testing.patched import JunkSeal
 
 from .split_epoch import random_hash

@@ -27,11 +27,12 @@ from softfall.provider.confirming import (
     Step,
     UnlistedEntry,
 )
-from softfall.provider.database import CONFIRM_MIGRATIONS, Database
+from softfall.provider.database import CONFIRM_MIGRATIONS
 from softfall.provider.judge import Bench, CannotJudge, decide
 from softfall.provider.life import Actor, HoldKind, State
 from softfall.provider.stock import KEPT_MS, ConfirmStock
 from softfall.store.database import sqlite_url
+from softfall.store.transactions import Database
 
 from .cast import Clock
 from .split_epoch import SplitEpoch, random_hash

@@ -13,10 +13,10 @@ import pytest
 
 from softfall.lists.distribution import TIMESTAMP, is_path
 from softfall.provider import mirror
-from softfall.provider.database import StorageFull
 from softfall.provider.mirror import ListFileMissing, Mirror
 from softfall.provider.options import OfferedOption
 from softfall.provider.relay import CustodianUnavailable
+from softfall.store.transactions import StorageFull
 from softfall.wire import MalformedMessage
 from tests.custodian.keeping import Keeper
 from tests.custodian.list_client import read_list

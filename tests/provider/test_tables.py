@@ -6,19 +6,19 @@ from alembic.migration import MigrationContext
 from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
-from softfall.provider.database import Database
+from softfall.provider.database import open_main
 from softfall.provider.tables import metadata, vouchers_used
 from softfall.store.database import StoreUnusable, sqlite_url
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_uses(tmp_path: Path) -> None:
-    db = Database(sqlite_url(tmp_path / "provider.db"))
+    db = open_main(sqlite_url(tmp_path / "provider.db"))
     with db.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
 def test_the_database_keeps_what_is_committed_and_wipes_what_is_deleted(tmp_path: Path) -> None:
-    db = Database(sqlite_url(tmp_path / "provider.db"))
+    db = open_main(sqlite_url(tmp_path / "provider.db"))
     with db.read() as tx:
         for name, value in {
             "journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1,
@@ -27,7 +27,7 @@ def test_the_database_keeps_what_is_committed_and_wipes_what_is_deleted(tmp_path
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    db = Database(sqlite_url(tmp_path / "provider.db"))
+    db = open_main(sqlite_url(tmp_path / "provider.db"))
     row = {"nonce": bytes(16), "used_at_ms": 1}
 
     def write_twice() -> None:
@@ -44,11 +44,11 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "provider.db").write_bytes(b"not a database" * 100)
     with pytest.raises(StoreUnusable):
-        Database(sqlite_url(tmp_path / "provider.db"))
+        open_main(sqlite_url(tmp_path / "provider.db"))
 
 
 def test_an_emptied_log_holds_no_deleted_value(tmp_path: Path) -> None:
-    db = Database(sqlite_url(tmp_path / "provider.db"))
+    db = open_main(sqlite_url(tmp_path / "provider.db"))
     secret = b"submission to be forgotten"[:16]
     with db.write() as tx:
         tx.execute(insert(vouchers_used).values(nonce=secret, used_at_ms=1))
@@ -61,7 +61,7 @@ def test_an_emptied_log_holds_no_deleted_value(tmp_path: Path) -> None:
 
 
 def test_a_long_reader_is_not_waited_for(tmp_path: Path) -> None:
-    db = Database(sqlite_url(tmp_path / "provider.db"))
+    db = open_main(sqlite_url(tmp_path / "provider.db"))
     with db.read() as reading:
         reading.execute(text("SELECT * FROM vouchers_used")).all()
         with db.write() as tx:

@@ -102,8 +102,8 @@ def check_keys(settings: config.Settings) -> list[Finding]:
 
 def check_hasher(settings: config.Settings) -> list[Finding]:
     """Whether reported pictures can be compared: in a process that is confined, or not at all."""
+    from softfall.edge.hashing import HasherProcess, PictureLimits
     from softfall.media.hashed import Refused
-    from softfall.provider.hashing import HasherProcess, PictureLimits
 
     limits = PictureLimits(
         settings.provider.hasher_max_pixels, settings.provider.hasher_memory_mib << 20

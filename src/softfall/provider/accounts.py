@@ -17,8 +17,8 @@ from sqlalchemy import Connection, insert, or_, select
 
 from softfall.errors import InputError, RefusedError
 from softfall.messaging.identity import Identity, verify_identity
-from softfall.provider.database import Database
 from softfall.provider.tables import accounts
+from softfall.store.transactions import Database
 
 TOKEN_BYTES = 32
 

@@ -14,13 +14,13 @@ from fastapi import FastAPI
 
 from softfall.config import ProviderSettings
 from softfall.edge.app import make_app
+from softfall.edge.hashing import Hasher, HasherProcess, PictureLimits
 from softfall.edge.logs import Logger, make_logger
 from softfall.edge.metrics import Metrics
 from softfall.messaging.envelope import REPORT
 from softfall.provider.clock import Clock, system_clock
 from softfall.provider.confirm_desk import Fetch
 from softfall.provider.enclave import enclave_client
-from softfall.provider.hashing import Hasher, HasherProcess, PictureLimits
 from softfall.provider.options import OfferedOption, offered
 from softfall.provider.relay import custodian_client
 from softfall.provider.routes import (

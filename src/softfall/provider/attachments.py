@@ -18,9 +18,9 @@ from sqlalchemy import Connection, and_, delete, exists, insert, or_, select
 
 from softfall.errors import InputError
 from softfall.provider.accounts import Account
-from softfall.provider.database import Database
 from softfall.provider.files import Files, Incoming
 from softfall.provider.tables import attachments, envelopes, mailboxes
+from softfall.store.transactions import Database
 
 ORPHAN_MS = 60 * 60 * 1000
 

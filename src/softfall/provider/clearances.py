@@ -23,11 +23,11 @@ from softfall.errors import UnavailableError
 from softfall.options.contract import Candidate, Held, Malformed, ProviderPorts, Submission, Verdict
 from softfall.provider.accounts import Account
 from softfall.provider.clock import Clock, days_ms
-from softfall.provider.database import Database
 from softfall.provider.epochs import Epochs
 from softfall.provider.intake import MalformedSubmission
 from softfall.provider.tables import accounts, clearances
 from softfall.provider.verdicts import Confirms
+from softfall.store.transactions import Database
 
 MAX_LISTED = 500
 _DAY_MS = days_ms(1.0)

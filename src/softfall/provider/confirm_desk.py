@@ -20,10 +20,11 @@ from softfall.errors import OperatorError
 from softfall.options.contract import Candidate, Verdict
 from softfall.provider.clock import Clock
 from softfall.provider.confirming import Confirmer, ConfirmLink
-from softfall.provider.database import CONFIRM_MIGRATIONS, Database
+from softfall.provider.database import CONFIRM_MIGRATIONS
 from softfall.provider.stock import ConfirmStock
 from softfall.provider.verdicts import RememberedVerdicts
 from softfall.store.database import sqlite_url
+from softfall.store.transactions import Database
 
 TIDY_SECONDS = 5.0
 

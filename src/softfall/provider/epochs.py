@@ -21,10 +21,10 @@ from softfall.errors import PeerError, RefusedError
 from softfall.lists.manifest import Manifest, read
 from softfall.options.contract import ProviderHalf
 from softfall.provider.clock import Clock
-from softfall.provider.database import Database
 from softfall.provider.files import Files
 from softfall.provider.options import OfferedOption
 from softfall.provider.tables import epochs
+from softfall.store.transactions import Database
 
 GRACE_MS = 60 * 60 * 1000
 

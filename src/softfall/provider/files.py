@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from softfall.errors import InputError
-from softfall.provider.database import StorageFull
+from softfall.store.transactions import StorageFull
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _PARTS = "parts"

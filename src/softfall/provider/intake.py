@@ -14,7 +14,6 @@ from softfall.provider import vouchers
 from softfall.provider.accounts import Account
 from softfall.provider.attachments import AttachmentStore
 from softfall.provider.clock import Clock
-from softfall.provider.database import Database
 from softfall.provider.enclave import EnclaveWay
 from softfall.provider.envelopes import (
     Intake,
@@ -27,6 +26,7 @@ from softfall.provider.envelopes import (
 from softfall.provider.epochs import Epochs, WrongEpoch
 from softfall.provider.judge import Judge
 from softfall.provider.options import NONE, OUTAGE
+from softfall.store.transactions import Database
 
 
 class OptionNotOffered(InputError):

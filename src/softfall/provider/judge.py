@@ -32,13 +32,13 @@ from softfall.options.contract import (
 )
 from softfall.provider.bell import Bell
 from softfall.provider.clock import Clock
-from softfall.provider.database import Database
 from softfall.provider.figures import Figures
 from softfall.provider.lanes import Due, Lane
 from softfall.provider.life import Actor, HoldKind, State, UnknownTransition
 from softfall.provider.mail import Decision, move
 from softfall.provider.options import NONE, OUTAGE
 from softfall.provider.tables import envelopes
+from softfall.store.transactions import Database
 
 MAX_ATTEMPTS = 4
 MAX_RECOVERIES = 20

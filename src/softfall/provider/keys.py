@@ -16,8 +16,8 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, se
 from softfall.errors import InputError, RefusedError, UnavailableError
 from softfall.messaging.identity import Identity, SignedKey, verify_one_time_key
 from softfall.provider.accounts import Account, find, identity_of
-from softfall.provider.database import Database
 from softfall.provider.tables import fallback_keys, one_time_keys
+from softfall.store.transactions import Database
 
 MAX_KEYS = 100
 

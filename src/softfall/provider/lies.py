@@ -2,7 +2,7 @@
 
 Guarantees: a lie is proved by bytes that the sender committed to, beside the provider's own receipt
 and the epoch's own manifest, so no reporter can make one up; each comes with its reason. Where the
-picture itself must be looked at, the hasher's process does it (hashing.py), never this one.
+picture itself must be looked at, the hasher's process does it (edge/hashing.py), never this one.
 Refuses to guess: what could not be compared is no lie, and its finding says why.
 Limits: a colluding recipient never reports. What a sender gains inside the decoder tolerance is no
 lie (docs/options.md). A file that opens as something else, or not at all, is the recipient's word
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from softfall.edge.hashing import Hasher
 from softfall.errors import SoftfallError
 from softfall.lists.manifest import read
 from softfall.media.hashed import Refused
 from softfall.messaging.franking import Opened, key_commitment
 from softfall.options.contract import Claim, Evidence
-from softfall.provider.hashing import Hasher
 from softfall.provider.options import NONE, OUTAGE
 
 

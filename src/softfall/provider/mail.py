@@ -17,8 +17,8 @@ from sqlalchemy import Connection, and_, bindparam, exists, insert, select, upda
 from softfall.messaging.envelope import MAILBOX, RECEIPT
 from softfall.provider import life
 from softfall.provider.accounts import Account
-from softfall.provider.database import Database
 from softfall.provider.tables import accounts, envelopes, mailboxes, payloads, transitions
+from softfall.store.transactions import Database
 from softfall.wire import Value
 
 MAX_FETCHED = 100

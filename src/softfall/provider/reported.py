@@ -11,8 +11,8 @@ from sqlalchemy import Row, select
 
 from softfall.errors import InputError
 from softfall.messaging.envelope import CONTENT, RECEIPT
-from softfall.provider.database import Database
 from softfall.provider.tables import accounts, reported_messages, reports
+from softfall.store.transactions import Database
 
 MAX_LISTED = 500
 

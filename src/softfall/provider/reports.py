@@ -24,7 +24,6 @@ from softfall.errors import InputError, PeerError, RefusedError
 from softfall.messaging.envelope import RECEIPT, REPORT, REPORT_REASONS
 from softfall.messaging.franking import Opened, verify_opened
 from softfall.provider.accounts import Account
-from softfall.provider.database import Database
 from softfall.provider.files import Files
 from softfall.provider.lies import Examiner, Finding
 from softfall.provider.service_keys import verifying_keys
@@ -36,6 +35,7 @@ from softfall.provider.tables import (
     reported_messages,
     reports,
 )
+from softfall.store.transactions import Database
 
 
 class UnknownReason(InputError):

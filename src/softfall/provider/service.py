@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import HTTPConnection
 
 from softfall.config import ProviderSettings
+from softfall.edge.hashing import Hasher
 from softfall.edge.limits import AmountLimit, RateLimit, key_of_address
 from softfall.edge.logs import Logger
 from softfall.edge.metrics import Metrics
@@ -30,11 +31,10 @@ from softfall.provider.bell import Bell
 from softfall.provider.clearances import ClearanceDesk
 from softfall.provider.clock import Clock, days_ms, seconds_ms
 from softfall.provider.confirm_desk import ConfirmDesk, Fetch
-from softfall.provider.database import Database, alive
+from softfall.provider.database import open_main
 from softfall.provider.enclave import EnclaveWay, ListCarrier
 from softfall.provider.epochs import Epochs
 from softfall.provider.figures import Figures
-from softfall.provider.hashing import Hasher
 from softfall.provider.intake import FrontDesk, Rules
 from softfall.provider.judge import Bench, Judge
 from softfall.provider.lies import Examiner
@@ -48,6 +48,7 @@ from softfall.provider.service_keys import service_key
 from softfall.provider.token_counts import TokenCounts
 from softfall.provider.upkeep import Limits, Upkeep
 from softfall.store.database import sqlite_url
+from softfall.store.transactions import Database, alive
 from softfall.wire import Party
 
 REGISTRATIONS_PER_MINUTE = 60
@@ -147,7 +148,7 @@ class Service:
         self.clock = around.clock
         self.tokens = tokens
         limits = Limits.of(settings)
-        self.db = Database(sqlite_url(settings.data_dir / "provider.db"))
+        self.db = open_main(sqlite_url(settings.data_dir / "provider.db"))
         with self.db.write() as tx:
             self._voucher_key = service_key(tx, "vouchers")
         self.bell = Bell()

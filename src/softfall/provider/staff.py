@@ -13,10 +13,10 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, func, select
 
 from softfall.errors import InputError, RefusedError
-from softfall.provider.database import Database
 from softfall.provider.life import Actor, State
 from softfall.provider.mail import Decision, history, move
 from softfall.provider.tables import accounts, envelopes, payloads
+from softfall.store.transactions import Database
 
 MAX_LISTED = 500
 

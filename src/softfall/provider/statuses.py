@@ -7,7 +7,6 @@ from softfall.edge.errors import EDGE_STATUSES, STATUS_OF_BLAME, ErrorReply, Sta
 from softfall.errors import SoftfallError
 from softfall.provider.accounts import AccountTaken, NotAuthenticated
 from softfall.provider.attachments import AttachmentUnknown
-from softfall.provider.database import StorageFull
 from softfall.provider.enclave import EnclaveRestarted
 from softfall.provider.envelopes import EnvelopeIdReused, UnknownRecipient
 from softfall.provider.epochs import WrongEpoch
@@ -17,6 +16,7 @@ from softfall.provider.mirror import ListFileMissing
 from softfall.provider.reported import ReportUnknown
 from softfall.provider.reports import ReceiptTooOld, ReportReplayed
 from softfall.provider.staff import EnvelopeAmbiguous, EnvelopeUnknown, StaffRoutesOff
+from softfall.store.transactions import StorageFull
 
 STATUSES: Statuses = {
     NotAuthenticated: 401,

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from softfall.provider.clock import Clock, days_ms
 from softfall.provider.confirm_tables import confirm_runs, confirm_stock
-from softfall.provider.database import Database
+from softfall.store.transactions import Database
 
 KEPT_MS = days_ms(60.0)  # as long as a list epoch may live; verdicts are kept as long
 

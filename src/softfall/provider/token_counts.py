@@ -12,8 +12,8 @@ from sqlalchemy import delete, func, insert, select, update
 from softfall.errors import RefusedError
 from softfall.provider.accounts import Account
 from softfall.provider.clock import Clock
-from softfall.provider.database import Database
 from softfall.provider.tables import tokens_issued
+from softfall.store.transactions import Database
 
 DAY_MS = 86_400_000
 WINDOW_MS = 1_800_000

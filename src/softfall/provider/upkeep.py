@@ -17,11 +17,11 @@ from softfall.provider import clearances, service_keys, verdicts, vouchers
 from softfall.provider.attachments import AttachmentStore
 from softfall.provider.bell import Bell
 from softfall.provider.clock import Clock, days_ms, hours_ms
-from softfall.provider.database import Database
 from softfall.provider.figures import Figures
 from softfall.provider.life import EXPIRY_WHY, Actor, HoldKind, Overdue, State, overdue
 from softfall.provider.mail import Decision, empty, move
 from softfall.provider.tables import envelopes, epochs
+from softfall.store.transactions import Database
 
 ROUND_SECONDS = 5.0
 

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, delete, insert, select
 
 from softfall.options.contract import Candidate, Clear, Held, Malformed, Verdict
 from softfall.provider.clock import Clock, days_ms
-from softfall.provider.database import Database
 from softfall.provider.tables import verdicts
+from softfall.store.transactions import Database
 
 KEPT_MS = days_ms(60.0)
 

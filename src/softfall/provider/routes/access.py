@@ -10,9 +10,9 @@ from starlette.responses import Response
 from softfall.edge.errors import InvalidRequest, RateLimited, RequestTooLarge
 from softfall.errors import SoftfallError
 from softfall.provider.accounts import Account, NotAuthenticated
-from softfall.provider.database import StorageFull, StoreBusy
 from softfall.provider.service import Service, bearer
 from softfall.provider.staff import StaffRoutesOff
+from softfall.store.transactions import StorageFull, StoreBusy
 
 # What any route with a token may answer besides its own errors.
 ALWAYS: tuple[type[SoftfallError], ...] = (

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from softfall.config import MediaLimits
+from softfall.edge.hashing import AT_ONCE, WAITING_AT_MOST, HasherProcess, PictureLimits
 from softfall.media.decode import decode
 from softfall.media.hashed import Refused
 from softfall.media.pdq import pdq
-from softfall.provider.hashing import AT_ONCE, WAITING_AT_MOST, HasherProcess, PictureLimits
 from tests.media.picture_files import saved, scene
 
 LIMITS = PictureLimits(100_000_000, 4 << 30)

@@ -1,7 +1,7 @@
-"""The way to the hasher: a process of its own for each reported picture, started and ended here.
+"""The way to the hasher: a process of its own for each picture, started and ended here.
 
 Guarantees: nothing here opens a picture; what a picture does to its process costs that process
-alone. The process inherits no environment, no descriptor and no folder of the provider's; it is
+alone. The process inherits no environment, no descriptor and no folder of the service's; it is
 ended when its time is up, and what it answers is read up to its largest size and decoded strictly.
 Never raises for a picture: what can't be hashed is `Refused`, with the reason.
 Limit: a process that a picture took over may lie about that one picture's hash.

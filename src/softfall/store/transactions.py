@@ -1,0 +1,118 @@
+"""A service's transactions: one writer at a time, readers never wait, and full disks by name.
+
+Guarantees: what happens inside one `write()` is there wholly after kill -9, or not at all; a write
+sees the newest state from its first statement, whatever other processes do (SQLite: BEGIN
+IMMEDIATE; PostgreSQL: one advisory lock a database), so nothing is decided on stale reads. A
+`read()` is one consistent view. A failed write leaves everything as it was, and reads go on.
+Refuses: `StorageFull` where the disk is, `StoreBusy` where another writer does not let go.
+Source: SQLite, "Isolation" and "Result codes" (SQLITE_FULL, SQLITE_BUSY); PostgreSQL, "Explicit
+Locking" and "Transaction Isolation".
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import OperationalError
+
+from softfall.errors import UnavailableError
+from softfall.store.database import BUSY_TIMEOUT_MS, open_store
+
+_WRITER = int.from_bytes(b"softfall", "big") >> 1  # the lock's number: any, the same for all
+
+
+class StorageFull(UnavailableError):
+    """The service has no room left to keep what was sent; nothing of it was kept."""
+
+    remedy = "Try again later, the same request is safe; the operator must make room on the disk."
+
+
+class StoreBusy(UnavailableError):
+    """Another writer kept the database for too long; nothing was changed."""
+
+    remedy = "Try again; the same request may be repeated safely."
+
+
+class Database:
+    """One of a service's databases, brought up to date when opened. Raises StoreUnusable."""
+
+    def __init__(self, url: str, migrations: Path) -> None:
+        self.engine: Engine = open_store(url, migrations)
+        # One writer at a time in this process: fair, where SQLite's own waiting is a lottery.
+        self._writer = threading.Lock()
+        starts = {"sqlite": _begin_sqlite, "postgresql": _begin_postgresql}
+        event.listen(self.engine, "begin", starts[self.engine.dialect.name])
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent view of the database."""
+        with _named_errors(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: committed and on disk when the block ends, rolled back if it raises."""
+        engine = self.engine.execution_options(softfall_writes=True)
+        with self._writer, _named_errors(), engine.begin() as connection:
+            yield connection
+
+    def truncate_log(self) -> None:
+        """Empty SQLite's write-ahead log, where deleted values would live on for a while.
+
+        Gives way to a long reader (a back-up, say): the next call does it.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return
+        with self._writer, self.engine.connect() as connection:
+            raw = connection.connection.dbapi_connection
+            assert raw is not None
+            cursor = raw.cursor()
+            cursor.execute("PRAGMA busy_timeout=0")
+            try:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+                cursor.close()
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.engine.dispose()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    raw = connection.connection.dbapi_connection
+    # The driver's own BEGIN comes late and only before writes; ours comes first.
+    raw.isolation_level = None  # type: ignore[union-attr]
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if _writes(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER})
+    else:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+
+def _writes(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("softfall_writes", False))
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        told = str(error.orig).lower()
+        if "full" in told or "no space" in told:
+            raise StorageFull("the service has no room left on its disk") from None
+        if "locked" in told or "busy" in told:
+            raise StoreBusy("the service's database is busy") from None
+        raise
+
+
+def alive(database: Database) -> None:
+    """Touch the database. Raises what `read` raises."""
+    with database.read() as tx:
+        tx.execute(text("SELECT 1"))
