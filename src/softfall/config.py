@@ -151,6 +151,11 @@ class CustodianSettings(Section):
     confirm_stock: int = Field(
         256, gt=0, le=2048, description="More dealt serials are fetched when fewer are left."
     )
+    lookups_per_hour: int = Field(
+        20_000,
+        gt=0,
+        description="Global quota of facts about entries: for cases, and for public pictures.",
+    )
     tokens_per_day: int = Field(
         10_000, gt=0, description="Global limit on tokens, whoever asks; one buys one question."
     )

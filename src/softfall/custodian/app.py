@@ -20,7 +20,7 @@ from fastapi import Path as InPath
 from softfall.config import CustodianSettings
 from softfall.crypto import public_sums
 from softfall.custodian.answers import Answers
-from softfall.custodian.catalogue import Catalogue
+from softfall.custodian.catalogue import Catalogue, UnknownEntry
 from softfall.custodian.clock import steady_ms, wall_ms
 from softfall.custodian.confirm_routes import STATUSES as CONFIRM_STATUSES
 from softfall.custodian.confirm_routes import ConfirmDesk, Fetch
@@ -30,6 +30,7 @@ from softfall.custodian.epochs import EpochBook, EpochEnded, EpochNotPublished, 
 from softfall.custodian.figures import Figures
 from softfall.custodian.list_publishing import ListPublishing
 from softfall.custodian.list_routes import KEEP_SECONDS, keep_list, list_routes
+from softfall.custodian.lookups import Lookups, LookupsSpent, lookup_routes
 from softfall.custodian.options import OptionUnknown, kept
 from softfall.custodian.quota import Quota, QuotaSpent
 from softfall.custodian.store import open_database, open_quota_database
@@ -53,6 +54,8 @@ STATUSES: Statuses = {
     EpochEnded: 410,
     EpochNotPublished: 404,
     NoEpoch: 404,
+    UnknownEntry: 404,
+    LookupsSpent: 429,
     ListFileUnknown: 404,
     OptionUnknown: 404,
     QuotaSpent: 429,
@@ -119,6 +122,8 @@ def make(
     app.include_router(list_routes(publishing.distribution))
     catalogue = Catalogue(engine, settings.data_dir)
     app.include_router(enclave_routes(EnclaveLists(book, catalogue, now_ms, os.urandom)))
+    facts = Lookups(quota_engine, catalogue, book, settings.lookups_per_hour, now_ms, steady_ms)
+    app.include_router(lookup_routes(facts))
     app.include_router(confirm.router(figures.metrics.registry))
     return app
 

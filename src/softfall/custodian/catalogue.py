@@ -249,6 +249,12 @@ class Catalogue:
                 revision=connection.scalars(select(catalogue_state.c.revision)).one(),
             )
 
+    def revision(self) -> int:
+        """How often the list has changed."""
+        with self._engine.connect() as connection:
+            found: int = connection.scalars(select(catalogue_state.c.revision)).one()
+        return found
+
     def entries(self) -> Iterator[Entry]:
         """Every entry, withdrawn ones too, in order of number; streamed from one snapshot."""
         with self._engine.connect() as connection:

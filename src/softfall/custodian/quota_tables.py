@@ -26,6 +26,14 @@ tokens_minted = Table(
     Column("used", BigInteger, nullable=False),
 )
 
+# How many lookups of entries were answered in the minute that began then.
+lookups = Table(
+    "lookups",
+    metadata,
+    Column("window_start_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("used", BigInteger, nullable=False),
+)
+
 # A key's row is overwritten and removed once no live epoch names it.
 token_keys = Table(
     "token_keys",

@@ -1,0 +1,151 @@
+"""What the custodian tells the provider of its entries, and of pictures that are public anyway.
+
+Guarantees: who lists an entry and who certified it, never a hash or a distance; an entry that was
+not in the named epoch is not told of. Each answer is counted, on disk, before it leaves.
+Refuses: more than `lookups_per_hour` of both together (`LookupsSpent`).
+Limits: the custodian sees the hash of a profile or group picture that is looked up, since nothing
+is hidden about what is public; messages never come this way. Whoever has a picture that matches can
+learn the entry's hash bit by bit with a few hundred lookups of altered hashes: he has the picture
+already, but the limit keeps it from being done to a whole list.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import Engine
+from starlette.concurrency import run_in_threadpool
+
+from softfall.custodian.catalogue import Catalogue, UnknownEntry
+from softfall.custodian.counting import Allowance, Counting
+from softfall.custodian.epochs import EpochBook, EpochNotPublished
+from softfall.custodian.options import kept
+from softfall.custodian.quota import HOUR_MS, WINDOW_MS, on_disk
+from softfall.custodian.quota_tables import lookups
+from softfall.errors import RefusedError
+from softfall.lists.entries import MATCH_RADIUS_BITS
+from softfall.lists.facts import (
+    ENTRY_ASKED,
+    LOOKUP,
+    MAX_ENTRIES,
+    EntryFacts,
+    encode_facts,
+    encode_listed,
+)
+from softfall.lists.index import words
+from softfall.lists.scan import Scan
+
+CBOR: Final = "application/cbor"
+
+Clock = Callable[[], int]
+
+
+class LookupsSpent(RefusedError):
+    """The custodian's hourly lookups are used up."""
+
+    remedy = "Wait as long as Retry-After says; the keeper sets custodian.lookups_per_hour."
+
+    def __init__(self, what: str, retry_after_seconds: int) -> None:
+        super().__init__(what)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Lookups:
+    """Facts of entries, by number or by a public picture's hash; one object per running service."""
+
+    def __init__(
+        self,
+        quota_engine: Engine,
+        catalogue: Catalogue,
+        book: EpochBook,
+        per_hour: int,
+        wall_ms: Clock,
+        monotonic_ms: Clock,
+    ) -> None:
+        allowance = Allowance(
+            lookups, per_hour, "lookups an hour", WINDOW_MS, HOUR_MS, LookupsSpent
+        )
+        self._counting = Counting(quota_engine, allowance, wall_ms, monotonic_ms)
+        self._catalogue = catalogue
+        self._book = book
+        self._lock = threading.Lock()
+        self._index: tuple[int, Scan] | None = None
+
+    def entry(self, body: bytes) -> bytes:
+        """The `entry_facts` of an `entry_asked`.
+
+        Also of an epoch that has ended: a person may decide later than that.
+        Raises MalformedMessage, OptionUnknown, EpochNotPublished, UnknownEntry, LookupsSpent,
+        QuotaNotCounted.
+        """
+        asked: dict[str, Any] = ENTRY_ASKED.decode(body)
+        number, option = asked["epoch"], kept(asked["option"]).name
+        self._count()
+        if number not in {epoch.number for epoch in self._book.published(option)}:
+            raise EpochNotPublished(f"epoch {number} was never published")
+        if self._book.entry_hash(number, asked["entry"]) is None:
+            raise UnknownEntry(f"epoch {number} has no such entry")
+        return encode_facts(EntryFacts.of(self._catalogue.show(asked["entry"])))
+
+    def listed(self, body: bytes) -> bytes:
+        """The `listed` of a `lookup`: the nearest entries first, of those within 31 bits.
+
+        Raises MalformedMessage, LookupsSpent, QuotaNotCounted.
+        """
+        asked: dict[str, Any] = LOOKUP.decode(body)
+        self._count()
+        found = self._current().search(words([asked["hash"]]), MATCH_RADIUS_BITS)
+        nearest = np.argsort(found.distances_bits, kind="stable")[:MAX_ENTRIES]
+        numbers = [int(number) for number in found.entry_numbers[nearest]]
+        entries = self._catalogue.show_all(numbers)
+        return encode_listed(EntryFacts.of(entries[number]) for number in numbers)
+
+    def _count(self) -> None:
+        """In a transaction of its own: a long look must not keep other counts waiting."""
+        with on_disk(), self._counting.counted(1):
+            pass
+
+    def _current(self) -> Scan:
+        """The active entries, read again whenever the list has changed. 32 bytes each in memory."""
+        revision = self._catalogue.revision()
+        with self._lock:
+            if self._index is None or self._index[0] != revision:
+                self._index = (revision, Scan(*self._catalogue.active_hashes()))
+            return self._index[1]
+
+
+def lookup_routes(facts: Lookups) -> APIRouter:
+    """POST /v1/entries/facts and /v1/lookup."""
+    router = APIRouter(tags=["facts"])
+
+    @router.post("/v1/entries/facts", **_described("entry_asked", "entry_facts"))
+    async def read_entry(request: Request) -> Response:
+        """Who lists an entry that was confirmed, and who certified it; no hash.
+
+        Counts against `custodian.lookups_per_hour`, whoever asks.
+        """
+        body = await request.body()
+        return Response(await run_in_threadpool(facts.entry, body), media_type=CBOR)
+
+    @router.post("/v1/lookup", **_described("lookup", "listed"))
+    async def look_up(request: Request) -> Response:
+        """Whether a picture that is public (a profile picture, say) is on the list; no hash back.
+
+        Counts against `custodian.lookups_per_hour`, whoever asks.
+        """
+        body = await request.body()
+        return Response(await run_in_threadpool(facts.listed, body), media_type=CBOR)
+
+    return router
+
+
+def _described(asked: str, answered: str) -> dict[str, Any]:
+    schema = {"type": "string", "format": "binary", "title": asked}
+    return {
+        "summary": f"`{asked}` to `{answered}`",
+        "response_class": Response,
+        "responses": {200: {"content": {CBOR: {}}, "description": f"`{answered}`"}},
+        "openapi_extra": {"requestBody": {"required": True, "content": {CBOR: {"schema": schema}}}},
+    }
