@@ -1,7 +1,7 @@
 """Cases, what came to them, decisions, appeals, and what is still to be enacted."""
 
 revision = "0001"
-down_revision = "None"
+down_revision = None
 
 
 def upgrade() -> None:
