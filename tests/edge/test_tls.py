@@ -7,6 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from softfall.edge.console_tokens import read_console_token
 from softfall.edge.tls import (
     ROLES,
     TlsFiles,
@@ -28,9 +29,9 @@ def test_every_key_is_pkcs8_and_only_its_owner_can_read_the_folder(tmp_path: Pat
     folder = fresh_tls(tmp_path / "tls")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     made = {f"{role}.{end}" for role in ROLES for end in ("crt", "key")}
-    tokens = {"dealer-provider.token", "dealer-custodian.token"}
+    tokens = {"dealer-provider.token", "dealer-custodian.token", "console-provider.token"}
     assert {path.name for path in folder.iterdir()} == {"ca.crt", "ca.key", *made, *tokens}
-    assert {"provider", "custodian", "enclave"} <= set(ROLES)
+    assert {"provider", "custodian", "enclave", "console"} <= set(ROLES)
     for path in folder.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     for path in folder.glob("*.key"):
@@ -65,7 +66,9 @@ def test_certificates_are_of_their_authority_and_end_before_it(tmp_path: Path) -
         assert timedelta(days=390) < check_tls(TlsFiles.of(folder, role), NOW) - NOW
 
 
-@pytest.mark.parametrize("name", ["ca.key", "custodian.crt", "dealer-provider.token"])
+@pytest.mark.parametrize(
+    "name", ["ca.key", "custodian.crt", "dealer-provider.token", "console.key"]
+)
 def test_nothing_that_exists_is_overwritten(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     with pytest.raises(TlsFilesExist, match=name):
@@ -84,6 +87,7 @@ def test_renewing_keeps_the_authority_and_the_names(tmp_path: Path) -> None:
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert {name for name in before if before[name] == after[name]} == {
         "ca.crt", "ca.key", "dealer-provider.token", "dealer-custodian.token",
+        "console-provider.token",
     }  # fmt: skip
     assert before.keys() == after.keys()
     assert check_tls(files, NOW) > NOW
@@ -91,6 +95,19 @@ def test_renewing_keeps_the_authority_and_the_names(tmp_path: Path) -> None:
         x509.SubjectAlternativeName
     )
     assert [str(name.value) for name in names.value] == ["chat.example", "10.1.2.3"]
+
+
+def test_renewing_gives_an_older_installation_what_the_console_needs(tmp_path: Path) -> None:
+    init_tls(tmp_path, NOW, ("chat.example",))
+    for name in ("console.crt", "console.key", "console-provider.token"):
+        (tmp_path / name).unlink()
+    renew_tls(tmp_path, NOW)
+    names = certificate(tmp_path / "console.crt").extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    assert [str(name.value) for name in names.value] == ["chat.example"]
+    assert check_tls(TlsFiles.of(tmp_path, "console"), NOW) > NOW
+    assert len(read_console_token(tmp_path)) == 43
 
 
 def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:

@@ -34,9 +34,9 @@ Folder = Annotated[
 @app.command()
 def init(file: Config = None, folder: Folder = None, host: Hosts = None) -> None:
     """Make the TLS authority, the services' certificates, the two tokens by which the dealer tells
-    its parties apart, the custodian's identity key, the keys of the on-device list with the root
-    that devices pin, and a SOFTWARE attester for the enclave (for development: it proves nothing
-    about hardware).
+    its parties apart, the one by which the provider calls the console, the custodian's identity
+    key, the keys of the on-device list with the root that devices pin, and a SOFTWARE attester for
+    the enclave (for development: it proves nothing about hardware).
 
     Nothing that exists is overwritten. The folders are provider.tls_dir, custodian.tls_dir (the
     same one by default), custodian.data_dir and enclave.attester_dir.
@@ -68,13 +68,18 @@ def init(file: Config = None, folder: Folder = None, host: Hosts = None) -> None
     _show_identity(identity.public_key)
     if not folder and settings.provider.tls_dir != tls_dir:
         typer.echo(
-            f"next: copy provider.crt, provider.key, dealer-provider.token and ca.crt to "
-            f"provider.tls_dir ({settings.provider.tls_dir}) over a safe channel"
+            "next: copy provider.crt, provider.key, dealer-provider.token, console-provider.token "
+            f"and ca.crt to provider.tls_dir ({settings.provider.tls_dir}) over a safe channel"
         )
     if not folder and settings.dealer.tls_dir != tls_dir:
         typer.echo(
             f"next: copy dealer.crt, dealer.key, both dealer-....token and ca.crt to "
             f"dealer.tls_dir ({settings.dealer.tls_dir}) over a safe channel"
+        )
+    if not folder and settings.console.tls_dir != tls_dir:
+        typer.echo(
+            f"next: copy console.crt, console.key, console-provider.token and ca.crt to "
+            f"console.tls_dir ({settings.console.tls_dir}) over a safe channel"
         )
     typer.echo("then: keep ca.key, root.key, software-root.key and a copy of identity.key offline")
 
@@ -144,6 +149,7 @@ def show(file: Config = None) -> None:
         "custodian": settings.custodian.tls_dir,
         "dealer": settings.dealer.tls_dir,
         "enclave": settings.enclave.tls_dir,
+        "console": settings.console.tls_dir,
     }
     for role, tls_dir in folders.items():
         ends = check_tls(TlsFiles.of(tls_dir, role), datetime.now(UTC))

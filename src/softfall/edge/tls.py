@@ -4,7 +4,7 @@ Guarantees: TLS 1.3 only; private keys are PKCS#8 files that their owner alone c
 nothing that exists is overwritten. The provider's certificate serves devices and introduces the
 provider to the others, the custodian's introduces it to the dealer (server and client
 authentication); the others' serve only, so they can't be used to call a custodian. The tokens that
-tell the dealer its two parties apart are made along with them.
+tell the dealer its two parties apart, and the console its provider, are made along with them.
 Leaves to the operator: keeping ca.key offline once the certificates are made, and giving each
 service only its own two files, its own token and ca.crt.
 Source: X.509 profile, RFC 5280.
@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from softfall.edge.console_tokens import console_token_file, make_console_token
 from softfall.edge.dealer_tokens import PARTIES, make_tokens, token_file
 from softfall.errors import OperatorError
 
@@ -43,6 +44,7 @@ ROLES: Mapping[str, tuple[x509.ObjectIdentifier, ...]] = {
     "custodian": (_SERVER, _CLIENT),
     "dealer": (_SERVER,),
     "enclave": (_SERVER,),
+    "console": (_SERVER,),
 }
 
 
@@ -75,7 +77,7 @@ class TlsFiles:
 def init_tls(
     tls_dir: Path, now: datetime | None = None, hosts: Sequence[str] = LOCAL_HOSTS
 ) -> None:
-    """Make the authority, the certificates of all services, and the dealer's tokens.
+    """Make the authority, the certificates of all services, the dealer's tokens and the console's.
 
     now: an aware datetime, this moment unless given. hosts: names and addresses under which the
     services are reached.
@@ -83,6 +85,7 @@ def init_tls(
     """
     names = ["ca.crt", "ca.key", *(f"{role}.{end}" for role in ROLES for end in ("crt", "key"))]
     names += [token_file(tls_dir, party).name for party in PARTIES]
+    names.append(console_token_file(tls_dir).name)
     present = [name for name in names if (tls_dir / name).exists()]
     if present:
         raise TlsFilesExist(f"{tls_dir} holds {present[0]} already")
@@ -95,18 +98,20 @@ def init_tls(
     for role in ROLES:
         _issue(tls_dir, role, key, certificate, now, hosts)
     make_tokens(tls_dir)
+    make_console_token(tls_dir)
 
 
 def renew_tls(tls_dir: Path, now: datetime) -> None:
     """Replace the services' keys and certificates; the authority stays, so devices notice nothing.
 
-    Each keeps its names. Each file is replaced whole. Raises TlsFilesUnusable where ca.key, ca.crt
-    or a certificate can't be read.
+    Each keeps its names. Each file is replaced whole. What an installation from before the console
+    lacks is made: its certificate, with the provider's names, and its token.
+    Raises TlsFilesUnusable where ca.key, ca.crt or a certificate can't be read.
     """
     try:
         key = load_pem_private_key((tls_dir / "ca.key").read_bytes(), None)
         certificate = x509.load_pem_x509_certificate((tls_dir / "ca.crt").read_bytes())
-        hosts = {role: _hosts_of(TlsFiles.of(tls_dir, role).certificate) for role in ROLES}
+        hosts = {role: _hosts_of(_named_by(tls_dir, role)) for role in ROLES}
     except (OSError, ValueError, TypeError, x509.ExtensionNotFound):
         raise TlsFilesUnusable(
             f"the authority or a certificate in {tls_dir} can't be read"
@@ -115,6 +120,8 @@ def renew_tls(tls_dir: Path, now: datetime) -> None:
         raise TlsFilesUnusable(f"ca.key in {tls_dir} is not one that Softfall made")
     for role in ROLES:
         _issue(tls_dir, role, key, certificate, now, hosts[role])
+    if not console_token_file(tls_dir).exists():
+        make_console_token(tls_dir)
 
 
 def client_context(tls_dir: Path, role: str | None = None) -> ssl.SSLContext:
@@ -222,6 +229,13 @@ def _host(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
+
+
+def _named_by(tls_dir: Path, role: str) -> Path:
+    """The certificate whose names `role` keeps."""
+    own = TlsFiles.of(tls_dir, role).certificate
+    is_new = role == "console" and not own.exists()
+    return TlsFiles.of(tls_dir, "provider").certificate if is_new else own
 
 
 def _hosts_of(certificate: Path) -> list[str]:
