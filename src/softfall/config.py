@@ -123,6 +123,14 @@ class ProviderSettings(Section):
     database_url: str = Field(
         "", description="An SQLAlchemy URL, postgresql+pg8000://...; empty: SQLite in data_dir."
     )
+    surface_token: str = Field(
+        "",
+        description="Bearer token of the platform's own routes for what is public (profile "
+        "pictures, group names); empty: they are off.",
+    )
+    surface_words_file: str = Field(
+        "", description="Words that public names are compared with, one a line; empty: none."
+    )
     console_url: str = Field(
         "", description="Where reports and holds go to be decided; empty: they stay here."
     )

@@ -237,3 +237,15 @@ clearances = Table(
     UniqueConstraint("account", "submission_digest"),
     Index("clearances_by_time", "account", "answered_at_ms"),
 )
+
+# What was found about something public, by the platform's own reference. digest: of what was
+# submitted, salted by its kind and subject; no hash of a picture.
+surface_checks = Table(
+    "surface_checks",
+    metadata,
+    Column("reference", String(64), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("answer", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("checked_at_ms", BigInteger, nullable=False),
+)
