@@ -278,6 +278,32 @@ class CaseworkSettings(Section):
     )
 
 
+class ReferralSettings(Section):
+    """[referral]: the authority that referrals go to, and who says that they come from you."""
+
+    cybertipline_url: str = Field(
+        "",
+        description="The authority's address, https://... without /ispws; empty: nothing is sent. "
+        "Plain http:// is for a simulator on 127.0.0.1 only.",
+    )
+    cybertipline_username: str = Field("", description="Your account's name at the authority.")
+    cybertipline_password: str = Field("", description="Its password.")
+    timeout_seconds: float = Field(
+        60.0, gt=0, description="How long the authority may be silent while it is asked something."
+    )
+    esp_name: str = Field("", description="Your service's name, as the authority knows it.")
+    reporter_first_name: str = Field("", description="Who reports, for the authority to ask back.")
+    reporter_last_name: str = Field("", description="Who reports, for the authority to ask back.")
+    reporter_email: str = Field("", description="Where the authority writes to.")
+    reporter_phone: str = Field("", description="Where the authority calls.")
+    legal_url: str = Field("", description="Your page for investigators: how to serve process.")
+    company_template: str = Field(
+        "",
+        description="What every referral says of you: how to serve process, what is kept how long.",
+    )
+    terms_of_service: str = Field("", description="The part of your terms that referrals quote.")
+
+
 class DeviceSettings(Section):
     """[device]: the app side."""
 
@@ -313,6 +339,7 @@ class Settings(BaseSettings):
     dealer: DealerSettings = DealerSettings()
     console: ConsoleSettings = ConsoleSettings()
     casework: CaseworkSettings = CaseworkSettings()
+    referral: ReferralSettings = ReferralSettings()
     device: DeviceSettings = DeviceSettings()
 
     @classmethod
