@@ -276,6 +276,38 @@ class CaseworkSettings(Section):
     calm_minutes: float = Field(
         30.0, ge=0, description="Nothing severe is opened this long before a shift's end."
     )
+    rest_hours: float = Field(
+        11.0, ge=0, description="From a shift's planned end until the same person's next one."
+    )
+    picture_view_seconds: float = Field(
+        15.0, ge=1, le=600, description="The longest that one view of a picture lasts."
+    )
+    text_view_seconds: float = Field(
+        90.0, ge=1, le=3600, description="The longest that one view of a message lasts."
+    )
+    hasher_max_pixels: int = Field(
+        100_000_000, gt=0, description="A larger picture is not shown; a referral still carries it."
+    )
+    hasher_memory_mib: int = Field(
+        4096, ge=512, description="Address space that showing one picture may take."
+    )
+    retention_days_release: float = Field(
+        7.0, ge=0, description="Evidence of a closed case is deleted after this: released."
+    )
+    retention_days_no_action: float = Field(
+        30.0, ge=0, description="The same for a case that ended without action."
+    )
+    retention_days_block: float = Field(180.0, ge=0, description="The same for a blocked message.")
+    retention_days_warn: float = Field(90.0, ge=0, description="The same for a warning.")
+    retention_days_restrict: float = Field(
+        180.0, ge=0, description="The same for a restricted account."
+    )
+    retention_days_refer: float = Field(
+        365.0,
+        ge=0,
+        description="The same for a referral; where the law says how long (in the United States "
+        "one year, 18 U.S.C. 2258A(h)), not less than it says.",
+    )
 
 
 class ReferralSettings(Section):
