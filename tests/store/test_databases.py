@@ -3,7 +3,7 @@ from sqlalchemy import text
 from softfall.provider.database import MIGRATIONS
 from softfall.store.transactions import Database
 
-from ..databases import Databases
+from tests.databases import Databases
 
 
 def test_each_test_has_an_empty_database_of_each_kind(database_url: str) -> None:

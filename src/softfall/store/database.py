@@ -1,8 +1,10 @@
 """Opening a service's own database, brought up to date by its own migrations.
 
-Guarantees: a committed transaction survives kill -9 and power loss (SQLite: WAL, synchronous=FULL);
-a deleted value is overwritten (secure_delete); foreign keys are enforced.
+Guarantees: a committed transaction survives kill -9 and power loss (SQLite: WAL, synchronous=FULL;
+PostgreSQL: postgresql.py); foreign keys are enforced; processes that start at once migrate once. On
+SQLite a deleted value is overwritten (secure_delete).
 Each service keeps its tables and migrations in its own folder; nothing is shared but this.
+Refuses: what can't be opened, by `StoreUnusable`, without printing a URL's password.
 """
 
 import threading
@@ -10,12 +12,14 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine, event
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from softfall.errors import OperatorError
+from softfall.store import postgresql
 
 BUSY_TIMEOUT_MS = 10_000
 LOG_WAIT_MS = 100
@@ -27,29 +31,68 @@ class StoreUnusable(OperatorError):
     """The database can't be opened or brought up to date."""
 
     remedy = (
-        "Check the data folder's path, owner and free space; a backup can be put back as it is."
+        "Check the data folder's path, owner and free space, or the database URL and its server; a "
+        "backup can be put back as it is."
     )
 
 
 def open_store(url: str, migrations: Path) -> Engine:
     """An engine on `url`, migrated to the newest version found in `migrations`.
 
-    url: an SQLAlchemy URL, as `sqlite:////var/lib/softfall/provider.db`.
+    url: an SQLAlchemy URL, as `sqlite:////var/lib/softfall/provider.db`, or
+    `postgresql+pg8000://softfall:PASSWORD@db.example/softfall`.
     migrations: a folder with `env.py` and `versions/`, as Alembic lays it out.
     Raises StoreUnusable.
     """
-    engine = create_engine(url, hide_parameters=True)  # an error must not print a row's values
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _make_durable)
-    config = Config()
-    config.set_main_option("script_location", str(migrations))
+    read = read_url(url)
+    if read.drivername == postgresql.DRIVER:
+        return _open_postgresql(read, migrations)
+    engine = create_engine(read, hide_parameters=True)  # an error must not print a row's values
+    event.listen(engine, "connect", _make_durable)
     try:
-        with _ONE_MIGRATION_AT_A_TIME, engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        with engine.begin() as connection:
+            _migrate(connection, migrations)
     except DBAPIError as error:
         raise StoreUnusable(f"the database can't be opened: {error.orig}") from None
     return engine
+
+
+def read_url(url: str) -> URL:
+    """A database's URL, its driver one that is tested. Raises StoreUnusable."""
+    try:
+        read = make_url(url)
+    except ArgumentError:
+        raise StoreUnusable("the database's URL can't be read") from None
+    if read.drivername == "postgresql":
+        read = read.set(drivername=postgresql.DRIVER)
+    if read.drivername not in ("sqlite", postgresql.DRIVER):
+        raise StoreUnusable(f"the database's URL must begin with sqlite or {postgresql.DRIVER}")
+    return read
+
+
+def _open_postgresql(url: URL, migrations: Path) -> Engine:
+    room = postgresql.room_of(migrations)
+    migrating = postgresql.make_migrating_engine(url, room)
+    try:
+        with migrating.begin() as connection:
+            postgresql.make_room(connection, room)
+            _migrate(connection, migrations)
+    except DBAPIError as error:
+        raise StoreUnusable(f"the database can't be opened: {postgresql.said(error)}") from None
+    except OSError as error:
+        raise StoreUnusable(f"the database can't be opened: {type(error).__name__}") from None
+    return postgresql.make_engine(url, room)
+
+
+def _migrate(connection: Connection, migrations: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    config.attributes["connection"] = connection
+    try:
+        with _ONE_MIGRATION_AT_A_TIME:
+            command.upgrade(config, "head")
+    except CommandError:
+        raise StoreUnusable("the database is of another, newer release of Softfall") from None
 
 
 def sqlite_url(path: Path) -> str:

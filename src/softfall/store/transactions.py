@@ -1,10 +1,12 @@
-"""A service's transactions: one writer at a time, readers never wait, and full disks by name.
+"""A service's transactions: one writer at a time, readers never wait, and faults by name.
 
 Guarantees: what happens inside one `write()` is there wholly after kill -9, or not at all; a write
 sees the newest state from its first statement, whatever other processes do (SQLite: BEGIN
-IMMEDIATE; PostgreSQL: one advisory lock a database), so nothing is decided on stale reads. A
+IMMEDIATE; PostgreSQL: one advisory lock a room), so nothing is decided on stale reads. A
 `read()` is one consistent view. A failed write leaves everything as it was, and reads go on.
-Refuses: `StorageFull` where the disk is, `StoreBusy` where another writer does not let go.
+Refuses: `StorageFull` where the disk is, `StoreBusy` where another writer does not let go,
+`StoreAway` where a database's server is. Only after the last may a write have been kept after all,
+if it went away while it committed: whoever repeats a write looks first whether it is there.
 Source: SQLite, "Isolation" and "Result codes" (SQLITE_FULL, SQLITE_BUSY); PostgreSQL, "Explicit
 Locking" and "Transaction Isolation".
 """
@@ -16,23 +18,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolEmpty
 
-from softfall.errors import UnavailableError
 from softfall.store.database import BUSY_TIMEOUT_MS, open_store
+from softfall.store.postgresql import StorageFull, StoreAway, StoreBusy, lock_number, room_of
 
-_WRITER = int.from_bytes(b"softfall", "big") >> 1  # the lock's number: any, the same for all
-
-
-class StorageFull(UnavailableError):
-    """The service has no room left to keep what was sent; nothing of it was kept."""
-
-    remedy = "Try again later, the same request is safe; the operator must make room on the disk."
-
-
-class StoreBusy(UnavailableError):
-    """Another writer kept the database for too long; nothing was changed."""
-
-    remedy = "Try again; the same request may be repeated safely."
+__all__ = ["Database", "StorageFull", "StoreAway", "StoreBusy", "alive"]
 
 
 class Database:
@@ -42,8 +33,14 @@ class Database:
         self.engine: Engine = open_store(url, migrations)
         # One writer at a time in this process: fair, where SQLite's own waiting is a lottery.
         self._writer = threading.Lock()
-        starts = {"sqlite": _begin_sqlite, "postgresql": _begin_postgresql}
+        self._lock_number = lock_number(room_of(migrations))
+        starts = {"sqlite": _begin_sqlite, "postgresql": self._begin_postgresql}
         event.listen(self.engine, "begin", starts[self.engine.dialect.name])
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may work on it at the same time, as on PostgreSQL."""
+        return self.engine.dialect.name != "sqlite"
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -80,19 +77,19 @@ class Database:
         """Let go of every connection."""
         self.engine.dispose()
 
+    def _begin_postgresql(self, connection: Connection) -> None:
+        if _writes(connection):
+            taking = text("SELECT pg_advisory_xact_lock(:key)")
+            connection.execute(taking, {"key": self._lock_number})
+        else:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
 
 def _begin_sqlite(connection: Connection) -> None:
     raw = connection.connection.dbapi_connection
     # The driver's own BEGIN comes late and only before writes; ours comes first.
     raw.isolation_level = None  # type: ignore[union-attr]
     connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
-
-
-def _begin_postgresql(connection: Connection) -> None:
-    if _writes(connection):
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER})
-    else:
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 
 def _writes(connection: Connection) -> bool:
@@ -103,6 +100,8 @@ def _writes(connection: Connection) -> bool:
 def _named_errors() -> Iterator[None]:
     try:
         yield
+    except PoolEmpty:
+        raise StoreBusy("all of the service's connections to its database are in use") from None
     except OperationalError as error:
         told = str(error.orig).lower()
         if "full" in told or "no space" in told:
