@@ -38,6 +38,7 @@ class Party(Enum):
     CUSTODIAN = "custodian"
     DEALER = "dealer"
     ENCLAVE = "enclave"
+    CONSOLE = "console"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from softfall.config import MediaLimits
-from softfall.edge.hashing import AT_ONCE, WAITING_AT_MOST, HasherProcess, PictureLimits
+from softfall.edge.confined import AT_ONCE, WAITING_AT_MOST, PictureLimits
+from softfall.edge.hashing import HasherProcess
 from softfall.media.decode import decode
 from softfall.media.hashed import Refused
 from softfall.media.pdq import pdq
@@ -98,7 +99,7 @@ def test_no_more_than_two_run_at_once_and_the_others_wait_no_longer_than_they_ma
     tmp_path: Path,
 ) -> None:
     crowd = Crowd(tmp_path, AT_ONCE)
-    while crowd.hasher._room._value:
+    while crowd.hasher._confined._room._value:
         time.sleep(0.01)
     assert crowd.hasher.hash(PICTURE, 0.1) == Refused("there was no time left")
     assert len(crowd.disperse()) == AT_ONCE
@@ -108,13 +109,13 @@ def test_no_more_than_two_run_at_once_and_the_others_wait_no_longer_than_they_ma
 def test_more_than_a_few_do_not_even_wait(tmp_path: Path) -> None:
     every = AT_ONCE + WAITING_AT_MOST
     crowd = Crowd(tmp_path, every)
-    while crowd.hasher._queue._value:
+    while crowd.hasher._confined._queue._value:
         time.sleep(0.01)
     assert crowd.hasher.hash(PICTURE, 60) == Refused("too many pictures wait already")
     told = crowd.disperse()
     assert len(told) == every
     assert all(isinstance(each, Refused) and "broke down" in each.reason for each in told)
-    assert crowd.hasher._queue._value == every
+    assert crowd.hasher._confined._queue._value == every
 
 
 def test_a_hasher_that_does_not_start_is_told_of() -> None:

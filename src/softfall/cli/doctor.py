@@ -102,7 +102,8 @@ def check_keys(settings: config.Settings) -> list[Finding]:
 
 def check_hasher(settings: config.Settings) -> list[Finding]:
     """Whether reported pictures can be compared: in a process that is confined, or not at all."""
-    from softfall.edge.hashing import HasherProcess, PictureLimits
+    from softfall.edge.confined import PictureLimits
+    from softfall.edge.hashing import HasherProcess
     from softfall.media.hashed import Refused
 
     limits = PictureLimits(

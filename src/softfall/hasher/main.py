@@ -7,7 +7,6 @@ Never loads the kernels: one picture does not pay for them, and plain numpy need
 """
 
 import os
-import sys
 from collections.abc import Sequence
 
 from softfall.config import MediaLimits
@@ -34,10 +33,14 @@ def main(arguments: Sequence[str]) -> int:
         answer = Refused(f"{error.name}: {error.what}")
     except MemoryError:
         answer = Refused("the picture does not fit in the hasher's memory")
-    body = encode(answer)
+    write_answer(encode(answer))
+    return 0
+
+
+def write_answer(body: bytes) -> None:
+    """The whole message to standard output."""
     while body:
         body = body[os.write(STDOUT, body) :]
-    return 0
 
 
 def read_picture(max_bytes: int) -> bytes:
@@ -50,8 +53,3 @@ def read_picture(max_bytes: int) -> bytes:
         parts.append(part)
         size_bytes += len(part)
     return b"".join(parts)
-
-
-def run() -> None:
-    """End the process with `main`'s status, without the interpreter's own farewell."""
-    os._exit(main(sys.argv[1:]))

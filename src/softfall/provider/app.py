@@ -14,7 +14,8 @@ from fastapi import FastAPI
 
 from softfall.config import ProviderSettings
 from softfall.edge.app import make_app
-from softfall.edge.hashing import Hasher, HasherProcess, PictureLimits
+from softfall.edge.confined import PictureLimits
+from softfall.edge.hashing import Hasher, HasherProcess
 from softfall.edge.logs import Logger, make_logger
 from softfall.edge.metrics import Metrics
 from softfall.messaging.envelope import REPORT
