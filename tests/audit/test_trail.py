@@ -1,21 +1,11 @@
-from pathlib import Path
-
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-import softfall.casework.migrations
 from softfall.audit import trail
 from softfall.audit.chain import LineRefused, genesis
-from softfall.store.database import sqlite_url
+from softfall.audit.keeping import Keeper
 from softfall.store.transactions import Database
-
-MIGRATIONS = Path(softfall.casework.migrations.__path__[0])
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Database:
-    return Database(sqlite_url(tmp_path / "casework.db"), MIGRATIONS)
 
 
 def test_lines_are_numbered_from_one_and_chained(db: Database) -> None:
@@ -64,11 +54,17 @@ def test_lines_can_be_read_by_subject_by_action_and_from_a_number_on(db: Databas
         "DELETE FROM audit_lines",
         "UPDATE audit_logs SET name = 'another'",
         "DELETE FROM audit_logs",
+        "UPDATE audit_checkpoints SET hash = public_key",
+        "DELETE FROM audit_checkpoints",
     ],
 )
-def test_the_database_itself_refuses_to_change_a_line(db: Database, change: str) -> None:
+def test_the_database_itself_refuses_to_change_a_line(
+    db: Database, keeper: Keeper, change: str
+) -> None:
     with db.write() as tx:
         trail.append(tx, 1, "mira", "case.opened", "case-1")
+    with db.write() as tx:
+        keeper.take(tx, 1)
 
     def do() -> None:
         with db.write() as tx:

@@ -4,8 +4,8 @@ A line's hash is SHA-256 over its fields and the hash of the line before, each w
 front, so no two lines share one reading. The chain begins at the log's own name, so a line of one
 log fits in no other.
 Guarantees: equal lines have equal hashes; a line that was changed in any field has another.
-Refuses, as `LineRefused`: names and actions beyond their forms, details beyond their size, characters
-that a database can't keep, and whole hashes of pictures (64 hexadecimal digits): no log holds one.
+Refuses, as `LineRefused`: names and actions beyond their forms, details beyond their size,
+characters that a database can't keep, and whole hashes of pictures (64 hexadecimal digits).
 Leaves to `checkpoints`: who could write a whole new chain. Pure.
 Source: Schneier and Kelsey, "Secure audit logs to support computer forensics", 1999 (the chain).
 """

@@ -54,6 +54,12 @@ def read(
     return [_line(row) for row in tx.execute(wanted)]
 
 
+def read_one(tx: Connection, number: int) -> Line | None:
+    """The line of that number, if there is one."""
+    row = tx.execute(select(lines).where(lines.c.number == number)).one_or_none()
+    return None if row is None else _line(row)
+
+
 def stream(tx: Connection, since: int = 0) -> Iterator[Line]:
     """Every line numbered above `since`, in order, without holding them all in memory."""
     while found := read(tx, since, READ_AT_ONCE):
@@ -89,4 +95,10 @@ def _in_order(since: int, action: str | None, subject: str | None) -> Select[Any
 
 
 def _line(row: Row[Any]) -> Line:
-    return Line(**{**row._mapping, "previous": bytes(row.previous), "hash": bytes(row.hash)})
+    octets = {"previous": _octets(row.previous), "hash": _octets(row.hash)}
+    return Line(**{**row._mapping, **octets})
+
+
+def _octets(value: object) -> bytes:
+    """A column's bytes; none where somebody has put anything else there."""
+    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else b""
