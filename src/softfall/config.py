@@ -1,7 +1,7 @@
 """One commented TOML file for every service; what it does not say has the default written here.
 
-Guarantees: unknown keys are errors that name the nearest known key; `to_toml()` draws the file
-from these very classes, so that the comments can't drift from the code.
+Guarantees: unknown keys are errors that name the nearest known key; `config_shown` draws the
+file from these very classes, so that the comments can't drift from the code.
 Each setting may be overridden by the environment: SOFTFALL__PROVIDER__PORT=8443.
 """
 
@@ -14,8 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from softfall.errors import OperatorError
-
-_SECRETS = ("_token", "_password", "_secret", "database_url")  # a URL may hold a password
 
 
 class BadConfig(OperatorError):
@@ -101,6 +99,9 @@ class ProviderSettings(Section):
     receipt_key_days: float = Field(7.0, gt=0, description="How long one receipt key stamps.")
     report_window_days: float = Field(
         90.0, gt=0, description="A receipt older than this can no longer be reported."
+    )
+    restricted_may_not_send: Literal["everything", "media"] = Field(
+        "everything", description="What an account may not send while a person's decision says so."
     )
     report_compare_seconds: float = Field(
         10.0,
@@ -255,6 +256,23 @@ class ConsoleSettings(Section):
     provider_url: str = Field("https://127.0.0.1:8443", description="Where decisions are enacted.")
     staff_token: str = Field("", description="The provider's own `provider.staff_token`.")
     requests_per_minute: int = Field(600, gt=0, description="One caller's limit, all routes.")
+    public_url: str = Field(
+        "", description="How browsers reach the console, https://...; empty: by the host they name."
+    )
+    session_idle_minutes: float = Field(
+        30.0, gt=0, description="A session without a request for this long has ended."
+    )
+    session_hours: float = Field(
+        10.0, gt=0, description="A session has ended after this long in any case."
+    )
+    oidc_issuer: str = Field(
+        "", description="An OpenID Connect provider's issuer URL; empty: log-in by password alone."
+    )
+    oidc_client_id: str = Field("", description="The console's name at that provider.")
+    oidc_client_secret: str = Field("", description="The console's secret at that provider.")
+    oidc_ca_file: str = Field(
+        "", description="Certificates that the provider's own is checked against; empty: public."
+    )
 
 
 class CaseworkSettings(Section):
@@ -336,6 +354,56 @@ class ReferralSettings(Section):
     terms_of_service: str = Field("", description="The part of your terms that referrals quote.")
 
 
+class HotlineSettings(Section):
+    """[hotline]: an authority that takes referrals by e-mail; [referral] says who you are."""
+
+    name: str = Field("", description="What the hotline is called, for the referral's page.")
+    email_to: str = Field("", description="Where referrals are sent to; empty: nothing is sent.")
+    email_from: str = Field("", description="Whom they come from, and where answers go.")
+    smtp_host: str = Field("", description="Your mail server; it must offer TLS.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_security: Literal["starttls", "tls"] = Field(
+        "starttls", description="How TLS begins: after greeting (587), or at once (465)."
+    )
+    smtp_username: str = Field("", description="Your account there; empty: no log-in.")
+    smtp_password: str = Field("", description="Its password.")
+    smtp_ca_file: str = Field(
+        "", description="Certificates that the mail server's own is checked against; empty: public."
+    )
+    certificate_file: str = Field(
+        "",
+        description="The hotline's S/MIME certificate (PEM, RSA): only it can read the message. "
+        "Empty: mail servers on the way can, and evidence is not attached.",
+    )
+    attach_unencrypted: bool = Field(
+        False, description="Attach the evidence without the hotline's certificate too."
+    )
+    timeout_seconds: float = Field(
+        60.0,
+        gt=0,
+        description="How long the mail server may be silent while it is asked something.",
+    )
+
+
+class AuditSettings(Section):
+    """[audit]: the signed checkpoints of the console's log."""
+
+    checkpoint_lines: int = Field(
+        500, gt=0, description="A checkpoint is signed after this many new lines."
+    )
+    checkpoint_minutes: float = Field(
+        15.0, gt=0, description="And after this long, if there are any."
+    )
+
+
+class TransparencySettings(Section):
+    """[transparency]: the figures that are published."""
+
+    small_count: int = Field(
+        5, ge=1, le=100, description="A count below this (but zero) is shown as fewer than it."
+    )
+
+
 class DeviceSettings(Section):
     """[device]: the app side."""
 
@@ -372,6 +440,9 @@ class Settings(BaseSettings):
     console: ConsoleSettings = ConsoleSettings()
     casework: CaseworkSettings = CaseworkSettings()
     referral: ReferralSettings = ReferralSettings()
+    hotline: HotlineSettings = HotlineSettings()
+    audit: AuditSettings = AuditSettings()
+    transparency: TransparencySettings = TransparencySettings()
     device: DeviceSettings = DeviceSettings()
 
     @classmethod
@@ -402,24 +473,6 @@ def load(path: Path | None) -> Settings:
         raise BadConfig(f"{path or 'environment'}: {_first_problem(error)}") from None
 
 
-def to_toml(settings: Settings) -> str:
-    """A commented file of every setting and its value; a secret that is set is not shown."""
-    lines = [
-        "# Softfall's configuration. Every line is optional; what is left out has its default."
-    ]
-    for name, section in Settings.model_fields.items():
-        model = section.annotation
-        assert isinstance(model, type) and issubclass(model, Section)  # noqa: PT018 - one fact
-        values = getattr(settings, name)
-        lines += ["", f"# {(model.__doc__ or '').splitlines()[0]}", f"[{name}]"]
-        for key, info in model.model_fields.items():
-            value = getattr(values, key)
-            hidden = key.endswith(_SECRETS) and value != ""
-            lines += [f"# {info.description}"]
-            lines += [f"# {key} is set, and not shown" if hidden else f"{key} = {_toml(value)}"]
-    return "\n".join(lines)
-
-
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
     key = ".".join(str(part) for part in problem["loc"])
@@ -439,11 +492,3 @@ def _fields(model: object) -> list[str]:
     return (
         list(model.model_fields) if isinstance(model, type) and issubclass(model, Section) else []
     )
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return str(value)
-    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'

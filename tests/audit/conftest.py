@@ -7,7 +7,6 @@ from softfall.audit.keeping import CHECKPOINTS_FILE, Keeper
 from softfall.audit.keys import AuditKey, load_or_make_key
 from softfall.casework.database import MIGRATIONS
 from softfall.store.transactions import Database
-
 from tests.databases import Databases
 
 

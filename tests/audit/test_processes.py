@@ -8,7 +8,6 @@ from softfall.audit.in_database import verify_database
 from softfall.audit.keeping import Keeper, read_checkpoints
 from softfall.casework.database import MIGRATIONS
 from softfall.store.transactions import Database
-
 from tests.databases import Databases
 
 WRITER = """
