@@ -7,8 +7,6 @@ Refuses: a region or a blur that there is not (InputError).
 Limit: a process that a picture took over may draw another small grey picture.
 """
 
-from typing import Protocol
-
 from softfall.edge.confined import PROGRAM, Confined, Failed, PictureLimits
 from softfall.errors import InputError
 from softfall.media.rendered import (
@@ -27,18 +25,6 @@ class NoSuchRegion(InputError):
     remedy = "Regions are 0 to 8, row by row, and 9 for the whole; blur is 0 (strongest) to 2."
 
 
-class Renderer(Protocol):
-    """Whoever draws regions of pictures for a viewer."""
-
-    def render(
-        self, picture: bytes, region: int, blur: int, within_seconds: float
-    ) -> Rendered | NotRendered:
-        """The region, or why it can't be shown; an answer comes within about that time.
-
-        region: 0 to 8, row by row; 9 for the whole as one tiny tile. blur: 0 is the strongest.
-        """
-
-
 class RendererProcess:
     """One process for each region, few at a time; a few more may wait."""
 
@@ -49,7 +35,11 @@ class RendererProcess:
     def render(
         self, picture: bytes, region: int, blur: int, within_seconds: float
     ) -> Rendered | NotRendered:
-        """As the port says. Raises NoSuchRegion."""
+        """The region, or why it can't be shown; an answer comes within about that time.
+
+        region: 0 to 8, row by row; 9 for the whole as one tiny tile. blur: 0 is the strongest.
+        Raises NoSuchRegion.
+        """
         check(region, blur)
         command = (*self._command, str(region), str(blur))
         answer = self._confined.ask(command, picture, within_seconds)

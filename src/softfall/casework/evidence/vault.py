@@ -142,6 +142,17 @@ class Vault:
         key = self._case_key(tx, found.case_row)
         return _opened(key, found.sealed, body_binding(found.case_row, found.row, found.kind))
 
+    def seal(self, tx: Connection, case_row: int, what: str, body: bytes) -> bytes:
+        """Something else of a case's under its key, to be kept elsewhere; what: names its use.
+
+        It can be opened until the case's evidence is deleted. Raises EvidenceGone.
+        """
+        return self._seal(self._case_key(tx, case_row), body, other_binding(case_row, what))
+
+    def unseal(self, tx: Connection, case_row: int, what: str, sealed: bytes) -> bytes:
+        """What `seal` was given. Raises EvidenceGone, EvidenceDamaged."""
+        return _opened(self._case_key(tx, case_row), sealed, other_binding(case_row, what))
+
     def forget_case(self, tx: Connection, case_row: int, now_ms: int) -> tuple[int, ...]:
         """Destroy a case's key and ciphertext; the numbers of the pieces that went."""
         there = evidence.c.case_row == case_row, evidence.c.sealed.is_not(None)
@@ -195,6 +206,11 @@ def key_binding(case_row: int) -> bytes:
 def body_binding(case_row: int, evidence_id: int, kind: str) -> bytes:
     """What a piece of evidence's ciphertext is bound to."""
     return b"softfall evidence 1|%d|%d|%s" % (case_row, evidence_id, kind.encode())
+
+
+def other_binding(case_row: int, what: str) -> bytes:
+    """What anything else is bound to that is sealed under a case's key."""
+    return b"softfall evidence other 1|%d|%s" % (case_row, what.encode())
 
 
 def derived(key: bytes, what: bytes, length_bytes: int) -> bytes:
