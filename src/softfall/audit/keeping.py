@@ -18,6 +18,7 @@ from softfall.audit.checkpoints import Checkpoint, NotACheckpoint, due, parse_ch
 from softfall.audit.checkpoints import sign_checkpoint as signed
 from softfall.audit.keys import AuditKey
 from softfall.audit.tables import checkpoints, lines
+from softfall.config import AuditSettings
 
 CHECKPOINTS_FILE = "checkpoints.jsonl"
 MAX_CHECKPOINT_CHARACTERS = 2_000
@@ -72,6 +73,12 @@ class Keeper:
     @property
     def _every(self) -> tuple[int, int]:
         return self.every_lines, self.every_ms
+
+
+def keeper_of(key: AuditKey, data_dir: Path, settings: AuditSettings) -> Keeper:
+    """The keeper of the log whose service has this data folder."""
+    every_ms = round(settings.checkpoint_minutes * 60_000)
+    return Keeper(key, data_dir / CHECKPOINTS_FILE, settings.checkpoint_lines, every_ms)
 
 
 def kept_checkpoints(tx: Connection) -> list[Checkpoint]:

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from softfall.cli import config, doctor, enclave, keys, lists, serve
+from softfall.cli import audit, config, doctor, enclave, keys, lists, serve
 from softfall.cli.compare import compare
 from softfall.cli.demo import demo
 from softfall.cli.hash import hash_files
@@ -21,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(audit.app, name="audit")
 app.command("compare")(compare)
 app.add_typer(config.app, name="config")
 app.command("demo")(demo)
