@@ -2,7 +2,6 @@ from sqlalchemy import text
 
 from softfall.provider.database import MIGRATIONS
 from softfall.store.transactions import Database
-
 from tests.databases import Databases
 
 

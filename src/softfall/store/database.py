@@ -61,7 +61,7 @@ def read_url(url: str) -> URL:
     """A database's URL, its driver one that is tested. Raises StoreUnusable."""
     try:
         read = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise StoreUnusable("the database's URL can't be read") from None
     if read.drivername == "postgresql":
         read = read.set(drivername=postgresql.DRIVER)

@@ -142,6 +142,8 @@ def _fields(error: BaseException | None) -> dict[str, str]:
 
 def _named(context: ExceptionContext) -> BaseException | None:
     """The error by its name; None leaves it as it is (a broken constraint, or a fault of ours)."""
+    if context.is_pre_ping:
+        return None  # the pool tries another connection
     error = context.original_exception
     code = _fields(error).get("C", "")
     for length in (5, 3, 2):

@@ -45,15 +45,16 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view of the database."""
-        with _named_errors(), self.engine.connect() as connection, connection.begin():
+        with _named_errors(), self._connected() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: committed and on disk when the block ends, rolled back if it raises."""
-        engine = self.engine.execution_options(softfall_writes=True)
-        with self._writer, _named_errors(), engine.begin() as connection:
-            yield connection
+        with self._writer, _named_errors(), self._connected() as connection:
+            connection.execution_options(softfall_writes=True)
+            with connection.begin():
+                yield connection
 
     def truncate_log(self) -> None:
         """Empty SQLite's write-ahead log, where deleted values would live on for a while.
@@ -76,6 +77,13 @@ class Database:
     def close(self) -> None:
         """Let go of every connection."""
         self.engine.dispose()
+
+    def _connected(self) -> Connection:
+        try:
+            return self.engine.connect()
+        except OSError:  # pg8000 lets some faults of an old connection's socket through raw
+            self.engine.dispose()
+            raise StoreAway("the database's server can't be reached") from None
 
     def _begin_postgresql(self, connection: Connection) -> None:
         if _writes(connection):
