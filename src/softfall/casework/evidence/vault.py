@@ -153,13 +153,16 @@ class Vault:
         """What `seal` was given. Raises EvidenceGone, EvidenceDamaged."""
         return _opened(self._case_key(tx, case_row), sealed, other_binding(case_row, what))
 
-    def forget_case(self, tx: Connection, case_row: int, now_ms: int) -> tuple[int, ...]:
-        """Destroy a case's key and ciphertext; the numbers of the pieces that went."""
-        there = evidence.c.case_row == case_row, evidence.c.sealed.is_not(None)
-        rows = tuple(tx.execute(select(evidence.c.row).where(*there)).scalars())
-        tx.execute(update(evidence).where(*there).values(sealed=None, deleted_at_ms=now_ms))
-        tx.execute(delete(evidence_keys).where(evidence_keys.c.case_row == case_row))
-        return rows
+    def seal_words(self, tx: Connection, case_row: int, what: str, body: bytes) -> bytes:
+        """Another room's words about a case (a draft, say), sealed under the case's own key.
+
+        what: what they are; they open as nothing else. Raises EvidenceGone if the case has no key.
+        """
+        return self._seal(self._case_key(tx, case_row), body, words_binding(case_row, what))
+
+    def open_words(self, tx: Connection, case_row: int, what: str, sealed: bytes) -> bytes:
+        """The words. Raises EvidenceGone once the key is destroyed, EvidenceDamaged."""
+        return _opened(self._case_key(tx, case_row), sealed, words_binding(case_row, what))
 
     def keyed_digest(self, value: bytes) -> bytes:
         """32 bytes that are equal for equal values, and tell nothing of them to others."""
@@ -193,6 +196,15 @@ class Vault:
         return nonce + key.encrypt(nonce, body, binding)
 
 
+def forget_case(tx: Connection, case_row: int, now_ms: int) -> tuple[int, ...]:
+    """Destroy a case's key and ciphertext, for which no key is needed; the pieces' numbers."""
+    there = evidence.c.case_row == case_row, evidence.c.sealed.is_not(None)
+    rows = tuple(tx.execute(select(evidence.c.row).where(*there)).scalars())
+    tx.execute(update(evidence).where(*there).values(sealed=None, deleted_at_ms=now_ms))
+    tx.execute(delete(evidence_keys).where(evidence_keys.c.case_row == case_row))
+    return rows
+
+
 def master_id(master_key: bytes) -> bytes:
     """16 bytes that name a master key and tell nothing of it."""
     return derived(master_key, b"name", _MASTER_ID_BYTES)
@@ -211,6 +223,11 @@ def body_binding(case_row: int, evidence_id: int, kind: str) -> bytes:
 def other_binding(case_row: int, what: str) -> bytes:
     """What anything else is bound to that is sealed under a case's key."""
     return b"softfall evidence other 1|%d|%s" % (case_row, what.encode())
+
+
+def words_binding(case_row: int, what: str) -> bytes:
+    """What sealed words are bound to."""
+    return b"softfall words 1|%d|%s" % (case_row, what.encode())
 
 
 def derived(key: bytes, what: bytes, length_bytes: int) -> bytes:
