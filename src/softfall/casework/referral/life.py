@@ -49,10 +49,12 @@ class Event(StrEnum):
     EDIT_AGAIN = "edit again"
     MARK_FINISHED = "mark finished"
 
+    VIEWED_SINCE = "viewed since"
     SUBMIT = "submit"
     UPLOAD = "upload"
     DESCRIBE = "fileinfo"
     FINISH = "finish"
+    RETRACT = "retract"
 
     ACCEPTED = "accepted"
     NOT_SENT = "not sent"
@@ -66,11 +68,23 @@ class Event(StrEnum):
     ALREADY_FINISHED = "finished there"
 
 
+# What a question may come to; each state that asks one has a row for each.
+OUTCOMES = (
+    Event.ACCEPTED,
+    Event.NOT_SENT,
+    Event.UNCERTAIN,
+    Event.LOGIN_REFUSED,
+    Event.INVALID,
+    Event.GONE,
+    Event.RETRACTED,
+    Event.ALREADY_FINISHED,
+)
+
 # Outcomes of a question, with what a person can do where the table stops for one.
 WHAT_TO_DO = {
     Event.LOGIN_REFUSED: "Correct the user name and password under [referral], then begin again.",
     Event.INVALID: "The authority can't take this document: withdraw, edit the draft, and have it "
-    "read again.",
+    "read again. If it told no code, check referral.cybertipline_url, and begin again.",
     Event.GONE: "Ask the authority whether the report was finished: mark it finished, or begin "
     "again.",
     Event.RETRACTED: "Somebody else retracted it at the authority: ask why, then begin again or "
@@ -123,6 +137,11 @@ LIFE = (
         State.QUEUED,
         ((Event.SUBMIT,), State.OPENING, "the sender asks for a report to be opened"),
         ((Event.WITHDRAW,), State.WITHDRAWN, "nothing is at the authority"),
+        (
+            (Event.VIEWED_SINCE,),
+            State.DRAFT,
+            "a picture that it calls not viewed was viewed since: it must be read again",
+        ),
     ),
     *_rows(
         State.OPENING,
