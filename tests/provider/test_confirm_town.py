@@ -1,6 +1,7 @@
 """`confirm` with real services over sockets: what is held, what is not, and what a kill changes."""
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -71,7 +72,8 @@ def test_a_listed_picture_is_held_as_confirmed_and_a_near_miss_is_delivered(town
     # Three were candidates, and each was asked about once; the innocent one asked nothing.
     assert figure(town, "softfall_confirms_finished_total") == asked + 3
     for service in (town.custodian, town.dealer):
-        assert "ada" not in service.log.read_text()
+        # As a word: a request's random number in hex may hold these letters.
+        assert not re.search(r"\bada\b", service.log.read_text())
 
 
 def test_a_share_whose_seal_is_junk_is_held_as_malformed(town: Town) -> None:

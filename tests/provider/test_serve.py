@@ -1,6 +1,7 @@
 """`softfall serve provider` as a process: what stops it from starting, and the real custodian."""
 
 import base64
+import re
 import secrets
 import subprocess
 import time
@@ -133,7 +134,8 @@ def test_with_the_real_custodian_a_listed_picture_is_held_and_another_delivered(
         (delivery,) = ben.mailbox(wait_seconds=20)
         assert delivery["receipt"]["submission_digest"] == made.digest
         assert held_kinds(ada.http, 1) == ["confirmed"]
-        assert "ada" not in custodian.log.read_text()
+        # As a word: a request's random number in hex may hold these letters.
+        assert not re.search(r"\bada\b", custodian.log.read_text())
         custodian.stop()
         answer = ask(ada, third, question(manifest, unlisted).request.body)
         assert (answer.status_code, answer.json()["error"]) == (503, "CustodianUnavailable")
