@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from softfall.cli.main import app
-from softfall.config import BadConfig, Settings, load, to_toml
+from softfall.config import BadConfig, Settings, load
+from softfall.config_shown import to_toml
 
 runner = CliRunner()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from softfall.config import to_toml
+from softfall.config_shown import to_toml
 from softfall.edge.tls import client_context, init_tls
 from softfall.lists import manifest as manifests
 from softfall.options.tags import wire

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from softfall import config
+from softfall import config, config_shown
 
 app = typer.Typer(help="Show and check the configuration.", no_args_is_help=True)
 
@@ -20,7 +20,9 @@ def show(
     ] = None,
 ) -> None:
     """Print the configuration: every setting with its comment, its value, ready to be edited."""
-    typer.echo(config.to_toml(config.Settings.model_construct() if default else config.load(file)))
+    typer.echo(
+        config_shown.to_toml(config.Settings.model_construct() if default else config.load(file))
+    )
 
 
 @app.command()

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from softfall.cli import audit, config, doctor, enclave, keys, lists, serve
+from softfall.cli import audit, config, console, doctor, enclave, keys, lists, serve, staff
 from softfall.cli.compare import compare
 from softfall.cli.demo import demo
 from softfall.cli.hash import hash_files
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.add_typer(audit.app, name="audit")
 app.command("compare")(compare)
 app.add_typer(config.app, name="config")
+app.add_typer(console.app, name="console")
 app.command("demo")(demo)
 app.command("doctor")(doctor.doctor)
 app.command("hash")(hash_files)
@@ -31,6 +32,7 @@ app.add_typer(enclave.app, name="enclave")
 app.add_typer(keys.app, name="keys")
 app.add_typer(lists.app, name="list")
 app.add_typer(serve.app, name="serve")
+app.add_typer(staff.app, name="staff")
 
 EXIT_CODES = {
     Blame.CALLER: 2,

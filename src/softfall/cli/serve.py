@@ -66,3 +66,17 @@ def enclave(file: Config = None) -> None:
 
     main(config.load(file).enclave)
     end_process()
+
+
+@app.command()
+def console(file: Config = None) -> None:
+    """Run casework and the moderators' console; prints `listening on ...` once it answers.
+
+    Somebody must be on the staff first: `softfall staff add NAME --role administrator`. Several
+    may run at once on one PostgreSQL (console.database_url).
+    """
+    from softfall.console.main import main
+    from softfall.edge.serve import end_process
+
+    main(config.load(file))
+    end_process()

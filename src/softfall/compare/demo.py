@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import httpx
 
-from softfall import config
+from softfall import config, config_shown
 from softfall.compare.photographs import Photograph, default_paths, open_photographs
 from softfall.config import (
     BadConfig,
@@ -271,7 +271,7 @@ def _configuration(place: Place) -> str:
         name: getattr(settings, name).model_copy(update={**tls, **change})
         for name, change in changes.items()
     }
-    text = config.to_toml(settings.model_copy(update=sections))
+    text = config_shown.to_toml(settings.model_copy(update=sections))
     return text.replace('staff_token = ""', f'staff_token = "{secrets.token_urlsafe(24)}"')
 
 

@@ -51,6 +51,7 @@ def make_app(
     metrics: Metrics | None = None,
     log: Logger | None = None,
     lifespan: Lifespan | None = None,
+    docs_url: str | None = "/docs",
 ) -> FastAPI:
     """An application with everything but its routes.
 
@@ -59,6 +60,7 @@ def make_app(
     body_seconds: how long one body may take to arrive.
     statuses: HTTP status by class of error, where the blame's own will not do.
     health: more facts for /v1/health; it may raise an UnavailableError or OperatorError.
+    docs_url: of the page that shows the OpenAPI document, which needs scripts from elsewhere.
     """
     known = {**EDGE_STATUSES, **(statuses or {})}
     figures = metrics or Metrics()
@@ -67,7 +69,7 @@ def make_app(
     }
     app = FastAPI(
         title=title, description=description, version=__version__, lifespan=lifespan,
-        redoc_url=None, responses=any_error,
+        docs_url=docs_url, redoc_url=None, responses=any_error,
     )  # fmt: skip
     install_error_replies(app, known)
     rate = RateLimit("requests", requests_per_minute)
@@ -172,12 +174,14 @@ class _Seen:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [
+            headers = [
                 *message.get("headers", ()),
                 (b"x-request-id", self.request_id.encode()),
                 (b"x-content-type-options", b"nosniff"),
-                (b"cache-control", b"no-store"),
             ]
+            if not any(name.lower() == b"cache-control" for name, _ in headers):
+                headers.append((b"cache-control", b"no-store"))
+            message["headers"] = headers
         self.bytes_out += len(message.get("body", b""))
         await self._send(message)
 

@@ -1,0 +1,39 @@
+"""HTTP statuses of the console's errors, where the blame's own will not do; and their docs."""
+
+from collections import defaultdict
+from typing import Any
+
+from softfall.console.access import IntakeTokenWrong
+from softfall.console.lockout import TooManyFailures
+from softfall.console.login import LoginRefused
+from softfall.console.sessions import NotSignedIn
+from softfall.console.staff import StaffNameTaken, StaffUnknown
+from softfall.console.tools import ToolNameTaken, ToolUnknown
+from softfall.edge.errors import EDGE_STATUSES, STATUS_OF_BLAME, ErrorReply, Statuses
+from softfall.errors import SoftfallError
+from softfall.store.transactions import StorageFull
+
+STATUSES: Statuses = {
+    NotSignedIn: 401,
+    IntakeTokenWrong: 401,
+    LoginRefused: 403,
+    TooManyFailures: 429,
+    StaffUnknown: 404,
+    StaffNameTaken: 409,
+    ToolUnknown: 404,
+    ToolNameTaken: 409,
+    StorageFull: 507,
+}
+
+
+def may_raise(*errors: type[SoftfallError]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route, for its OpenAPI document: each error by name and status."""
+    known = {**EDGE_STATUSES, **STATUSES}
+    names: dict[int, list[str]] = defaultdict(list)
+    for error in errors:
+        kinds = (known[kind] for kind in error.__mro__ if kind in known)
+        names[next(kinds, STATUS_OF_BLAME[error.blame])].append(error.__name__)
+    return {
+        status: {"model": ErrorReply, "description": ", ".join(sorted(named))}
+        for status, named in sorted(names.items())
+    }
