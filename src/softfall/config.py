@@ -283,6 +283,9 @@ class CaseworkSettings(Section):
         60.0, gt=0, description="A case that nobody has touched for this long goes back to all."
     )
     appeal_days: float = Field(30.0, gt=0, description="How long a decision may be appealed.")
+    policies_file: str = Field(
+        "", description="A TOML table of the policies that decisions name; empty: Softfall's own."
+    )
     legal_hold_setters: str = Field(
         "", description="Who may set a legal hold: names of staff, separated by commas."
     )
