@@ -196,6 +196,54 @@ def http_page() -> str:
     return "\n".join(parts)
 
 
+def casework_page() -> str:
+    """Casework's tables: the ones that run."""
+    from softfall.casework import effects, life, priority, rights
+
+    words = {"release": "released", "block": "kept back", None: "-"}
+    deeds = [f"| {deed} | {', '.join(sorted(roles))} |" for deed, roles in rights.RIGHTS.items()]
+    return "\n".join(
+        [
+            "# Casework's tables\n",
+            "Drawn from the tables that run. What they mean for people is in "
+            "[casework.md](casework.md).\n",
+            "## The life of a case\n",
+            f"```mermaid\n{life.mermaid()}\n```\n",
+            "| from | to | by | when |",
+            "|---|---|---|---|",
+            *(
+                f"| {row.start or '-'} | {row.end} | {', '.join(sorted(row.actors))} "
+                f"| {row.meaning} |"
+                for row in life.LIFE
+            ),
+            "\n## What a decision does\n",
+            "A pair that is not in the table does nothing; a case allows an outcome if it does "
+            "something about one of its sources.\n",
+            "| source | outcome | held message | account | is the account told? | meaning |",
+            "|---|---|---|---|---|---|",
+            *(
+                f"| {source} | {outcome} | {words[effect.hold]} "
+                f"| {'-' if effect.account == 'none' else effect.account} "
+                f"| {'yes' if effect.tells else 'no'} | {effect.meaning} |"
+                for source, outcomes in effects.EFFECTS.items()
+                for outcome, effect in outcomes.items()
+            ),
+            "\n## What is looked at first\n",
+            "A child at risk now comes before everything else. All other cases go by when they "
+            "are due: their opening plus the shortest time of the rules that apply.\n",
+            "| rule | due within hours |",
+            "|---|---|",
+            *(f"| {rule.words} | {rule.hours} |" for rule in priority.RULES),
+            f"| none of these | {priority.ORDINARY_HOURS} |",
+            "\n## Who may do what\n",
+            "| deed | roles |",
+            "|---|---|",
+            *deeds,
+            "",
+        ]
+    )
+
+
 def openapi() -> dict[str, dict[str, Any]]:
     """Each service's OpenAPI description; nothing is started."""
     from softfall.testing.services import openapi_descriptions
@@ -213,6 +261,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "wire-formats.md": wire_page,
     "http.md": http_page,
+    "casework-tables.md": casework_page,
 }
 
 
