@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from softfall.casework.database import casework_url, open_casework
 from softfall.config import ConsoleSettings
+from softfall.console.clock import Clock, system_clock
 from softfall.console.passwords import Passwords
-from softfall.console.service import Clock, system_clock
 from softfall.console.sessions import Sessions
 from softfall.console.staff import StaffOffice
 from softfall.store.transactions import Database

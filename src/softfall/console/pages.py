@@ -24,6 +24,7 @@ from softfall.console.sessions import SESSION_IN_SCOPE, Session
 
 _HERE = Path(__file__).parent
 _WORKERS = frozenset({Role.MODERATOR, Role.LEAD})
+_LEADS = frozenset({Role.LEAD})
 _ALL = frozenset(Role)
 
 
@@ -40,9 +41,9 @@ NAVIGATION: Final = (
     Way("Home", "/", _ALL),
     Way("Shift", "/shift", _WORKERS),
     Way("Queue", "/queue", _WORKERS),
-    Way("Second reads", "/second-reads", _WORKERS),
-    Way("Appeals", "/appeals", _WORKERS),
-    Way("Lead", "/lead", frozenset({Role.LEAD})),
+    Way("Second reads", "/second-reads", _LEADS),
+    Way("Appeals", "/appeals", _LEADS),
+    Way("Lead", "/lead", _LEADS),
     Way("Transparency", "/transparency", _ALL),
     Way("Audit", "/audit", frozenset({Role.AUDITOR})),
     Way("Staff", "/staff", frozenset({Role.ADMINISTRATOR})),

@@ -13,7 +13,7 @@ from softfall.edge.logs import Logger, failure
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """`work` is called every `seconds`, and says by a log line's name what it is."""
+    """`work` is called every `seconds`, and at once again where it says True: there may be more."""
 
     name: str
     seconds: float
@@ -42,10 +42,11 @@ class Rounds:
             thread.join()
 
     def _run(self, each: Round) -> None:
-        while True:
+        while not self._stopping.is_set():
+            more = False
             try:
-                each.work()
+                more = each.work() is True
             except Exception as error:  # tried again; the last line of defence of this thread
                 self._log.error("round failed", round=each.name, **failure(error))
-            if self._stopping.wait(each.seconds):
-                return
+            if not more:
+                self._stopping.wait(each.seconds)

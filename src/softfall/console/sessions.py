@@ -18,6 +18,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, insert, select, update
 
 from softfall.casework.model import Role
+from softfall.casework.rights import StaffRef
 from softfall.console.tables import staff, staff_sessions
 from softfall.errors import RefusedError, UnavailableError
 from softfall.store.transactions import Database
@@ -45,6 +46,11 @@ class Session:
     must_change: bool
     has_password: bool
     csrf: str
+
+    @property
+    def ref(self) -> StaffRef:
+        """As casework knows this person."""
+        return StaffRef(self.name, self.role)
 
 
 class Sessions:

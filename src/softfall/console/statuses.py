@@ -3,6 +3,13 @@
 from collections import defaultdict
 from typing import Any
 
+from softfall.casework.appeals import AppealedBefore, AppealTooLate, AppealUnknown, NothingToAppeal
+from softfall.casework.cases import CaseUnknown, NotYourCase
+from softfall.casework.decisions import SameReader, SecondReaderNeeded
+from softfall.casework.enacting import EnactmentUnknown
+from softfall.casework.evidence.vault import EvidenceTooLarge
+from softfall.casework.intake import PictureNotWanted, ReferenceTaken, ReferenceUnknown
+from softfall.casework.life import CaseMoved
 from softfall.console.access import IntakeTokenWrong
 from softfall.console.lockout import TooManyFailures
 from softfall.console.login import LoginRefused
@@ -23,6 +30,20 @@ STATUSES: Statuses = {
     ToolUnknown: 404,
     ToolNameTaken: 409,
     StorageFull: 507,
+    CaseUnknown: 404,
+    NotYourCase: 409,
+    CaseMoved: 409,
+    SecondReaderNeeded: 409,
+    SameReader: 403,
+    EnactmentUnknown: 404,
+    ReferenceUnknown: 404,
+    ReferenceTaken: 409,
+    PictureNotWanted: 404,
+    EvidenceTooLarge: 413,
+    NothingToAppeal: 409,
+    AppealTooLate: 410,
+    AppealedBefore: 409,
+    AppealUnknown: 404,
 }
 
 
