@@ -20,7 +20,7 @@ from softfall.casework.cases import PROVIDER, Doer
 from softfall.casework.decisions import Bench, check_not_decider, check_reason
 from softfall.casework.evidence.legal_hold import withholds_telling
 from softfall.casework.incoming import AppealMade, Enactment
-from softfall.casework.intake import EvidenceStore, NotYoursToTell, ReferenceReused, is_emptied
+from softfall.casework.intake import EvidenceStore, NotYoursToTell, ReferenceTaken, is_emptied
 from softfall.casework.life import Actor
 from softfall.casework.model import CaseState, EvidenceKind, Outcome
 from softfall.casework.rights import Deed, StaffRef
@@ -60,7 +60,7 @@ def made(tx: Connection, vault: EvidenceStore, origin: str, told: AppealMade, no
     """Take an appeal in; its id, the same one where it is handed in again.
 
     Raises NotYoursToTell, CaseUnknown, NothingToAppeal, AppealTooLate, AppealedBefore,
-    ReferenceReused.
+    ReferenceTaken.
     """
     if origin != PROVIDER:
         raise NotYoursToTell("only the provider knows who appeals")
@@ -112,7 +112,7 @@ def decide(
         .where(mine)
         .values(decided_by=staff.name, decided_at_ms=now_ms, upheld=upholds, reason=reason)
     )
-    if not upholds:
+    if not upholds and _wholly_reversed(tx, decision):
         tx.execute(
             update(decisions).where(decisions.c.row == decision.row).values(state="reversed")
         )
@@ -155,6 +155,14 @@ def _move_on(
         case_rows.audit(tx, staff.name, "case.closed", case.case_id, now_ms, why=words)
 
 
+def _wholly_reversed(tx: Connection, decision: Row[Any]) -> bool:
+    """Whether a decision was undone for every account that was told of it."""
+    undone = select(appeals.c.account).where(
+        appeals.c.decision == decision.row, appeals.c.upheld.is_(False)
+    )
+    return _told(tx, decision) <= set(tx.execute(undone).scalars())
+
+
 def _take_back(
     tx: Connection, bench: Bench, case: Row[Any], decision: Row[Any], staff: StaffRef, now_ms: int
 ) -> None:
@@ -178,7 +186,7 @@ def _known(tx: Connection, origin: str, told: AppealMade) -> str | None:
     if row is None:
         return None
     if (row.account, row.case_id) != (told.account, told.case_id):
-        raise ReferenceReused("this reference was used for another appeal")
+        raise ReferenceTaken("this reference was used for another appeal")
     return str(row.appeal_id)
 
 

@@ -64,7 +64,7 @@ class CaseDesk:
     # What services and tools hand in (`intake`, `appeals`). origin: "provider", or a tool's name.
 
     def take_in(self, origin: str, incoming: Incoming) -> TakenIn:
-        """Open a case, or join one. Raises NotYoursToTell, ReferenceReused, EvidenceTooLarge."""
+        """Open a case, or join one. Raises NotYoursToTell, ReferenceTaken, EvidenceTooLarge."""
         with self.db.write() as tx:
             return intake.take_in(tx, self._vault, origin, incoming, self.clock())
 
@@ -86,7 +86,7 @@ class CaseDesk:
         """Take an appeal in; its id.
 
         Raises NotYoursToTell, CaseUnknown, NothingToAppeal, AppealTooLate, AppealedBefore,
-        ReferenceReused.
+        ReferenceTaken.
         """
         with self.db.write() as tx:
             return appeals.made(tx, self._vault, origin, told, self.clock())

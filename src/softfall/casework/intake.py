@@ -34,7 +34,7 @@ _CLOCK = Doer(CLOCK, Actor.CLOCK)
 _OWN_SOURCES = frozenset({Source.SURFACE, Source.TOOL})
 
 
-class ReferenceReused(InputError):
+class ReferenceTaken(InputError):
     """Something else was handed in under this reference before."""
 
     remedy = "Give each thing a reference of its own; repeat one only to hand in the very same."
@@ -97,7 +97,7 @@ class EvidenceStore(Protocol):
 def take_in(
     tx: Connection, vault: EvidenceStore, origin: str, incoming: Incoming, now_ms: int
 ) -> TakenIn:
-    """Open a case, or join one. Raises NotYoursToTell, ReferenceReused, EvidenceTooLarge."""
+    """Open a case, or join one. Raises NotYoursToTell, ReferenceTaken, EvidenceTooLarge."""
     trusted = origin == PROVIDER
     if not trusted:
         _check_own(incoming)
@@ -105,7 +105,7 @@ def take_in(
     known = _known(tx, origin, incoming.reference)
     if known is not None:
         if bytes(known.body_digest) != digest:
-            raise ReferenceReused("this reference was used for something else")
+            raise ReferenceTaken("this reference was used for something else")
         return _answer(tx, vault, known, incoming)
     keys = joining.keys_of(incoming, vault.keyed_digest, trusted=trusted)
     joined = joining.to_join(tx, keys)
