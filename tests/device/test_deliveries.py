@@ -36,7 +36,9 @@ def read(town: Town, body: bytes) -> list:
     ben: Device = town["ben"]
     answers = iter([body])
     transport = ben._kit.transport
-    transport.mailbox = lambda after, wait: next(answers, MAILBOX.encode({"deliveries": []}))
+    transport.mailbox = lambda after, wait: next(
+        answers, MAILBOX.encode({"deliveries": [], "notices": 0})
+    )
     return ben.sync()
 
 
@@ -68,7 +70,9 @@ def test_a_mailbox_of_junk_is_a_named_error(met: Town, body):
 def test_a_mailbox_out_of_order_is_a_named_error(met: Town):
     delivery = DELIVERY.accept(met.provider.members["ben"].mailbox[0], "delivery")
     for sequences in ([0], [1], [50, 50], [51, 50]):
-        body = MAILBOX.encode({"deliveries": [{**delivery, "sequence": s} for s in sequences]})
+        body = MAILBOX.encode(
+            {"deliveries": [{**delivery, "sequence": s} for s in sequences], "notices": 0}
+        )
         with pytest.raises(BadServiceReply):
             read(met, body)
     still_well(met)
@@ -109,7 +113,7 @@ def test_an_altered_delivery_has_a_named_outcome(met: Town, receipt, payload, gr
         "payload": {**honest["payload"], **payload},
         "receipt": met.provider.restamp(honest["receipt"], **receipt),
     }
-    arrivals = read(met, MAILBOX.encode({"deliveries": [delivery]}))
+    arrivals = read(met, MAILBOX.encode({"deliveries": [delivery], "notices": 0}))
     assert all(isinstance(arrival, NAMED) for arrival in arrivals)
     assert not any(isinstance(arrival, Shown) for arrival in arrivals)
 
@@ -149,7 +153,7 @@ def arrive(town: Town, plaintext: bytes, **facts) -> list:
         "receipt": town.provider.restamp(dataclasses.replace(honest, **fresh).values()),
         "members": ["ada", "ben"],
     }
-    return read(town, MAILBOX.encode({"deliveries": [delivery]}))
+    return read(town, MAILBOX.encode({"deliveries": [delivery], "notices": 0}))
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

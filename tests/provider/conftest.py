@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from softfall.config import ProviderSettings
 from softfall.edge.logs import make_logger
 from softfall.provider.app import make
-from softfall.provider.database import open_main
+from softfall.provider.database import MIGRATIONS
+from softfall.provider.handover import Console
 from softfall.provider.options import OfferedOption
 from softfall.provider.service import Service
-from softfall.store.database import sqlite_url
+from tests.databases import Databases
 
 from .cast import WORDS, App, Clock, Custodian, no_wait, register
 
@@ -71,33 +73,31 @@ class House:
 Open = Callable[..., Any]
 
 
-@pytest.fixture(scope="session")
-def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database as a first start makes it: made once, copied for each test."""
-    path = tmp_path_factory.mktemp("provider") / "provider.db"
-    db = open_main(sqlite_url(path))
-    db.truncate_log()
-    db.close()
-    return path
-
-
 @pytest.fixture
-def open_house(tmp_path: Path, new_database: Path) -> Open:
-    """Start a provider on this test's folder: `with open_house(option="none") as house`."""
+def open_house(tmp_path: Path, databases: Databases) -> Open:
+    """Start a provider on this test's folder: `with open_house(option="none") as house`.
+
+    The test runs twice: on SQLite, as a first start makes it, and on PostgreSQL.
+    """
     (tmp_path / "provider").mkdir(mode=0o700)
-    shutil.copyfile(new_database, tmp_path / "provider" / "provider.db")
+    url = databases.migrated(MIGRATIONS)
+    where = {"database_url": url}
+    if databases.kind == "sqlite":
+        shutil.copyfile(make_url(url).database or "", tmp_path / "provider" / "provider.db")
+        where = {}
 
     @contextmanager
     def opening(
         custodian: Custodian | None = None,
         clock: Clock | None = None,
         offered: OfferedOption | None = None,
+        console: Console | None = None,
         **changes: Any,
     ) -> Iterator[House]:
         around = custodian or Custodian()
         now = clock or Clock()
         log = io.StringIO()
-        defaults = {"data_dir": tmp_path / "provider", "staff_token": STAFF}
+        defaults = {"data_dir": tmp_path / "provider", "staff_token": STAFF, **where}
         settings = ProviderSettings(**{**defaults, **changes})
         app = make(
             settings,
@@ -105,6 +105,7 @@ def open_house(tmp_path: Path, new_database: Path) -> Open:
             randomness=no_wait(),
             custodian=around.client(),
             option=offered or (WORDS if settings.option == "split" else None),
+            console=console,
             log=make_logger("provider", log),
         )
         with TestClient(app, base_url="https://provider") as http:

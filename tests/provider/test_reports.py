@@ -29,6 +29,7 @@ class Talk:
     def message(self, picture: bytes | None = None, **changes: Any) -> Opened:
         """Sent, delivered, and opened by its recipient."""
         envelope_id, key = secrets.token_bytes(16), secrets.token_bytes(32)
+        sender = self.eve if changes.pop("sender", "ada") == "eve" else self.ada
         sealed, attachment = b"sealed " + secrets.token_bytes(8), None
         if picture is not None:
             file_key = secrets.token_bytes(32)
@@ -49,16 +50,16 @@ class Talk:
                 "sent_at_ms": self.house.clock(),
             }
         )
-        commitment = commit(key, Committed("ada", "a conversation", content))
+        commitment = commit(key, Committed(sender.name, "a conversation", content))
         about = {"envelope_id": envelope_id, "commitment": commitment}
         with_file = changes.pop("with_file", picture is not None)
         word = changes.pop("word", b"free")
         if with_file:
-            digest = self.ada.upload(sealed)
-            body = self.ada.media("ben", attachment=digest, word=word, **about)
+            digest = sender.upload(sealed)
+            body = sender.media("ben", attachment=digest, word=word, **about)
         else:
-            body = self.ada.text("ben", **about)
-        self.house.send(self.ada, body)
+            body = sender.text("ben", **about)
+        self.house.send(sender, body)
         delivered = {d["receipt"]["envelope_id"]: d["receipt"] for d in self.ben.mailbox()}
         return {
             "content": content,
@@ -75,8 +76,9 @@ def talk(house: House) -> Talk:
     return Talk(house)
 
 
-def encoded(*messages: Opened, reason: str = "unwanted") -> bytes:
-    return REPORT.encode({"reason": reason, "messages": list(messages)})
+def encoded(*messages: Opened, reason: str = "unwanted", **changes: int) -> bytes:
+    asked = {"reason": reason, "anonymous": 0, "in_danger_now": 0, **changes}
+    return REPORT.encode({**asked, "messages": list(messages)})
 
 
 def file(app: App, body: bytes) -> httpx.Response:
@@ -243,5 +245,5 @@ def test_pictures_of_a_report_that_a_kill_cut_off_are_gone_after_the_next_start(
     pictures = house.service.reports.pictures
     pictures.put(b"a picture whose report was never written")
     folder = house.service.settings.data_dir / "reports"
-    ReportDesk(house.service.db, folder, 1, house.service.reports.examiner)
+    ReportDesk(house.service.db, folder, 1, house.service.reports.examiner, house.service.outbox)
     assert pictures.all() == [hashlib.sha256(PICTURE).digest()]

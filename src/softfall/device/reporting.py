@@ -30,7 +30,9 @@ def report(kit: Kit, shelf: Shelf, refs: Sequence[MessageRef], reason: str) -> R
     """File one report. Raises UnknownMessage, MalformedMessage, or what the transport raises."""
     with kit.store.transaction():
         messages: list[Value] = [_opened(shelf, ref) for ref in refs]
-    return kit.transport.report(REPORT.encode({"reason": reason, "messages": messages}))
+    return kit.transport.report(
+        REPORT.encode({"reason": reason, "anonymous": 0, "in_danger_now": 0, "messages": messages})
+    )
 
 
 def _opened(shelf: Shelf, ref: MessageRef) -> dict[str, Value]:

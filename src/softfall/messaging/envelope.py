@@ -151,7 +151,10 @@ DELIVERY = Message(
 MAILBOX = Message(
     "mailbox",
     Party.DEVICE,
-    (Field("deliveries", ListOf(Nested(DELIVERY), 0, 100), "oldest first"),),
+    (
+        Field("deliveries", ListOf(Nested(DELIVERY), 0, 100), "oldest first"),
+        Field("notices", Uint(2**32), "how many wait at GET /v1/notices; 0 until somebody decided"),
+    ),
     max_bytes=32_000_000,
 )
 
@@ -178,6 +181,8 @@ REPORT = Message(
     Party.PROVIDER,
     (
         Field("reason", Text(64), f"why: one of {', '.join(REPORT_REASONS)}"),
+        Field("anonymous", Uint(1), "1: whoever decides is not told who reports"),
+        Field("in_danger_now", Uint(1), "1: a child is in danger now, as the reporter says"),
         Field("messages", ListOf(Nested(OPENED), 1, 20), "chosen messages only, in order"),
     ),
     max_bytes=68_000_000,

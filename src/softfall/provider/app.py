@@ -22,14 +22,17 @@ from softfall.messaging.envelope import REPORT
 from softfall.provider.clock import Clock, system_clock
 from softfall.provider.confirm_desk import Fetch
 from softfall.provider.enclave import enclave_client
+from softfall.provider.handover import Console
 from softfall.provider.options import OfferedOption, offered
 from softfall.provider.relay import custodian_client
 from softfall.provider.routes import (
     accounts,
     attachments,
     clearances,
+    enactments,
     lists,
     messages,
+    notices,
     reports,
     service,
     staff,
@@ -41,6 +44,7 @@ from softfall.provider.service import Service, Surroundings, Tokens
 from softfall.provider.statuses import STATUSES
 
 JSON_BODY_BYTES = 64 * 1024
+ENACTMENT_BYTES = 512 * 1024
 BODY_SECONDS = 180.0  # a large photograph over a slow mobile network
 
 DESCRIPTION = """
@@ -63,6 +67,7 @@ def make(
     option: OfferedOption | None = None,
     hasher: Hasher | None = None,
     fetch_dealt: Fetch | None = None,
+    console: Console | None = None,
     log: Logger | None = None,
 ) -> FastAPI:
     """The application. Once it has started, `app.state.service` is its `Service`.
@@ -71,7 +76,8 @@ def make(
     custodian: the client for everything that goes to the custodian; made from the settings unless
     given; enclave: likewise, for option `enclave`. option: what `settings.option` names, unless
     given. hasher: a process for each picture, unless given. fetch_dealt: hands out dealt material;
-    the dealer of the settings unless given.
+    the dealer of the settings unless given. console: the way to casework; made from the settings
+    unless given.
     """
     logger = log or make_logger("provider")
     metrics = Metrics()
@@ -86,7 +92,7 @@ def make(
         limits = PictureLimits(settings.hasher_max_pixels, settings.hasher_memory_mib << 20)
         sandbox = hasher or HasherProcess(limits)
         around = Surroundings(
-            clock, chance, client, inner, chosen, sandbox, fetch_dealt, logger, metrics
+            clock, chance, client, inner, chosen, sandbox, fetch_dealt, logger, metrics, console
         )
         try:
             app.state.service = Service(settings, around, tokens)
@@ -117,6 +123,7 @@ def make(
     )
     rooms = (
         service, accounts, messages, clearances, attachments, lists, reports, staff, staff_reports,
+        enactments, notices,
     )  # fmt: skip
     for room in (*rooms, enclave_route):
         app.include_router(room.router)
@@ -129,4 +136,5 @@ def _body_limits(settings: ProviderSettings) -> Mapping[str, int]:
         "POST /v1/envelopes": settings.max_envelope_bytes,
         "PUT /v1/attachments/{sha256}": settings.max_attachment_bytes,
         "POST /v1/reports": REPORT.max_bytes,
+        "POST /v1/staff/enactments": ENACTMENT_BYTES,
     }

@@ -21,10 +21,12 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from softfall.errors import UnavailableError
 from softfall.options.contract import Candidate, Held, Malformed, ProviderPorts, Submission, Verdict
+from softfall.provider import telling
 from softfall.provider.accounts import Account
 from softfall.provider.clock import Clock, days_ms
 from softfall.provider.epochs import Epochs
 from softfall.provider.intake import MalformedSubmission
+from softfall.provider.outbox import Outbox
 from softfall.provider.tables import accounts, clearances
 from softfall.provider.verdicts import Confirms
 from softfall.store.transactions import Database
@@ -65,6 +67,7 @@ class ClearanceDesk:
         ports: ProviderPorts,
         clock: Clock,
         per_day: int,
+        outbox: Outbox,
     ) -> None:
         self._db = db
         self._epochs = epochs
@@ -72,6 +75,7 @@ class ClearanceDesk:
         self._ports = ports
         self._clock = clock
         self._per_day = per_day
+        self._outbox = outbox
 
     def clear(self, account: Account, submission: Submission, received: bool = False) -> Answer:
         """Whether this submission's message may be sent, or what was received be shown.
@@ -127,6 +131,11 @@ class ClearanceDesk:
                     answered_at_ms=now_ms,
                 )
             )
+            if answer is Answer.BLOCKED:
+                facts = telling.facts_of(submission.option, submission.epoch, evidence)
+                digest = submission.digest
+                case = telling.of_blocked(account.name, digest, facts, received, now_ms)
+                self._outbox.blocked(tx, case, now_ms)
         return answer
 
 

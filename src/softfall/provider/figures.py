@@ -54,3 +54,9 @@ class Figures:
             "Times that background work found the disk full or the database busy.",
             registry=registry,
         )
+        self.handovers = Gauge(
+            "softfall_handovers",
+            "What casework does not have yet: waiting, or refused by it.",
+            ["state"],
+            registry=registry,
+        )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from softfall.edge.limits import RateLimit
 from softfall.errors import InputError
 from softfall.options.contract import Malformed, Submission
-from softfall.provider import vouchers
+from softfall.provider import restrictions, vouchers
 from softfall.provider.accounts import Account
 from softfall.provider.attachments import AttachmentStore
 from softfall.provider.clock import Clock
@@ -48,6 +48,7 @@ class Rules:
     option: str
     clock_skew_ms: int
     receipt_key_ms: int
+    restricted_may_not_send: restrictions.What
 
 
 class FrontDesk:
@@ -80,7 +81,8 @@ class FrontDesk:
 
         Raises MalformedMessage, BadRecipients, PayloadMisplaced, MediaIncomplete, ClockSkew,
         EnvelopeIdReused, UnknownRecipient, AttachmentMissing, RateLimited, OptionNotOffered,
-        WrongEpoch, MalformedSubmission, EnclaveRestarted, VoucherRefused, StorageFull, StoreBusy.
+        WrongEpoch, MalformedSubmission, EnclaveRestarted, VoucherRefused,
+        AccountRestricted, StorageFull, StoreBusy.
         """
         outgoing = read_envelope(sender, body)
         with self._db.read() as tx:
@@ -97,7 +99,9 @@ class FrontDesk:
         check_clock(outgoing, now_ms, self._rules.clock_skew_ms)
         nonce = self._check_submission(outgoing, now_ms)
         intake = Intake(now_ms, self._rules.receipt_key_ms, nonce)
+        is_media, what = outgoing.submission is not None, self._rules.restricted_may_not_send
         with self._db.write() as tx:
+            restrictions.check(tx, outgoing.sender.row, what, is_media, now_ms)
             return take_in(tx, outgoing, intake)
 
     def _check_submission(self, outgoing: Outgoing, now_ms: int) -> bytes | None:

@@ -37,6 +37,7 @@ from softfall.provider.lanes import Due, Lane
 from softfall.provider.life import Actor, HoldKind, State, UnknownTransition
 from softfall.provider.mail import Decision, move
 from softfall.provider.options import NONE, OUTAGE
+from softfall.provider.outbox import Outbox
 from softfall.provider.tables import envelopes
 from softfall.store.transactions import Database
 
@@ -118,6 +119,7 @@ class Judge:
         log: Logger,
         jitter_ms: int,
         randomness: random.Random,
+        outbox: Outbox,
     ) -> None:
         self._db = db
         self._bench = bench
@@ -127,6 +129,7 @@ class Judge:
         self._log = log
         self._jitter_ms = jitter_ms
         self._random = randomness
+        self._outbox = outbox
         self._lanes: Mapping[bool, Lane] = {
             False: Lane("judge-text", self._work),
             True: Lane("judge-media", self._work),
@@ -198,7 +201,10 @@ class Judge:
     def _move(self, due: Due, decision: Decision) -> Due | None:
         try:
             with self._db.write() as tx:
-                grown = move(tx, due.envelope, decision, self._clock())
+                now_ms = self._clock()
+                grown = move(tx, due.envelope, decision, now_ms)
+                if decision.end is State.HELD:
+                    self._outbox.held(tx, due.envelope, now_ms)
         except UnknownTransition:
             return None  # somebody else has moved it: nothing is left to do
         except Exception as error:  # a fault of the store, not of the envelope: it stays

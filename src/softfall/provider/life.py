@@ -41,6 +41,7 @@ class Actor(StrEnum):
     RECOVERY = "recovery"
     CLOCK = "clock"
     MODERATOR = "moderator"
+    APPEAL = "appeal"  # another person, asked to look again
 
 
 class HoldKind(StrEnum):
@@ -87,6 +88,12 @@ LIFE = (
         "a moderator lets it go, or nobody decided about an unconfirmed hold in time",
     ),
     Move(State.HELD, State.BLOCKED, _by(Actor.MODERATOR), "a moderator keeps it back for good"),
+    Move(
+        State.BLOCKED,
+        State.RELEASED,
+        _by(Actor.APPEAL),
+        "an appeal was upheld while the ciphertext was still kept",
+    ),
     Move(State.HELD, State.EXPIRED, _by(Actor.CLOCK), "retention passed; ciphertext deleted"),
 )
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, and_, bindparam, exists, insert, select, update
 
 from softfall.messaging.envelope import MAILBOX, RECEIPT
-from softfall.provider import life
+from softfall.provider import life, notices
 from softfall.provider.accounts import Account
 from softfall.provider.tables import accounts, envelopes, mailboxes, payloads, transitions
 from softfall.store.transactions import Database
@@ -53,13 +53,17 @@ _UNREAD = (
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where one envelope goes, who says so, and why; for a hold, its kind and evidence."""
+    """Where one envelope goes, who says so, and why; for a hold, its kind and evidence.
+
+    decided_by: the person, where one decided and casework told who.
+    """
 
     end: life.State
     who: life.Actor
     why: str
     hold_kind: life.HoldKind | None = None
     evidence: Mapping[str, object] = field(default_factory=dict)
+    decided_by: str | None = None
 
 
 def move(tx: Connection, envelope: int, decision: Decision, now_ms: int) -> tuple[int, ...]:
@@ -98,6 +102,7 @@ def record(
             who=decision.who,
             at_ms=now_ms,
             why=decision.why,
+            decided_by=decision.decided_by,
         )
     )
 
@@ -118,8 +123,12 @@ def empty(tx: Connection, envelope: int, now_ms: int) -> bytes | None:
 
 
 def fetch(db: Database, owner: Account, after: int) -> tuple[bytes, int]:
-    """A `mailbox` message with what is not acknowledged, past a sequence; and how many it holds."""
+    """A `mailbox` message with what is not acknowledged, past a sequence.
+
+    And how much it has to tell: messages, and notices that wait.
+    """
     with db.read() as tx:
+        waiting = notices.count(tx, owner.row)
         rows = tx.execute(_UNREAD, {"account": owner.row, "after": after}).all()
         members = _members(tx, [row.row for row in rows])
     deliveries: list[Value] = [
@@ -132,7 +141,8 @@ def fetch(db: Database, owner: Account, after: int) -> tuple[bytes, int]:
         }
         for row in rows
     ]
-    return MAILBOX.encode({"deliveries": deliveries}), len(deliveries)
+    told = MAILBOX.encode({"deliveries": deliveries, "notices": waiting})
+    return told, len(deliveries) + waiting
 
 
 def acknowledge(db: Database, owner: Account, through: int, now_ms: int) -> list[bytes]:
@@ -160,12 +170,24 @@ def acknowledge(db: Database, owner: Account, through: int, now_ms: int) -> list
     return dropped
 
 
-def history(tx: Connection, envelope: int) -> Sequence[tuple[str | None, str, str, int, str]]:
-    """Every recorded move of one envelope, oldest first: start, end, who, when, why."""
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One recorded move. decided_by: the person, where casework told who."""
+
+    start: str | None
+    end: str
+    who: str
+    at_ms: int
+    why: str
+    decided_by: str | None
+
+
+def history(tx: Connection, envelope: int) -> Sequence[Moved]:
+    """Every recorded move of one envelope, oldest first."""
     rows = tx.execute(
         select(transitions).where(transitions.c.envelope == envelope).order_by(transitions.c.row)
     )
-    return [(row.start, row.end, row.who, row.at_ms, row.why) for row in rows]
+    return [Moved(row.start, row.end, row.who, row.at_ms, row.why, row.decided_by) for row in rows]
 
 
 def _fill_mailboxes(tx: Connection, envelope: int, now_ms: int) -> tuple[int, ...]:

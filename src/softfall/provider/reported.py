@@ -1,6 +1,7 @@
 """Reports as staff read them: what was opened, by whom, and what each message proves.
 
-Guarantees: only what a reporter chose to open is here; a picture stays bytes under its digest.
+Guarantees: only what a reporter chose to open is here, until casework has it; a picture stays bytes
+under its digest. Who reported anonymously is not told.
 Refuses: an id of no report (`ReportUnknown`).
 """
 
@@ -28,7 +29,7 @@ class ReportHead:
     """One report, without what was said."""
 
     report_id: str
-    reporter: str
+    reporter: str | None
     reason: str
     reported_at_ms: int
     accepted: int
@@ -39,7 +40,8 @@ class ReportHead:
 class ReportedMessage:
     """One message of a report. lie: what is proved of its sender's app; finding: why, or why not.
 
-    picture_sha256: in hex, where the reporter handed the picture over.
+    picture_sha256: in hex, where the reporter handed the picture over. handed_over: casework has
+    it, so its words and its picture are here no more.
     """
 
     sender: str
@@ -50,6 +52,7 @@ class ReportedMessage:
     picture_sha256: str | None
     lie: str | None
     finding: str
+    handed_over: bool
 
 
 def newest(db: Database) -> list[ReportHead]:
@@ -79,7 +82,7 @@ _HEADS = select(reports, accounts.c.name).join(accounts, accounts.c.row == repor
 def _head(row: Row[Any]) -> ReportHead:
     return ReportHead(
         report_id=row.report_id,
-        reporter=row.name,
+        reporter=None if row.anonymous else row.name,
         reason=row.reason,
         reported_at_ms=row.reported_at_ms,
         accepted=row.accepted,
@@ -89,7 +92,7 @@ def _head(row: Row[Any]) -> ReportHead:
 
 def _message(row: Row[Any]) -> ReportedMessage:
     receipt: dict[str, Any] = RECEIPT.decode(row.receipt)
-    content: dict[str, Any] = CONTENT.decode(row.content)
+    content: dict[str, Any] = CONTENT.decode(row.content) if row.content else {"text": ""}
     return ReportedMessage(
         sender=row.sender,
         conversation=receipt["conversation"],
@@ -99,4 +102,5 @@ def _message(row: Row[Any]) -> ReportedMessage:
         picture_sha256=row.picture_sha256.hex() if row.picture_sha256 else None,
         lie=row.lie,
         finding=row.finding or "",
+        handed_over=row.content is None,
     )

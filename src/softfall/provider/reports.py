@@ -7,8 +7,10 @@ digest: nothing here decrypts or opens one.
 Refuses: each forgery by name; what is too old; a message that this reporter has reported before.
 Each message is looked into for what it proves of its sender's app (lies.py); lie and reason stay
 with it, beside the bytes that prove them.
-Limit: reports lie in the provider's database and folder as they came; encryption at rest is to
-come with casework.
+Once casework has taken a report whole, its words, proofs and pictures are deleted here (outbox.py).
+An anonymous reporter is named to nobody: not to staff here, not to casework. In danger now: the
+reporter says so, and it goes first.
+Limit: until casework has them, or where there is none, reports lie here as they came.
 """
 
 import hashlib
@@ -26,6 +28,7 @@ from softfall.messaging.franking import Opened, verify_opened
 from softfall.provider.accounts import Account
 from softfall.provider.files import Files
 from softfall.provider.lies import Examiner, Finding
+from softfall.provider.outbox import Outbox
 from softfall.provider.service_keys import verifying_keys
 from softfall.provider.tables import (
     accounts,
@@ -83,12 +86,15 @@ class _Proved:
 class ReportDesk:
     """Takes reports in."""
 
-    def __init__(self, db: Database, folder: Path, window_ms: int, examiner: Examiner) -> None:
+    def __init__(
+        self, db: Database, folder: Path, window_ms: int, examiner: Examiner, outbox: Outbox
+    ) -> None:
         self._db = db
+        self._outbox = outbox
         self.examiner = examiner
         self._window_ms = window_ms
         self.pictures = Files(folder)
-        self._drop_unnamed(self.pictures.all())  # left by a kill between a file and its row
+        self.drop_unnamed(self.pictures.all())  # left by a kill between a file and its row
 
     def file(self, reporter: Account, body: bytes, now_ms: int) -> Filed:
         """Prove and keep one report.
@@ -119,9 +125,9 @@ class ReportDesk:
         ]
         try:
             with self._db.write() as tx:
-                return self._keep(tx, reporter, digest, values["reason"], proved, now_ms)
+                return self._keep(tx, reporter, digest, values, proved, now_ms)
         except Exception:
-            self._drop_unnamed(kept)
+            self.drop_unnamed(kept)
             raise
 
     def _examine(
@@ -152,7 +158,7 @@ class ReportDesk:
         tx: Connection,
         reporter: Account,
         digest: bytes,
-        reason: str,
+        values: Mapping[str, Any],
         proved: Sequence[_Proved],
         now_ms: int,
     ) -> Filed:
@@ -170,7 +176,9 @@ class ReportDesk:
                 report_id=filed.report_id,
                 reporter=reporter.row,
                 report_sha256=digest,
-                reason=reason,
+                reason=values["reason"],
+                anonymous=bool(values["anonymous"]),
+                in_danger_now=bool(values["in_danger_now"]),
                 reported_at_ms=now_ms,
                 accepted=filed.accepted,
                 lies_proved=filed.lies_proved,
@@ -184,12 +192,18 @@ class ReportDesk:
                 for position, proof in enumerate(proved)
             ],
         )
+        for proof in proved:
+            picture = proof.opened.picture
+            if picture is not None and not self.pictures.has(hashlib.sha256(picture).digest()):
+                self.pictures.put(picture)  # another report of it was just done with
+        self._outbox.reported(tx, row, now_ms)
         return filed
 
-    def _drop_unnamed(self, digests: Sequence[bytes]) -> None:
+    def drop_unnamed(self, digests: Sequence[bytes]) -> None:
+        """Delete those of these pictures that no report names."""
         for digest in digests:
             named = exists().where(reported_messages.c.picture_sha256 == digest)
-            with self._db.read() as tx:
+            with self._db.write() as tx:  # so that none is being named meanwhile
                 if not tx.execute(select(named)).scalar():
                     self.pictures.delete(digest)
 

@@ -31,23 +31,26 @@ from softfall.provider.bell import Bell
 from softfall.provider.clearances import ClearanceDesk
 from softfall.provider.clock import Clock, days_ms, seconds_ms
 from softfall.provider.confirm_desk import ConfirmDesk, Fetch
-from softfall.provider.database import open_main
+from softfall.provider.database import main_url, open_main
 from softfall.provider.enclave import EnclaveWay, ListCarrier
+from softfall.provider.entry_facts import EntryFactsWay
 from softfall.provider.epochs import Epochs
 from softfall.provider.figures import Figures
+from softfall.provider.files import Files
+from softfall.provider.handover import Console, FactsWay, Handover, Pictures
 from softfall.provider.intake import FrontDesk, Rules
 from softfall.provider.judge import Bench, Judge
 from softfall.provider.lies import Examiner
 from softfall.provider.link import Link
 from softfall.provider.mirror import Mirror, MirrorKeeper
 from softfall.provider.options import OfferedOption
+from softfall.provider.outbox import Outbox
 from softfall.provider.poller import Poller
 from softfall.provider.relay import CustodianUnavailable, Relay
 from softfall.provider.reports import ReportDesk
 from softfall.provider.service_keys import service_key
 from softfall.provider.token_counts import TokenCounts
 from softfall.provider.upkeep import Limits, Upkeep
-from softfall.store.database import sqlite_url
 from softfall.store.transactions import Database, alive
 from softfall.wire import Party
 
@@ -70,6 +73,7 @@ class Surroundings:
     fetch_dealt: Fetch | None
     log: Logger
     metrics: Metrics
+    console: Console | None = None
 
 
 class Tokens:
@@ -148,9 +152,12 @@ class Service:
         self.clock = around.clock
         self.tokens = tokens
         limits = Limits.of(settings)
-        self.db = open_main(sqlite_url(settings.data_dir / "provider.db"))
+        self.db = open_main(main_url(settings))
         with self.db.write() as tx:
             self._voucher_key = service_key(tx, "vouchers")
+            conversations = service_key(tx, "conversations")
+        waiting = Files(settings.data_dir / "handover")
+        self.outbox = Outbox(bool(settings.console_url), waiting, conversations)
         self.bell = Bell()
         self.figures = Figures(around.metrics.registry)
         self.attachments = AttachmentStore(self.db, settings.data_dir / "attachments")
@@ -188,7 +195,9 @@ class Service:
             limits,
             self.figures,
             around.log,
+            self.outbox,
         )
+        self.handover = self._make_handover(around)
 
     def voucher(self, account: Account) -> bytes:
         """Proof for one account that the custodian could not be reached just now."""
@@ -208,6 +217,8 @@ class Service:
             self.confirm.start()
         await asyncio.to_thread(self.judge.start)
         self.upkeep.start()
+        if self.handover:
+            await asyncio.to_thread(self.handover.start)
         lookouts = [work for work in self._lookouts() if work is not None]
         looking = [asyncio.create_task(work.run()) for work in lookouts]
         try:
@@ -221,6 +232,8 @@ class Service:
             if self.confirm:
                 await asyncio.to_thread(self.confirm.stop)
             await asyncio.to_thread(self.upkeep.stop)
+            if self.handover:
+                await asyncio.to_thread(self.handover.stop)
             with suppress(SoftfallError, SQLAlchemyError):  # a full disk is no reason not to end
                 self.db.truncate_log()
             self.db.close()
@@ -272,14 +285,17 @@ class Service:
 
             evidence[ON_DEVICE] = with_maps(self.mirror)
         examiner = Examiner(evidence, hasher, settings.report_compare_seconds)
-        return ReportDesk(self.db, settings.data_dir / "reports", window_ms, examiner)
+        folder = settings.data_dir / "reports"
+        return ReportDesk(self.db, folder, window_ms, examiner, self.outbox)
 
     def _make_clearance_desk(self, ports: Ports) -> ClearanceDesk | None:
         """What answers before a message is sent, where the option's devices ask first."""
         if not (self.option and self.option.clears and self.epochs and self.confirm):
             return None
         per_day = self.settings.clearances_per_day
-        return ClearanceDesk(self.db, self.epochs, self.confirm, ports, self.clock, per_day)
+        return ClearanceDesk(
+            self.db, self.epochs, self.confirm, ports, self.clock, per_day, self.outbox
+        )
 
     def _make_judge(self, around: Surroundings, ports: Ports) -> Judge:
         epochs = self.epochs
@@ -298,6 +314,7 @@ class Service:
             around.log,
             self.settings.delivery_jitter_ms,
             around.randomness,
+            self.outbox,
         )
 
     def _make_desk(self) -> FrontDesk:
@@ -305,6 +322,7 @@ class Service:
             option=self.settings.option,
             clock_skew_ms=seconds_ms(self.settings.clock_skew_seconds),
             receipt_key_ms=days_ms(self.settings.receipt_key_days),
+            restricted_may_not_send=self.settings.restricted_may_not_send,
         )
         return FrontDesk(
             self.db,
@@ -316,4 +334,24 @@ class Service:
             self._voucher_key,
             self._media_rate,
             self.enclave,
+        )
+
+    def _make_handover(self, around: Surroundings) -> Handover | None:
+        """What hands over to casework, where there is one."""
+        if not self.settings.console_url:
+            return None
+        facts: FactsWay | None = None
+        if around.custodian is not None:
+            link = Link(around.custodian, "custodian", CustodianUnavailable)
+            seconds = self.settings.custodian_timeout_seconds
+            facts = EntryFactsWay(link, asyncio.get_running_loop(), seconds)
+        return Handover(
+            self.db,
+            self.outbox,
+            around.console or Console.of(self.settings),
+            facts,
+            Pictures(self.db, self.outbox, self.reports),
+            self.clock,
+            self.figures,
+            around.log,
         )

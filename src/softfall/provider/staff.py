@@ -2,6 +2,7 @@
 
 Guarantees: a decision is one move of the table, with its reason; deciding the same again changes
 nothing. Staff see who wrote to how many, when, and the verdict's evidence: never ciphertext.
+Refuses to decide where casework does (`provider.console_url`): its decisions are enacted.py's.
 Limit: one shared staff token, so the record says "moderator" and not which one.
 """
 
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from softfall.errors import InputError, RefusedError
 from softfall.provider.life import Actor, State
-from softfall.provider.mail import Decision, history, move
+from softfall.provider.mail import Decision, Moved, history, move
 from softfall.provider.tables import accounts, envelopes, payloads
 from softfall.store.transactions import Database
 
@@ -39,6 +40,12 @@ class EnvelopeAmbiguous(InputError):
     """Two senders chose this envelope id."""
 
     remedy = "Say which sender: the field `sender`, or ?sender= in a GET."
+
+
+class DecidedInCasework(RefusedError):
+    """Holds are decided in casework here, by people who sign in."""
+
+    remedy = "Decide it in the console; or empty provider.console_url and restart the service."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ def holds(db: Database) -> list[Hold]:
             .order_by(envelopes.c.escalated_at_ms.is_(None), envelopes.c.state_since_ms)
             .limit(MAX_LISTED)
         ).all()
-        return [_hold(row, history(tx, row.row)[-1][4]) for row in rows]
+        return [_hold(row, history(tx, row.row)[-1].why) for row in rows]
 
 
 def decide(
@@ -104,9 +111,7 @@ def decide(
     return Decided(end, moved=True, grown=grown)
 
 
-def life_of(
-    db: Database, envelope_id: bytes, sender: str | None
-) -> Sequence[tuple[str | None, str, str, int, str]]:
+def life_of(db: Database, envelope_id: bytes, sender: str | None) -> Sequence[Moved]:
     """An envelope's moves, oldest first. Raises EnvelopeUnknown, EnvelopeAmbiguous."""
     with db.read() as tx:
         return history(tx, _find(tx, envelope_id, sender).row)

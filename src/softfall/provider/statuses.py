@@ -7,15 +7,22 @@ from softfall.edge.errors import EDGE_STATUSES, STATUS_OF_BLAME, ErrorReply, Sta
 from softfall.errors import SoftfallError
 from softfall.provider.accounts import AccountTaken, NotAuthenticated
 from softfall.provider.attachments import AttachmentUnknown
+from softfall.provider.enacting import EnactmentReused
 from softfall.provider.enclave import EnclaveRestarted
 from softfall.provider.envelopes import EnvelopeIdReused, UnknownRecipient
 from softfall.provider.epochs import WrongEpoch
 from softfall.provider.keys import KeyIdReused, NoKeysLeft, TooManyKeys, UnknownAccount
 from softfall.provider.life import UnknownTransition
 from softfall.provider.mirror import ListFileMissing
+from softfall.provider.notices import AppealedAlready, AppealTooLate, NoticeUnknown
 from softfall.provider.reported import ReportUnknown
 from softfall.provider.reports import ReceiptTooOld, ReportReplayed
-from softfall.provider.staff import EnvelopeAmbiguous, EnvelopeUnknown, StaffRoutesOff
+from softfall.provider.staff import (
+    DecidedInCasework,
+    EnvelopeAmbiguous,
+    EnvelopeUnknown,
+    StaffRoutesOff,
+)
 from softfall.store.transactions import StorageFull
 
 STATUSES: Statuses = {
@@ -38,6 +45,11 @@ STATUSES: Statuses = {
     StaffRoutesOff: 404,
     EnvelopeUnknown: 404,
     EnvelopeAmbiguous: 409,
+    DecidedInCasework: 409,
+    EnactmentReused: 409,
+    NoticeUnknown: 404,
+    AppealedAlready: 409,
+    AppealTooLate: 410,
     StorageFull: 507,
 }
 

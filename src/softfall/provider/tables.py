@@ -132,6 +132,7 @@ transitions = Table(
     Column("who", String(16), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("why", Text, nullable=False),
+    Column("decided_by", String(64), nullable=True),
     Index("transitions_by_envelope", "envelope"),
 )
 
@@ -178,9 +179,12 @@ reports = Table(
     Column("reported_at_ms", BigInteger, nullable=False),
     Column("accepted", Integer, nullable=False),
     Column("lies_proved", Integer, nullable=False),
+    Column("anonymous", Boolean, nullable=False),
+    Column("in_danger_now", Boolean, nullable=False),
     UniqueConstraint("reporter", "report_sha256"),
 )
 
+# content, franking_key, opening and manifest are gone once casework has the report.
 reported_messages = Table(
     "reported_messages",
     metadata,
@@ -189,8 +193,8 @@ reported_messages = Table(
     Column("reporter", ForeignKey("accounts.row"), nullable=False),
     Column("receipt_mac", LargeBinary(32), nullable=False),
     Column("sender", String(64), nullable=False),
-    Column("content", LargeBinary, nullable=False),
-    Column("franking_key", LargeBinary(32), nullable=False),
+    Column("content", LargeBinary, nullable=True),
+    Column("franking_key", LargeBinary(32), nullable=True),
     Column("receipt", LargeBinary, nullable=False),
     Column("opening", LargeBinary, nullable=True),
     Column("picture_sha256", LargeBinary(32), nullable=True),

@@ -13,13 +13,14 @@ from sqlalchemy import delete, func, select, update
 from softfall.config import ProviderSettings
 from softfall.edge.logs import Logger, failure
 from softfall.errors import OperatorError
-from softfall.provider import clearances, service_keys, verdicts, vouchers
+from softfall.provider import clearances, notices, service_keys, verdicts, vouchers
 from softfall.provider.attachments import AttachmentStore
 from softfall.provider.bell import Bell
 from softfall.provider.clock import Clock, days_ms, hours_ms
 from softfall.provider.figures import Figures
 from softfall.provider.life import EXPIRY_WHY, Actor, HoldKind, Overdue, State, overdue
 from softfall.provider.mail import Decision, empty, move
+from softfall.provider.outbox import Outbox
 from softfall.provider.tables import envelopes, epochs
 from softfall.store.transactions import Database
 
@@ -67,6 +68,7 @@ class Upkeep:
         limits: Limits,
         figures: Figures,
         log: Logger,
+        outbox: Outbox,
     ) -> None:
         self._db = db
         self._attachments = attachments
@@ -75,6 +77,7 @@ class Upkeep:
         self._limits = limits
         self._figures = figures
         self._log = log
+        self._outbox = outbox
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
 
@@ -128,9 +131,11 @@ class Upkeep:
                     continue  # a moderator was faster
                 if rule.then is Overdue.ESCALATE:
                     tx.execute(update(envelopes).where(*here).values(escalated_at_ms=now_ms))
+                    self._outbox.moved(tx, envelope, None, now_ms)
                     continue
                 decision = Decision(State.RELEASED, Actor.CLOCK, rule.why)
                 grown = move(tx, envelope, decision, now_ms)
+                self._outbox.moved(tx, envelope, State.RELEASED, now_ms)
             self._figures.moves.labels(State.RELEASED, Actor.CLOCK).inc()
             self._bell.ring(grown)
 
@@ -142,6 +147,7 @@ class Upkeep:
                 if tx.execute(select(envelopes.c.row).where(*here)).first() is None:
                     continue  # a moderator was faster
                 move(tx, envelope, Decision(State.EXPIRED, Actor.CLOCK, EXPIRY_WHY), now_ms)
+                self._outbox.moved(tx, envelope, State.EXPIRED, now_ms)
                 file = empty(tx, envelope, now_ms)
             self._figures.moves.labels(State.EXPIRED, Actor.CLOCK).inc()
             self._attachments.drop_files([file] if file else [])
@@ -169,6 +175,8 @@ class Upkeep:
             vouchers.forget(tx, now_ms)
             verdicts.forget(tx, now_ms)
             clearances.forget(tx, now_ms, self._limits.held_retention_ms)
+            notices.forget(tx, now_ms, now_ms - window_ms)
+            self._outbox.forget(tx, now_ms - window_ms - self._limits.held_retention_ms)
             oldest_ms = now_ms - window_ms - self._limits.receipt_key_ms
             service_keys.forget_receipt_keys(tx, oldest_ms)
             tx.execute(delete(envelopes).where(envelopes.c.emptied_at_ms < now_ms - window_ms))

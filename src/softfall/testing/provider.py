@@ -308,7 +308,7 @@ class InMemoryTransport:
             start = max(after, member.acknowledged)
             box = [self.provider.tamper(dict(d)) for d in member.mailbox if d["sequence"] > start]
             kept = [DELIVERY.accept(d, DELIVERY.name) for d in box[:100] if d is not None]
-            return MAILBOX.encode({"deliveries": list(kept)})
+            return MAILBOX.encode({"deliveries": list(kept), "notices": 0})
 
         return self._call("mailbox", read)
 

@@ -29,6 +29,7 @@ from softfall.provider.envelopes import (
 from softfall.provider.epochs import WrongEpoch
 from softfall.provider.intake import MalformedSubmission, OptionNotOffered
 from softfall.provider.relay import CustodianUnavailable, QuestionRefused
+from softfall.provider.restrictions import AccountRestricted
 from softfall.provider.routes.access import (
     ALWAYS,
     Body,
@@ -63,6 +64,7 @@ _REFUSALS: tuple[type[SoftfallError], ...] = (
     MalformedSubmission,
     EnclaveRestarted,
     VoucherRefused,
+    AccountRestricted,
 )
 
 
@@ -108,7 +110,10 @@ async def read_mailbox(
         float, Query(ge=0, le=MAX_WAIT_SECONDS, description="How long to wait for a first one.")
     ] = 0.0,
 ) -> Response:
-    """What is not acknowledged, oldest first, at most 100; empty if nothing comes in time."""
+    """What is not acknowledged, oldest first, at most 100; empty if nothing comes in time.
+
+    A notice that waits ends the waiting, too.
+    """
     deadline = asyncio.get_running_loop().time() + wait_seconds
     with service.bell.listen(account.row) as waiter:
         while True:

@@ -1,5 +1,6 @@
 """Moderators' routes: what is held, and a person's decision about it."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -9,7 +10,12 @@ from softfall.provider import clearances, staff
 from softfall.provider.life import Actor, State, UnknownTransition
 from softfall.provider.routes.access import ALWAYS, EnvelopeId, ServiceNow
 from softfall.provider.routes.access import staff as staff_only
-from softfall.provider.staff import EnvelopeAmbiguous, EnvelopeUnknown, StaffRoutesOff
+from softfall.provider.staff import (
+    DecidedInCasework,
+    EnvelopeAmbiguous,
+    EnvelopeUnknown,
+    StaffRoutesOff,
+)
 from softfall.provider.statuses import may_raise
 
 router = APIRouter(tags=["staff"], dependencies=[Depends(staff_only)])
@@ -77,6 +83,7 @@ class MoveReply(BaseModel):
     who: str
     at_ms: int
     why: str
+    decided_by: str | None = Field(description="The person, where casework told who.")
 
 
 class LifeReply(BaseModel):
@@ -105,11 +112,18 @@ def list_holds(service: ServiceNow) -> HoldsReply:
     "/v1/staff/holds/{envelope_id}",
     summary="Release or block a hold",
     responses=may_raise(
-        *ALWAYS, StaffRoutesOff, EnvelopeUnknown, EnvelopeAmbiguous, UnknownTransition
+        *ALWAYS,
+        StaffRoutesOff,
+        EnvelopeUnknown,
+        EnvelopeAmbiguous,
+        UnknownTransition,
+        DecidedInCasework,
     ),
 )
 def decide(envelope_id: EnvelopeId, asked: DecisionAsked, service: ServiceNow) -> DecisionReply:
     """Deciding the same again is harmless; deciding otherwise afterwards is refused."""
+    if service.settings.console_url:
+        raise DecidedInCasework("holds are decided in casework here")
     decided = staff.decide(
         service.db,
         bytes.fromhex(envelope_id),
@@ -152,9 +166,4 @@ def list_blocked(service: ServiceNow) -> BlockedReply:
 def read_life(envelope_id: EnvelopeId, service: ServiceNow, sender: Sender = None) -> LifeReply:
     """Every move, from its acceptance on."""
     moves = staff.life_of(service.db, bytes.fromhex(envelope_id), sender)
-    return LifeReply(
-        moves=[
-            MoveReply(start=start, end=end, who=who, at_ms=at_ms, why=why)
-            for start, end, who, at_ms, why in moves
-        ]
-    )
+    return LifeReply(moves=[MoveReply(**asdict(move)) for move in moves])

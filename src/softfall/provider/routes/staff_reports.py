@@ -21,7 +21,7 @@ class ReportHead(BaseModel):
     """One report, without what was said."""
 
     report_id: str
-    reporter: str
+    reporter: str | None = Field(description="null: the report is anonymous.")
     reason: str
     reported_at_ms: int
     accepted: int
@@ -45,6 +45,7 @@ class ReportedMessage(BaseModel):
     picture_sha256: str | None
     lie: str | None = Field(description="What is proved of the sender's app; null: nothing.")
     finding: str = Field(description="Why; or why a picture was not compared.")
+    handed_over: bool = Field(description="Casework has it; its words are here no more.")
 
 
 class ReportRead(ReportHead):
