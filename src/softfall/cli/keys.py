@@ -135,6 +135,28 @@ def rotate(
         typer.echo(f"then: keep the new {key_path(settings.data_dir, ROOT)} offline")
 
 
+@app.command(name="rotate-evidence")
+def rotate_evidence(file: Config = None) -> None:
+    """Put a new master key in the place of console.data_dir/evidence.key, after a theft or now and
+    then.
+
+    Cases' keys are wrapped anew; nothing else changes. Back-ups of the database made before can't
+    be opened with the new key, so what was deleted since is gone from them too: make a new back-up
+    of both. Start every console again afterwards.
+    """
+    from softfall.casework.database import casework_url, open_casework
+    from softfall.casework.evidence.master_key import FILE, rotate
+
+    settings = config.load(file).console
+    db = open_casework(casework_url(settings))
+    try:
+        count = rotate(db, settings.data_dir / FILE)
+    finally:
+        db.close()
+    typer.echo(f"a new key wraps the keys of {count} cases: {settings.data_dir / FILE}")
+    typer.echo("then: start every console again, and back up the database and the key anew")
+
+
 @app.command()
 def show(file: Config = None) -> None:
     """Show the public parts: the custodian's key that devices pin, and when certificates end."""
