@@ -8,7 +8,19 @@ import sys
 
 import typer
 
-from softfall.cli import audit, config, console, doctor, enclave, keys, lists, serve, staff
+from softfall.cli import (
+    audit,
+    config,
+    console,
+    doctor,
+    enclave,
+    keys,
+    lists,
+    referral,
+    serve,
+    simulator,
+    staff,
+)
 from softfall.cli.compare import compare
 from softfall.cli.demo import demo
 from softfall.cli.hash import hash_files
@@ -31,7 +43,9 @@ app.command("hash")(hash_files)
 app.add_typer(enclave.app, name="enclave")
 app.add_typer(keys.app, name="keys")
 app.add_typer(lists.app, name="list")
+app.add_typer(referral.app, name="referral")
 app.add_typer(serve.app, name="serve")
+app.add_typer(simulator.app, name="simulator")
 app.add_typer(staff.app, name="staff")
 
 EXIT_CODES = {
