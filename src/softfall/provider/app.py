@@ -18,7 +18,7 @@ from softfall.edge.confined import PictureLimits
 from softfall.edge.hashing import Hasher, HasherProcess
 from softfall.edge.logs import Logger, make_logger
 from softfall.edge.metrics import Metrics
-from softfall.messaging.envelope import REPORT
+from softfall.messaging.envelope import MAX_PICTURE_BYTES, REPORT
 from softfall.provider.clock import Clock, system_clock
 from softfall.provider.confirm_desk import Fetch
 from softfall.provider.enclave import enclave_client
@@ -37,6 +37,7 @@ from softfall.provider.routes import (
     service,
     staff,
     staff_reports,
+    surfaces,
 )
 from softfall.provider.routes import enclave as enclave_route
 from softfall.provider.routes import tokens as token_routes
@@ -86,7 +87,8 @@ def make(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         chosen = option or offered(settings.option)
-        client = custodian or (custodian_client(settings) if chosen else None)
+        asks = chosen is not None or bool(settings.surface_token)
+        client = custodian or (custodian_client(settings) if asks else None)
         inner = enclave or (enclave_client(settings) if chosen and chosen.needs_enclave else None)
         chance = randomness or random.SystemRandom()
         limits = PictureLimits(settings.hasher_max_pixels, settings.hasher_memory_mib << 20)
@@ -128,6 +130,7 @@ def make(
     for room in (*rooms, enclave_route):
         app.include_router(room.router)
     app.include_router(token_routes.router)
+    app.include_router(surfaces.router)
     return app
 
 
@@ -136,5 +139,6 @@ def _body_limits(settings: ProviderSettings) -> Mapping[str, int]:
         "POST /v1/envelopes": settings.max_envelope_bytes,
         "PUT /v1/attachments/{sha256}": settings.max_attachment_bytes,
         "POST /v1/reports": REPORT.max_bytes,
+        "PUT /v1/surfaces/pictures/{reference}": MAX_PICTURE_BYTES,
         "POST /v1/staff/enactments": ENACTMENT_BYTES,
     }

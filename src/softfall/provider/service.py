@@ -49,6 +49,7 @@ from softfall.provider.poller import Poller
 from softfall.provider.relay import CustodianUnavailable, Relay
 from softfall.provider.reports import ReportDesk
 from softfall.provider.service_keys import service_key
+from softfall.provider.surfaces import SurfaceDesk, Words
 from softfall.provider.token_counts import TokenCounts
 from softfall.provider.upkeep import Limits, Upkeep
 from softfall.store.transactions import Database, alive
@@ -197,7 +198,9 @@ class Service:
             around.log,
             self.outbox,
         )
-        self.handover = self._make_handover(around)
+        facts = self._make_facts(around)
+        self.handover = self._make_handover(around, facts)
+        self.surfaces = self._make_surfaces(around.hasher, facts)
 
     def voucher(self, account: Account) -> bytes:
         """Proof for one account that the custodian could not be reached just now."""
@@ -336,15 +339,25 @@ class Service:
             self.enclave,
         )
 
-    def _make_handover(self, around: Surroundings) -> Handover | None:
+    def _make_facts(self, around: Surroundings) -> EntryFactsWay | None:
+        """The way to what the custodian says of its entries."""
+        if around.custodian is None:
+            return None
+        link = Link(around.custodian, "custodian", CustodianUnavailable)
+        seconds = self.settings.custodian_timeout_seconds
+        return EntryFactsWay(link, asyncio.get_running_loop(), seconds)
+
+    def _make_surfaces(self, hasher: Hasher, facts: EntryFactsWay | None) -> SurfaceDesk | None:
+        """What checks what is public, where a match can open a case."""
+        if not (self.settings.surface_token and self.outbox.enabled and facts):
+            return None
+        words = Words.read(self.settings.surface_words_file)
+        return SurfaceDesk(self.db, hasher, facts, words, self.outbox.hand_over, self.clock)
+
+    def _make_handover(self, around: Surroundings, facts: FactsWay | None) -> Handover | None:
         """What hands over to casework, where there is one."""
         if not self.settings.console_url:
             return None
-        facts: FactsWay | None = None
-        if around.custodian is not None:
-            link = Link(around.custodian, "custodian", CustodianUnavailable)
-            seconds = self.settings.custodian_timeout_seconds
-            facts = EntryFactsWay(link, asyncio.get_running_loop(), seconds)
         return Handover(
             self.db,
             self.outbox,

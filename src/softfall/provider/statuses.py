@@ -23,6 +23,7 @@ from softfall.provider.staff import (
     EnvelopeUnknown,
     StaffRoutesOff,
 )
+from softfall.provider.surfaces import ReferenceReused, SurfacesOff
 from softfall.store.transactions import StorageFull
 
 STATUSES: Statuses = {
@@ -50,6 +51,8 @@ STATUSES: Statuses = {
     NoticeUnknown: 404,
     AppealedAlready: 409,
     AppealTooLate: 410,
+    SurfacesOff: 404,
+    ReferenceReused: 409,
     StorageFull: 507,
 }
 

@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select, update
 from softfall.config import ProviderSettings
 from softfall.edge.logs import Logger, failure
 from softfall.errors import OperatorError
-from softfall.provider import clearances, notices, service_keys, verdicts, vouchers
+from softfall.provider import clearances, notices, service_keys, surfaces, verdicts, vouchers
 from softfall.provider.attachments import AttachmentStore
 from softfall.provider.bell import Bell
 from softfall.provider.clock import Clock, days_ms, hours_ms
@@ -174,6 +174,7 @@ class Upkeep:
         with self._db.write() as tx:
             vouchers.forget(tx, now_ms)
             verdicts.forget(tx, now_ms)
+            surfaces.forget(tx, now_ms)
             clearances.forget(tx, now_ms, self._limits.held_retention_ms)
             notices.forget(tx, now_ms, now_ms - window_ms)
             self._outbox.forget(tx, now_ms - window_ms - self._limits.held_retention_ms)
