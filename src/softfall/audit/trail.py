@@ -54,6 +54,32 @@ def read(
     return [_line(row) for row in tx.execute(wanted)]
 
 
+def newest(
+    tx: Connection,
+    before: int | None = None,
+    limit: int = 100,
+    action: str | None = None,
+    subject: str | None = None,
+    who: str | None = None,
+) -> list[Line]:
+    """At most `limit` lines numbered below `before` (the newest of all: None), newest first.
+
+    Of one action, subject or person only, where told; an action that ends in a dot stands for all
+    that begin so.
+    """
+    wanted = select(lines).order_by(lines.c.number.desc()).limit(limit)
+    if before is not None:
+        wanted = wanted.where(lines.c.number < before)
+    if action is not None:
+        many = lines.c.action.startswith(action, autoescape=True)
+        wanted = wanted.where(many if action.endswith(".") else lines.c.action == action)
+    if subject is not None:
+        wanted = wanted.where(lines.c.subject == subject)
+    if who is not None:
+        wanted = wanted.where(lines.c.who == who)
+    return [_line(row) for row in tx.execute(wanted)]
+
+
 def read_one(tx: Connection, number: int) -> Line | None:
     """The line of that number, if there is one."""
     row = tx.execute(select(lines).where(lines.c.number == number)).one_or_none()

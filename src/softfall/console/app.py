@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 from softfall.config import Settings
 from softfall.console import cookies
 from softfall.console.dress import Dressed
-from softfall.console.routes import entry, home, intake, staff
+from softfall.console.routes import audit, entry, home, intake, staff
 from softfall.console.routes import settings as settings_page
 from softfall.console.service import Around, ConsoleService
 from softfall.console.statuses import STATUSES
@@ -36,6 +36,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     home.router,
     settings_page.router,
     staff.router,
+    audit.router,
     intake.router,
 )
 # Larger bodies than `PAGE_BODY_BYTES`, by "METHOD /path/{template}".
