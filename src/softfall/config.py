@@ -301,10 +301,10 @@ class CaseworkSettings(Section):
         11.0, ge=0, description="From a shift's planned end until the same person's next one."
     )
     picture_view_seconds: float = Field(
-        15.0, ge=1, le=600, description="The longest that one view of a picture lasts."
+        15.0, ge=3, le=600, description="The longest that one view of a picture lasts."
     )
     text_view_seconds: float = Field(
-        90.0, ge=1, le=3600, description="The longest that one view of a message lasts."
+        90.0, ge=3, le=3600, description="The longest that one view of a message lasts."
     )
     hasher_max_pixels: int = Field(
         100_000_000, gt=0, description="A larger picture is not shown; a referral still carries it."
@@ -381,6 +381,12 @@ class HotlineSettings(Section):
     attach_unencrypted: bool = Field(
         False, description="Attach the evidence without the hotline's certificate too."
     )
+    max_mail_mib: int = Field(
+        20, gt=0, le=1024, description="Evidence larger than this is not attached, only named."
+    )
+    font_file: str = Field(
+        "", description="A TrueType font for the PDF; empty: letters that are not Latin are codes."
+    )
     timeout_seconds: float = Field(
         60.0,
         gt=0,
@@ -422,6 +428,11 @@ class DeviceSettings(Section):
     )
     look_at_received: bool = Field(
         True, description="Look for received pictures that came unchecked, in this device's list."
+    )
+    country: str = Field(
+        "",
+        pattern="^([A-Za-z]{2})?$",
+        description="Two letters (ISO 3166-1): whose help lines are shown; empty: anywhere's.",
     )
     old_list_hours: float = Field(
         72.0, gt=0, description="How long the list goes on serving once no newer one can be had."

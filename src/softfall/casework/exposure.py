@@ -8,6 +8,7 @@ is never closed counts in full, so neither haste nor parallel requests pass a li
 and starting another changes no count: they are a person's, not a shift's. A clock that is set back
 doesn't help: time never runs behind the newest view.
 Refuses, as a value with its reason: `NotNow`.
+Limit: what a browser goes on showing after it has said that a view is closed, nobody can count.
 Leaves to others: recording each view in the same transaction (`evidence.views`), who may start a
 shift (`shifts`). Makes no claim about health: limits are limits.
 """
@@ -21,7 +22,8 @@ from softfall.casework.model import Severity
 from softfall.config import CaseworkSettings
 
 DAY_MS: Final = 24 * 3_600_000
-LEAST_LOOK_MS: Final = 1_000  # a view counts as no less, however soon it is closed
+# A view counts as no less, however soon a browser says that it is closed.
+LEAST_LOOK_MS: Final = 3_000
 _MINUTE_MS: Final = 60_000
 
 
@@ -98,11 +100,16 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """It may be opened, and what is left before it is. break_in_ms: of work, until a break."""
+    """It may be opened, and what is left before it is. break_in_ms: of work, until a break.
+
+    at_ms: when a view that begins now is to be recorded as begun: now, or a clock that was set back
+    would let it be forgotten too soon.
+    """
 
     items_left: int
     look_left_ms: int
     break_in_ms: int
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +209,7 @@ def _left(now_ms: int, seen: Sequence[Seen], rules: Rules) -> Allowed:
         max(0, rules.items - len(_last_ends(seen))),
         rules.look_ms - _looked_ms(seen),
         rules.work_ms - (now_ms - begun_ms),
+        now_ms,
     )
 
 

@@ -114,7 +114,7 @@ class Views:
         told = self._may_open(tx, staff, row, now_ms)
         if isinstance(told, NotNow):
             return told
-        until_ms = now_ms + self._look_ms(row.kind)
+        until_ms = told.at_ms + self._look_ms(row.kind)
         view_id: int = tx.execute(
             insert(views)
             .values(
@@ -122,7 +122,7 @@ class Views:
                 evidence=row.row,
                 region=asked.region,
                 severity=row.severity,
-                opened_at_ms=now_ms,
+                opened_at_ms=told.at_ms,
                 until_ms=until_ms,
             )
             .returning(views.c.row)
@@ -134,7 +134,7 @@ class Views:
                 "partial": partial, "reason": _reason(asked), "view": view_id,
             },
         )  # fmt: skip
-        return View(view_id, EvidenceKind(row.kind), now_ms, until_ms, told)
+        return View(view_id, EvidenceKind(row.kind), told.at_ms, until_ms, told)
 
     def _checked(self, tx: Connection, staff: StaffRef, asked: Asked) -> Row[Any]:
         """The evidence, with its case's severity."""
