@@ -9,6 +9,7 @@ from softfall.store import postgresql
 from softfall.store.transactions import Database, StorageFull, StoreAway, StoreBusy, alive
 from tests.databases import Databases
 
+from .going import GOING_SERVER, forget_broken_connections
 from .worker import MIGRATIONS
 
 
@@ -25,6 +26,7 @@ def away(postgres: Databases) -> Iterator[Database]:
     opened = Database(postgres.migrated(MIGRATIONS), MIGRATIONS)
     yield opened
     opened.close()
+    forget_broken_connections()
 
 
 def value(tx: Connection) -> int:
@@ -140,6 +142,7 @@ def test_what_the_server_says_becomes_an_error_by_name(
     assert kept(away) == 0
 
 
+@GOING_SERVER
 def test_while_the_server_is_away_all_is_refused_by_name_and_then_goes_on(
     away: Database, postgres: Databases
 ) -> None:
@@ -159,6 +162,7 @@ def test_while_the_server_is_away_all_is_refused_by_name_and_then_goes_on(
     assert kept(away) == 3
 
 
+@GOING_SERVER
 @pytest.mark.parametrize("when", ["before a statement", "before the commit"])
 def test_a_server_that_goes_in_the_midst_of_a_write_is_named_and_keeps_nothing_of_it(
     away: Database, postgres: Databases, when: str
@@ -180,6 +184,7 @@ def test_a_server_that_goes_in_the_midst_of_a_write_is_named_and_keeps_nothing_o
     assert kept(away) == 3
 
 
+@GOING_SERVER
 def test_a_restart_between_two_transactions_is_not_even_noticed(
     away: Database, postgres: Databases
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from softfall.store.presence import Presence
 from softfall.store.transactions import Database
 
 MIGRATIONS = Path(__file__).parent / "counting"
@@ -41,7 +42,14 @@ def linger(db: Database, _: int) -> None:
         time.sleep(600)
 
 
-DEEDS = {"open": open_only, "count": count, "linger": linger}
+def be(db: Database, number: int) -> None:
+    """Be alive under a number until killed."""
+    Presence(db, number).living()
+    say("here")
+    time.sleep(600)
+
+
+DEEDS = {"be": be, "open": open_only, "count": count, "linger": linger}
 
 
 def say(what: str) -> None:

@@ -91,6 +91,11 @@ def lock_number(name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"softfall|{name}".encode()).digest()[:8]) >> 1
 
 
+def lock_pair(room: str) -> int:
+    """The first half of a room's numbered locks, 31 bits: the second is the number."""
+    return lock_number(f"{room}|numbered") >> 32
+
+
 def make_engine(url: URL, room: str) -> Engine:
     """An engine for the room's daily work; its faults come by name. Connects to nothing yet."""
     engine = create_engine(

@@ -33,7 +33,8 @@ class Database:
         self.engine: Engine = open_store(url, migrations)
         # One writer at a time in this process: fair, where SQLite's own waiting is a lottery.
         self._writer = threading.Lock()
-        self._lock_number = lock_number(room_of(migrations))
+        self.room = room_of(migrations)
+        self._lock_number = lock_number(self.room)
         starts = {"sqlite": _begin_sqlite, "postgresql": self._begin_postgresql}
         event.listen(self.engine, "begin", starts[self.engine.dialect.name])
 
@@ -55,6 +56,14 @@ class Database:
             connection.execution_options(softfall_writes=True)
             with connection.begin():
                 yield connection
+
+    def session(self) -> Connection:
+        """A connection outside any transaction, for locks that last as long as it is open.
+
+        Raises StoreAway, StoreBusy.
+        """
+        with _named_errors():
+            return self._connected().execution_options(isolation_level="AUTOCOMMIT")
 
     def truncate_log(self) -> None:
         """Empty SQLite's write-ahead log, where deleted values would live on for a while.
@@ -86,6 +95,8 @@ class Database:
             raise StoreAway("the database's server can't be reached") from None
 
     def _begin_postgresql(self, connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+            return
         if _writes(connection):
             taking = text("SELECT pg_advisory_xact_lock(:key)")
             connection.execute(taking, {"key": self._lock_number})
