@@ -15,6 +15,9 @@ from softfall.provider.files import Incoming
 from .cast import LISTED
 from .conftest import House
 
+# How SQLite is full or locked; PostgreSQL's ways are tests/store's.
+pytestmark = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+
 
 @contextmanager
 def full_database(house: House) -> Iterator[None]:

@@ -20,10 +20,9 @@ from softfall.errors import OperatorError
 from softfall.options.contract import Candidate, Verdict
 from softfall.provider.clock import Clock
 from softfall.provider.confirming import Confirmer, ConfirmLink
-from softfall.provider.database import CONFIRM_MIGRATIONS
+from softfall.provider.database import open_confirm
 from softfall.provider.stock import ConfirmStock
 from softfall.provider.verdicts import RememberedVerdicts
-from softfall.store.database import sqlite_url
 from softfall.store.transactions import Database
 
 TIDY_SECONDS = 5.0
@@ -67,7 +66,7 @@ class ConfirmDesk:
             require_dealer(settings)
             self._dealer = DealerClient(settings.dealer_url, settings.tls_dir, "provider")
             fetch = self._dealer.fetch
-        self._db = Database(sqlite_url(settings.data_dir / "confirm.db"), CONFIRM_MIGRATIONS)
+        self._db = open_confirm(settings)
         self._stock = ConfirmStock(self._db, clock)
         self._keeper = StockKeeper(self._stock, fetch, settings.confirm_stock, log)
         link = ConfirmLink.to(

@@ -1,8 +1,7 @@
 """What the provider keeps for `confirm`: dealt material that waits, and what became of the rest.
 
 Guarantees, by the schema itself: a serial stands in the stock once; one share and entry have one
-run at most. A file of its own (`confirm.db`): it is written at every step of a confirmation, and
-must wait for no envelope, nor keep one waiting. `confirm_migrations/` makes these tables.
+run at most. A database of its own (database.py says why). `confirm_migrations/` makes these tables.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table
