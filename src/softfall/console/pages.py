@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -60,6 +60,22 @@ NOTICES: Final[dict[str, str]] = {
     "enabled": "The account is enabled.",
     "unlocked": "The lock is ended.",
     "linked": "The sign-in subject is saved.",
+    "none-left": "Nothing waits that you may take and do not skip.",
+    "given-back": "The case is with the queue again.",
+    "escalated": "The case is with the leads now.",
+    "marked": "Marked, with your reason on record.",
+    "decided": "Decided. The service is doing it now.",
+    "proposed": "Proposed. A second person reads the referral before anything is sent.",
+    "withdrawn": "Taken back.",
+    "saved": "The draft is saved. Nothing was sent.",
+    "agreed": "You agreed: the referral is on its way.",
+    "disagreed": "You did not agree: the case is open again.",
+    "appeal-decided": "The appeal is decided; the account is told.",
+    "hold-set": "The legal hold is set.",
+    "hold-lifted": "The legal hold is lifted.",
+    "let-start": "They may start their next shift sooner.",
+    "tried-again": "It is tried again.",
+    "view-closed": "Closed.",
 }
 
 
@@ -99,9 +115,8 @@ def redirect(path: str, done: str = "") -> Response:
 
 def local_path(path: str) -> str:
     """The path if it is one of this console; else home. For what came with a request."""
-    parts = urlsplit(path) if path.isprintable() else urlsplit("")
-    foreign = parts.scheme or parts.netloc or "\\" in path or not path.startswith("/")
-    return "/" if foreign or path.startswith("//") else path
+    ours = path.startswith("/") and not path.startswith("//") and "\\" not in path
+    return path if ours and path.isascii() and path.isprintable() else "/"
 
 
 @cache

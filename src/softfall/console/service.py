@@ -29,9 +29,11 @@ from softfall.console.callers import Callers
 from softfall.console.clock import Clock, system_clock
 from softfall.console.login import FrontDoor
 from softfall.console.passwords import Passwords
+from softfall.console.provider_health import ProviderHealth
 from softfall.console.rounds import Round, Rounds
 from softfall.console.sessions import Sessions
 from softfall.console.staff import StaffOffice
+from softfall.console.viewing import Viewing
 from softfall.edge.confined import PictureLimits
 from softfall.edge.console_tokens import read_console_token
 from softfall.edge.logs import Logger, make_logger
@@ -61,8 +63,8 @@ class Around:
 class ConsoleService:
     """Everything that the routes use.
 
-    db: casework's. door, sessions, office: staff. desk: cases. vault, views: evidence. renderer:
-    draws a picture's region. referrals: drafts and their state. keeper: checkpoints of the log.
+    db: casework's. door, sessions, office: staff. desk: cases. vault, views: evidence. viewing:
+    opens it for people. referrals: drafts and their state. keeper: checkpoints of the log.
     """
 
     def __init__(self, settings: Settings, around: Around) -> None:
@@ -72,13 +74,14 @@ class ConsoleService:
         self.log = around.log
         self.provider_token = read_console_token(console.tls_dir)
         self.provider = around.provider or _provider_client(settings)
+        self.provider_health = ProviderHealth(self.provider, self.clock)
         self.callers = Callers()
         self.db: Database = open_casework(casework_url(console))
         self._make_door(around.passwords)
         self.vault = master_key.open_vault(self.db, console.data_dir / master_key.FILE)
         self.views = Views(self.vault, casework)
         limits = PictureLimits(casework.hasher_max_pixels, casework.hasher_memory_mib << 20)
-        self.renderer = RendererProcess(limits)
+        self.viewing = Viewing(self.db, self.clock, self.views, RendererProcess(limits))
         self._casefile = EvidenceCaseFile(self.vault, second_reader=casework.second_reader)
         self.referrals = Referrals(
             self.db, self.clock, settings.referral, self._casefile,
