@@ -9,7 +9,6 @@ device or expect to wait.
 """
 
 import base64
-import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from softfall.config import DeviceSettings, MediaLimits
-from softfall.device import keyring, reporting
+from softfall.device import keyring
 from softfall.device.epochs import Epochs
 from softfall.device.https import HttpTransport
 from softfall.device.incoming import Finding, Incoming, arrival_of
@@ -26,8 +25,9 @@ from softfall.device.keyring import Secret
 from softfall.device.kit import Kit
 from softfall.device.list_fetch import Progress
 from softfall.device.lists import ListStatus, check_root
+from softfall.device.mailroom import Mailroom
 from softfall.device.options import HalfFactory, HalfPorts, make_half
-from softfall.device.outcomes import Arrival, Quarantined, Reported, SendOutcome, Shown
+from softfall.device.outcomes import Arrival, Quarantined, SendOutcome, Shown
 from softfall.device.outgoing import Outgoing
 from softfall.device.own_list import OwnList
 from softfall.device.profile import (
@@ -37,18 +37,17 @@ from softfall.device.profile import (
     read_profile,
     write_profile,
 )
+from softfall.device.safeguards import Safeguards
 from softfall.device.store import SealedStore
 from softfall.device.surroundings import REAL, Surroundings
 from softfall.device.timings import Timings
-from softfall.device.transport import BadServiceAddress, BadServiceReply, Published, Transport
+from softfall.device.transport import BadServiceAddress, Published, Transport
 from softfall.errors import SoftfallError, UnavailableError
 from softfall.lists.manifest import read
-from softfall.messaging.envelope import CONTENT, MAILBOX
+from softfall.messaging.envelope import CONTENT
 from softfall.messaging.franking import Receipt
 from softfall.messaging.identity import Identity
 from softfall.messaging.session.cells import StateDamaged
-from softfall.messaging.session.olm import PREKEY
-from softfall.wire import MalformedMessage
 
 MAX_WAIT_SECONDS = 30.0
 
@@ -73,8 +72,11 @@ class Parts:
 HONEST = Parts()
 
 
-class Device:
-    """One account on this machine; made by `create` or `open`, closed by `close`."""
+class Device(Safeguards):
+    """One account on this machine; made by `create` or `open`, closed by `close`.
+
+    What a person can do about what came is in `safeguards`.
+    """
 
     def __init__(
         self,
@@ -88,7 +90,6 @@ class Device:
         self._lock, self._store = lock, store
         self._profile, self._settings, self._parts = profile, settings, parts
         self._turn = threading.RLock()
-        self._check_keys = True
         around = parts.surroundings
         ports = HalfPorts()
         self._kit = Kit(
@@ -105,6 +106,8 @@ class Device:
         self._lists = OwnList(home, profile, settings, self._kit, ports)
         self._outgoing = parts.outgoing(self._kit)
         self._incoming = parts.incoming(self._kit)
+        super().__init__(self._kit, self._incoming.shelf, self._turn)
+        self._mailroom = Mailroom(self._kit, self._incoming, self._contacts, self._notices)
 
     @classmethod
     def create(
@@ -228,7 +231,8 @@ class Device:
             arrivals: list[Arrival] = []
             try:
                 self._flush()
-                self._take_in(arrivals, min(wait_seconds, MAX_WAIT_SECONDS))
+                arrivals += self._outgoing.outbox.take_refusals()
+                self._mailroom.take_in(arrivals, min(wait_seconds, MAX_WAIT_SECONDS))
                 self._publish_keys()
                 self._top_up_tokens()
             except UnavailableError:
@@ -237,23 +241,22 @@ class Device:
             return arrivals
 
     def history(self) -> list[Shown | Quarantined]:
-        """Everything shown or quarantined so far, in order of arrival."""
+        """Everything shown or quarantined so far, in order of arrival; of no blocked contact."""
         with self._turn, self._store.transaction():
-            return [self._arrival(kept) for kept in self._incoming.shelf.messages()]
+            kept = [self._arrival(kept) for kept in self._incoming.shelf.messages()]
+            blocked = set(self._contacts.blocked())
+        return [message for message in kept if message.sender not in blocked]
+
+    def evidence(self, account: str) -> list[Shown | Quarantined]:
+        """Everything of one account, blocked or not: what it sent can be reported from here."""
+        with self._turn, self._store.transaction():
+            kept = [self._arrival(kept) for kept in self._incoming.shelf.messages()]
+        return [message for message in kept if message.sender == account]
 
     def outbox(self) -> list[bytes]:
         """The ids of messages that have not reached the provider yet."""
         with self._turn:
             return self._outgoing.outbox.waiting_ids()
-
-    def report(self, messages: Sequence[reporting.MessageRef], reason: str) -> Reported:
-        """Open these messages (envelope ids) to the provider, in this order, and no others.
-
-        reason: one of `messaging.envelope.REPORT_REASONS`. Raises UnknownMessage, MalformedMessage,
-        or what the provider refuses by name.
-        """
-        with self._turn:
-            return reporting.report(self._kit, self._incoming.shelf, messages, reason)
 
     def fingerprint(self, account: str | None = None) -> str | None:
         """This account's fingerprint, or that of another which is pinned (None: never met)."""
@@ -317,37 +320,9 @@ class Device:
             if isinstance(outcome, SoftfallError):
                 self._outgoing.outbox.note_refusal(envelope_id, outcome)
 
-    def _take_in(self, arrivals: list[Arrival], wait_seconds: float) -> None:
-        shelf = self._incoming.shelf
-        arrivals += self._outgoing.outbox.take_refusals()
-        self._acknowledge()
-        while True:
-            with self._store.transaction():
-                through, _ = shelf.cursor
-            body = self._kit.transport.mailbox(through, wait_seconds)
-            deliveries = _deliveries(body, through)
-            wait_seconds = 0.0
-            for delivery in deliveries:
-                self._check_keys |= delivery["payload"]["kind"] == PREKEY
-                arrival = self._incoming.receive(delivery)
-                arrivals += [] if arrival is None else [arrival]
-            if not deliveries:
-                break
-            self._acknowledge()
-        arrivals += self._incoming.retry_waiting()
-
-    def _acknowledge(self) -> None:
-        shelf = self._incoming.shelf
-        with self._store.transaction():
-            through, acknowledged = shelf.cursor
-        if through > acknowledged:
-            self._kit.transport.acknowledge(through)
-            with self._store.transaction():
-                shelf.acknowledged(through)
-
     def _publish_keys(self) -> None:
         """Keep one-time keys published; looked at once when opened, and after each one used."""
-        if not self._check_keys:
+        if not self._mailroom.check_keys:
             return
         wanted = self._settings.one_time_keys
         left = self._kit.transport.key_count()
@@ -355,7 +330,7 @@ class Device:
             with self._store.transaction():
                 keys = self._kit.olm.make_one_time_keys(wanted - left)
             self._kit.transport.publish_keys(keys)
-        self._check_keys = False
+        self._mailroom.check_keys = False
 
     def _top_up_tokens(self) -> None:
         """Before they run out; only where pictures are asked about, and never to anyone's cost."""
@@ -378,18 +353,6 @@ class Device:
 
 def _names(to: str | Sequence[str]) -> Sequence[str]:
     return (to,) if isinstance(to, str) else tuple(to)
-
-
-def _deliveries(body: bytes, through: int) -> list[dict[str, Any]]:
-    try:
-        values: dict[str, Any] = MAILBOX.decode(body)
-    except MalformedMessage as error:
-        raise BadServiceReply(f"the mailbox is not in its form: {error.what}") from None
-    deliveries: list[dict[str, Any]] = values["deliveries"]
-    sequences = [through, *(delivery["sequence"] for delivery in deliveries)]
-    if any(a >= b for a, b in itertools.pairwise(sequences)):
-        raise BadServiceReply("the mailbox is not in order")
-    return deliveries
 
 
 def _let_go(lock: IO[bytes], store: SealedStore | None) -> None:

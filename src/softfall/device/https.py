@@ -247,6 +247,18 @@ class HttpTransport:
         """As the port says."""
         self._octets("POST", "/v1/mailbox/ack", json={"through": through})
 
+    def notices(self) -> bytes:
+        """As the port says."""
+        return self._octets("GET", "/v1/notices")
+
+    def acknowledge_notices(self, through: int) -> None:
+        """As the port says."""
+        self._octets("POST", "/v1/notices/ack", json={"through": through})
+
+    def appeal(self, notice_id: bytes, text: str) -> None:
+        """As the port says."""
+        self._octets("POST", f"/v1/notices/{notice_id.hex()}/appeal", json={"text": text})
+
     def report(self, body: bytes) -> Reported:
         """As the port says."""
         told = self._json(_Report, "POST", "/v1/reports", content=body)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from softfall.device.help_lines import HelpLine
+
 CHECKED = "checked"
 CHECKED_HERE = "checked by this device"
 TEXT = "text: nothing to check"
@@ -89,12 +91,52 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The provider took a report."""
+    """The provider took a report. words: what happens now, for the person; help: who can help."""
 
     report_id: str
     accepted: int
     lies_proved: int
+    words: Sequence[str] = ()
+    help: Sequence[HelpLine] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPreview:
+    """What a report would do, said before it is sent. words: plain sentences, in their order.
+
+    messages, pictures: how many would go. senders: whose they are.
+    """
+
+    messages: int
+    pictures: int
+    senders: Sequence[str]
+    words: Sequence[str]
+    help: Sequence[HelpLine]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a person at the service has decided, in words made on this device.
+
+    account: whose messages it is about, or who was reported. until_ms: how long a restriction
+    lasts. appeal_until_ms: None where it can't be appealed; appealed: this device has appealed it.
+    """
+
+    notice_id: bytes
+    kind: str
+    outcome: str
+    title: str
+    words: Sequence[str]
+    help: Sequence[HelpLine]
+    told_at_ms: int
+    account: str | None
+    envelope_ids: Sequence[bytes]
+    report_id: str | None
+    until_ms: int | None
+    appeal_until_ms: int | None
+    appealed: bool
 
 
 SendOutcome = Sent | Queued
-Arrival = Shown | Quarantined | Refused | Waiting | NotSent
+MessageArrival = Shown | Quarantined | Refused | Waiting | NotSent
+Arrival = MessageArrival | Notice

@@ -90,6 +90,27 @@ WAITING = Message(
     max_bytes=210_000,
 )
 
+BLOCKED = Message(
+    "blocked contact",
+    Party.DEVICE,
+    (Field("since_ms", Uint(), "when this device's person blocked them"),),
+    max_bytes=32,
+)
+
+NOTICES_SEEN = Message(
+    "notices seen",
+    Party.DEVICE,
+    (Field("through", Uint(), "the notice up to which all are kept here"),),
+    max_bytes=32,
+)
+
+APPEALED = Message(
+    "appealed",
+    Party.DEVICE,
+    (Field("at_ms", Uint(), "when this device's person appealed it"),),
+    max_bytes=32,
+)
+
 ATTESTATION_KEPT = Message(
     "attestation kept",
     Party.DEVICE,

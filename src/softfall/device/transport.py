@@ -167,6 +167,15 @@ class Transport(Protocol):
     def acknowledge(self, through: int) -> None:
         """Everything up to this sequence is safe here."""
 
+    def notices(self) -> bytes:
+        """A `notices` message: what was decided, as far as it was not acknowledged."""
+
+    def acknowledge_notices(self, through: int) -> None:
+        """Every notice up to this sequence is safe here."""
+
+    def appeal(self, notice_id: bytes, text: str) -> None:
+        """Ask for another look at a decision; harmless to repeat with the same text."""
+
     def report(self, body: bytes) -> Reported:
         """File a `report`; harmless to repeat with the same bytes."""
 

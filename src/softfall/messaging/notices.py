@@ -32,6 +32,7 @@ class Told(StrEnum):
 
     DELIVERED = "delivered"
     BLOCKED = "blocked"
+    AGAINST_RULES = "against the rules"
     WARNED = "warned"
     RESTRICTED = "restricted"
     ACTED = "acted"

@@ -43,7 +43,7 @@ _MOVERS = {  # who moves what: (round, where it is, where it goes); nothing else
 _TOLD = {
     Outcome.RELEASE: Told.DELIVERED,
     Outcome.BLOCK: Told.BLOCKED,
-    Outcome.REFER: Told.BLOCKED,  # a referral is nobody's business but the authority's
+    Outcome.REFER: Told.AGAINST_RULES,  # a referral is the authority's business, nobody else's
     Outcome.WARN: Told.WARNED,
     Outcome.RESTRICT: Told.RESTRICTED,
     Outcome.NO_ACTION: Told.NO_ACTION,
@@ -158,7 +158,8 @@ def _act_on_account(work: _Work) -> None:
         restrictions.lift(tx, subject.row, work.now_ms)
         news.append(_to(subject, work, NoticeKind.LIFTED, Told.NO_ACTION))
     if asked.tell_subject:
-        work.news += [*_about_messages(work, subject), *news]
+        news = [*_about_messages(work, subject), *news]
+        work.news += news or _about_nothing_else(work, subject)
 
 
 def _about_messages(work: _Work, subject: Account) -> Iterable[News]:
@@ -172,9 +173,21 @@ def _about_messages(work: _Work, subject: Account) -> Iterable[News]:
         ]
         if ids:
             yield _to(subject, work, NoticeKind.DECIDED, told, envelopes=ids)
-    if not asked.holds and not asked.reports and _TOLD[asked.outcome] is Told.BLOCKED:
-        # Blocked before it was sent: the app said so, and a person has confirmed it.
-        yield _to(subject, work, NoticeKind.DECIDED, Told.BLOCKED)
+
+
+def _about_nothing_else(work: _Work, subject: Account) -> list[News]:
+    """Where nothing moved and nothing was done, or it was done before and not told at the time."""
+    asked, until_ms = work.asked, None
+    if asked.outcome is Outcome.RESTRICT:
+        until_ms = restrictions.until(work.tx, subject.row, work.now_ms)
+    if until_ms is not None:
+        return [_to(subject, work, NoticeKind.RESTRICTED, Told.RESTRICTED, until_ms=until_ms)]
+    if asked.outcome is Outcome.WARN:
+        return [_to(subject, work, NoticeKind.WARNED, Told.WARNED)]
+    if asked.outcome not in _NOTHING_DONE:
+        return [_to(subject, work, NoticeKind.DECIDED, Told.AGAINST_RULES)]
+    # What the clock delivered before anybody decided is nobody's to notice.
+    return [] if asked.holds else [_to(subject, work, NoticeKind.DECIDED, Told.NO_ACTION)]
 
 
 def _tell_recipients(work: _Work) -> None:

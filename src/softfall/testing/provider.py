@@ -32,6 +32,7 @@ from softfall.errors import Blame, SoftfallError
 from softfall.messaging.envelope import DELIVERY, MAILBOX, REPORT, SUBMISSION
 from softfall.messaging.franking import Receipt, stamp, verify_opened
 from softfall.messaging.identity import SignedKey, verify_identity, verify_one_time_key
+from softfall.messaging.notices import NOTICE, NOTICE_ID_BYTES, NOTICES, NoticeKind, Told
 from softfall.options.contract import (
     Candidate,
     Clear,
@@ -48,6 +49,7 @@ from softfall.provider.accounts import Account
 from softfall.provider.envelopes import Outgoing, check_clock, read_envelope
 from softfall.provider.lies import plain_lie
 from softfall.testing.epochs import NoPorts, SmallEpoch
+from softfall.wire import Value
 
 SKEW_MS = 300_000
 LIST_PIECE_BYTES = 16_384
@@ -69,6 +71,14 @@ class Member:
     keys: list[SignedKey] = field(default_factory=list)
     mailbox: list[dict[str, Any]] = field(default_factory=list)
     acknowledged: int = 0
+    notices: list[dict[str, Any]] = field(default_factory=list)
+    notices_acknowledged: int = 0
+    appeals: dict[bytes, str] = field(default_factory=dict)
+
+    @property
+    def waiting_notices(self) -> list[dict[str, Any]]:
+        """What was told and is not acknowledged."""
+        return self.notices[self.notices_acknowledged :]
 
 
 @dataclass
@@ -154,6 +164,20 @@ class InMemoryProvider:
                     "members": [sender, *names],
                 }
             )
+
+    def tell(self, whose: str, kind: NoticeKind, outcome: Told, **values: Any) -> bytes:
+        """A notice to an account, as a person's decision makes one; its id."""
+        told = self.members[whose].notices
+        notice_id = REAL.random_bytes(NOTICE_ID_BYTES)
+        about = {
+            "notice_id": notice_id,
+            "sequence": len(told) + 1,
+            "kind": kind,
+            "outcome": outcome,
+        }
+        notice = {**about, "told_at_ms": self.now_ms(), "envelopes": [], **values}
+        told.append(dict(NOTICE.accept(notice, NOTICE.name)))
+        return notice_id
 
     def restamp(self, receipt: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
         """A receipt that says something else, under the provider's own key: a lying provider."""
@@ -308,7 +332,9 @@ class InMemoryTransport:
             start = max(after, member.acknowledged)
             box = [self.provider.tamper(dict(d)) for d in member.mailbox if d["sequence"] > start]
             kept = [DELIVERY.accept(d, DELIVERY.name) for d in box[:100] if d is not None]
-            return MAILBOX.encode({"deliveries": list(kept), "notices": 0})
+            return MAILBOX.encode(
+                {"deliveries": list(kept), "notices": len(member.waiting_notices)}
+            )
 
         return self._call("mailbox", read)
 
@@ -319,6 +345,33 @@ class InMemoryTransport:
             self._member(self.account).acknowledged = through
 
         self._call("acknowledge", note)
+
+    def notices(self) -> bytes:
+        """As the port says."""
+
+        def read() -> bytes:
+            told: list[Value] = [dict(n) for n in self._member(self.account).waiting_notices[:50]]
+            return NOTICES.encode({"notices": told})
+
+        return self._call("notices", read)
+
+    def acknowledge_notices(self, through: int) -> None:
+        """As the port says."""
+
+        def note() -> None:
+            self._member(self.account).notices_acknowledged = through
+
+        self._call("acknowledge_notices", note)
+
+    def appeal(self, notice_id: bytes, text: str) -> None:
+        """As the port says, except that any notice may be appealed, at any time."""
+
+        def take() -> None:
+            earlier = self._member(self.account).appeals.setdefault(notice_id, text)
+            if earlier != text:
+                raise RefusedByService("this decision was appealed before", "AppealedAlready")
+
+        self._call("appeal", take)
 
     def report(self, body: bytes) -> Reported:
         """As the port says."""

@@ -10,7 +10,7 @@ from typing import Any
 from softfall.compare.parties.serving import make_recorder
 from softfall.compare.party import Wire
 from softfall.device.device import HONEST, Device, Parts
-from softfall.device.outcomes import Arrival, Quarantined, Queued, Shown
+from softfall.device.outcomes import MessageArrival, Notice, Quarantined, Queued, Shown
 from softfall.errors import SoftfallError, UnavailableError
 
 LIST_SECONDS = 60.0
@@ -57,7 +57,7 @@ def play(
         elif command["do"] == "report":
             wire.say(**_report(opened, command), ms=_ms_since(start))
         else:
-            events = [_event(arrival) for arrival in opened.sync()]
+            events = [_event(a) for a in opened.sync() if not isinstance(a, Notice)]
             wire.say(events=events, ms=_ms_since(start))
 
 
@@ -98,7 +98,7 @@ def _fetch_list(device: Device, command: dict[str, Any]) -> dict[str, float]:
             time.sleep(POLL_SECONDS)
 
 
-def _event(arrival: Arrival) -> dict[str, Any]:
+def _event(arrival: MessageArrival) -> dict[str, Any]:
     """What the person sees of one arrival."""
     shown = isinstance(arrival, Shown)
     picture = arrival.picture if isinstance(arrival, Shown) else None

@@ -13,7 +13,7 @@ from softfall.compare.results import TrialResult
 from softfall.compare.trials.list_files import old_files_again
 from softfall.compare.trials.scene import Finding, Scene, not_applicable
 from softfall.compare.trials.street import Street
-from softfall.device.outcomes import Arrival, Quarantined, Shown
+from softfall.device.outcomes import Arrival, Notice, Quarantined, Shown
 from softfall.errors import SoftfallError
 from softfall.media.pdq import PdqHash
 
@@ -143,6 +143,8 @@ def _first_picture(arrivals: list[Arrival], lists: str, evidence: tuple[str, ...
 def _told(arrival: Arrival) -> str:
     if isinstance(arrival, Shown):
         return f"shown ({arrival.checked})"
+    if isinstance(arrival, Notice):
+        return f"notice: {arrival.title}"
     return f"{type(arrival).__name__.lower()}: {arrival.reason}"
 
 
