@@ -300,6 +300,9 @@ class CaseworkSettings(Section):
     rest_hours: float = Field(
         11.0, ge=0, description="From a shift's planned end until the same person's next one."
     )
+    staff_help: str = Field(
+        "", description="Whom staff can talk to: shown on the page that they see after stopping."
+    )
     picture_view_seconds: float = Field(
         15.0, ge=3, le=600, description="The longest that one view of a picture lasts."
     )

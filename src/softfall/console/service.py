@@ -15,11 +15,14 @@ import httpx
 
 from softfall.audit.keeping import Keeper, keeper_of
 from softfall.audit.keys import load_or_make_key
+from softfall.casework.bundle import Signer
 from softfall.casework.database import casework_url, open_casework
 from softfall.casework.desk import CaseDesk
 from softfall.casework.enactor import Enactor
 from softfall.casework.evidence import master_key, retention
 from softfall.casework.evidence.views import Views
+from softfall.casework.hotline.outbox import BothWays, HotlineOutbox
+from softfall.casework.hotline.sending import HotlineSender
 from softfall.casework.referral.client import Client
 from softfall.casework.referral.evidence_casefile import EvidenceCaseFile
 from softfall.casework.referral.referrals import Referrals
@@ -87,8 +90,14 @@ class ConsoleService:
             self.db, self.clock, settings.referral, self._casefile,
             second_reader=casework.second_reader,
         )  # fmt: skip
-        self.desk = CaseDesk(self.db, self.clock, casework, self.vault, self.referrals)
         key = load_or_make_key(console.data_dir)
+        self._signer = Signer(key.public_key, key.sign)
+        self.hotline = HotlineOutbox(
+            self.db, self.clock, (settings.hotline, settings.referral), self._casefile,
+            self.referrals,
+        )  # fmt: skip
+        both = BothWays(self.referrals, self.hotline)
+        self.desk = CaseDesk(self.db, self.clock, casework, self.vault, both)
         self.keeper: Keeper = keeper_of(key, console.data_dir, settings.audit)
         self._rounds = Rounds(self._work() if around.rounds else [], self.log)
 
@@ -122,9 +131,11 @@ class ConsoleService:
         enactor = Enactor(self.db, self.provider, self.clock, secrets.token_hex(8))
         authority = Client(settings.referral) if settings.referral.cybertipline_url else None
         sender = Sender(self.db, self.clock, authority, self._casefile)
+        letters = HotlineSender(self.db, self.clock, settings.hotline, self._casefile, self._signer)
         return [
             Round("bring enactments", 1.0, enactor.run_once),
             Round("send referrals", 2.0, sender.run_once),
+            Round("send referrals by e-mail", 2.0, letters.run_once),
             Round("casework clock", 30.0, self.desk.tick),
             Round("sign checkpoints", 60.0, self._checkpoint),
             Round("delete evidence", 600.0, self._delete_evidence),

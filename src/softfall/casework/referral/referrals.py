@@ -189,6 +189,19 @@ class Referrals:
         told: dict[str, Detail] = {"documents": digest[:32], "files": len(package.files)}
         trail.append(tx, now_ms, who, "referral.approved", case_id, told)
 
+    def approved_edits(self, tx: Connection, case_id: str) -> Edits:
+        """What a person added to a referral whose very documents are approved.
+
+        Raises ReferralUnknown, ReferralNotApproved, DraftMoved.
+        """
+        row = moves.find(tx, case_id)
+        if row.approved_digest is None:
+            raise ReferralNotApproved("nobody has approved this referral's documents")
+        draft = self._draft(tx, case_id)
+        if draft.digest != row.approved_digest:
+            raise DraftMoved("the case has changed since the referral was approved")
+        return draft.edits
+
     def queue_sending(self, tx: Connection, case_id: str) -> State:
         """Let the approved documents out, in the transaction in which the decision became final.
 

@@ -1,4 +1,4 @@
-"""The hash-chained audit log and its signed checkpoints."""
+"""The hash-chained audit log, its signed checkpoints, and referrals by e-mail."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,6 +7,8 @@ from softfall.store.append_only import refuse_changes
 
 revision = "0005"
 down_revision = "0004"
+
+_ROW = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -38,3 +40,41 @@ def upgrade() -> None:
     refuse_changes(op.get_bind(), "audit_logs", ("name",))
     refuse_changes(op.get_bind(), "audit_lines", ("number",))
     refuse_changes(op.get_bind(), "audit_checkpoints", ("number", "at_ms"))
+    _make_hotline()
+
+
+def _make_hotline() -> None:
+    op.create_table(
+        "hotline_mails",
+        sa.Column("row", _ROW, autoincrement=True, nullable=False),
+        sa.Column("case_id", sa.String(32), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("state_since_ms", sa.BigInteger(), nullable=False),
+        sa.Column("queued_by", sa.String(64), nullable=False),
+        sa.Column("queued_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("message_id", sa.String(200), nullable=False),
+        sa.Column("audit_until", sa.BigInteger(), nullable=False),
+        sa.Column("sealed_document", sa.LargeBinary(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("unsure", sa.Integer(), nullable=False),
+        sa.Column("due_ms", sa.BigInteger(), nullable=False),
+        sa.Column("lease_holder", sa.String(64), nullable=True),
+        sa.Column("lease_until_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("row"),
+        sa.UniqueConstraint("case_id"),
+    )
+    op.create_index("hotline_mails_due", "hotline_mails", ["state", "due_ms"])
+    op.create_table(
+        "hotline_steps",
+        sa.Column("row", _ROW, autoincrement=True, nullable=False),
+        sa.Column("mail", _ROW, nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("who", sa.String(64), nullable=False),
+        sa.Column("start", sa.String(16), nullable=True),
+        sa.Column("event", sa.String(16), nullable=False),
+        sa.Column("end", sa.String(16), nullable=False),
+        sa.Column("told", sa.String(400), nullable=False),
+        sa.ForeignKeyConstraint(["mail"], ["hotline_mails.row"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("row"),
+    )
+    op.create_index("hotline_steps_by_mail", "hotline_steps", ["mail"])

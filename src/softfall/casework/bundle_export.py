@@ -1,0 +1,82 @@
+"""A case of the database as the parts of an evidence bundle, with its lines of the audit log.
+
+Guarantees: an export's own line, with its reason, is in the audit log before anything of it exists,
+and is in the bundle; lines that were written later are not, so that the same export can be made
+again byte for byte. Pictures are opened one at a time.
+Refuses, as `ExportReasonMissing`: an export without a reason.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Final
+
+from sqlalchemy import Connection
+
+from softfall.audit import trail
+from softfall.audit.files import line_json
+from softfall.audit.keeping import kept_checkpoints
+from softfall.casework.bundle_check import AUDIT
+from softfall.casework.hotline.document import CaseDocument, to_json
+from softfall.casework.referral.casefile import CaseFile
+from softfall.casework.referral.facts import ReferralFacts
+from softfall.errors import InputError, OperatorError
+
+EXPORTED: Final = "evidence.exported"
+CASE: Final = "case.json"
+MIN_REASON: Final = 3
+MAX_REASON: Final = 400
+_LINES_AT_ONCE = 1_000
+
+
+class ExportReasonMissing(InputError):
+    """An export of evidence without a reason, or with one that is too long; nothing was written."""
+
+    remedy = f"Say why, in {MIN_REASON} to {MAX_REASON} characters."
+
+
+class EvidenceChanged(OperatorError):
+    """A case's pictures are no longer the ones that its document names."""
+
+    remedy = "Make the export, or the referral, again: evidence was added or deleted since."
+
+
+def record_export(tx: Connection, case_id: str, who: str, reason: str, now_ms: int) -> int:
+    """Write the export's line of the audit log; its number. Raises ExportReasonMissing."""
+    said = " ".join(reason.split())
+    if not MIN_REASON <= len(said) <= MAX_REASON:
+        raise ExportReasonMissing("an export needs a reason")
+    return trail.append(tx, now_ms, who, EXPORTED, case_id, {"reason": said})
+
+
+def case_parts(
+    tx: Connection,
+    casefile: CaseFile,
+    facts: ReferralFacts,
+    document: CaseDocument,
+    until: int,
+) -> Iterator[tuple[str, bytes]]:
+    """The parts, in order. until: the last line of the audit log that belongs to it.
+
+    document: of the same case; only the pictures that it names are in. Raises EvidenceGone,
+    EvidenceDamaged, EvidenceChanged.
+    """
+    yield (CASE, to_json(document))
+    yield (AUDIT, b"".join(_lines(tx, facts.case_id, until)))
+    numbers = {picture.file_name: picture.evidence_id for picture in facts.pictures}
+    for picture in document.pictures:
+        number = numbers.get(picture.file)
+        body = b"" if number is None else casefile.picture(tx, number)
+        if hashlib.sha256(body).hexdigest() != picture.sha256:
+            raise EvidenceChanged(f"{picture.file} is not what the document names")
+        yield (f"evidence/{picture.file}", body)
+
+
+def _lines(tx: Connection, case_id: str, until: int) -> Iterator[bytes]:
+    """The newest checkpoint of then, and the case's lines up to then."""
+    signed = [each for each in kept_checkpoints(tx) if each.number < until]
+    if signed:
+        yield b'{"checkpoint":' + signed[-1].to_json().encode() + b"}\n"
+    since = 0
+    while lines := trail.read(tx, since, _LINES_AT_ONCE, subject=case_id):
+        yield from (line_json(line).encode() + b"\n" for line in lines if line.number <= until)
+        since = lines[-1].number
