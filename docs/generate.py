@@ -265,11 +265,35 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
+def referral_life() -> str:
+    """The diagram of a referral's life at the authority."""
+    from softfall.casework.referral.life import mermaid
+
+    return f"```mermaid\n{mermaid()}\n```"
+
+
+# Parts of pages that people write: between `<!-- drawn: NAME -->` and `<!-- drawn: end -->`.
+PARTS: dict[str, tuple[str, Callable[[], str]]] = {
+    "referral life": ("referral.md", referral_life),
+}
+
+
+def with_part(page: str, name: str, part: str) -> str:
+    """A page with one part drawn anew."""
+    start, end = f"<!-- drawn: {name} -->\n", "<!-- drawn: end -->"
+    before, rest = page.split(start)
+    return before + start + part + "\n" + end + rest.split(end, 1)[1]
+
+
 def main() -> None:
     """Write every page."""
     for name, draw in PAGES.items():
         (DOCS / name).write_text(NOTICE + draw().rstrip() + "\n", "utf-8")
         sys.stdout.write(f"docs/{name}\n")
+    for name, (page, draw) in PARTS.items():
+        path = DOCS / page
+        path.write_text(with_part(path.read_text("utf-8"), name, draw()), "utf-8")
+        sys.stdout.write(f"docs/{page}: {name}\n")
 
 
 if __name__ == "__main__":

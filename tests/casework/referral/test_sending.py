@@ -1,6 +1,7 @@
 """The sender against the authority, in one process, on both databases."""
 
 import hashlib
+import itertools
 
 import pytest
 
@@ -39,48 +40,46 @@ PASSING = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("fault", PASSING)
-def test_whatever_passes_there_is_one_finished_report_with_each_file_once(
-    town: Town, call: str, fault: Fault
-) -> None:
-    town.queue()
-    town.authority.fail(call, fault, times=2)
-    town.run()
-    (number,) = finished(town)
-    (report,) = [each for each in town.authority.reports() if each.report_id == number]
-    assert sorted(file.md5 for file in report.files) == sorted(
-        hashlib.md5(body).hexdigest() for body in town.casefile.bodies.values()
-    )
-    assert all(file.details for file in report.files)
-    town.clock.now_ms += 25 * 3_600_000  # what was left unfinished there expires
-    others = {each.fate for each in town.authority.reports()} - {Fate.FINISHED}
-    assert others <= {Fate.RETRACTED, Fate.EXPIRED}, "nothing is left open"
+def test_whatever_passes_there_is_one_finished_report_with_each_file_once(town: Town) -> None:
+    for number, (call, fault) in enumerate(itertools.product(CALLS, PASSING)):
+        before = len(town.authority.reports())
+        town.queue(f"{number:032x}")
+        town.authority.fail(call, fault, times=2)
+        town.run()
+        town.clock.now_ms += 25 * 3_600_000  # what was left unfinished there expires
+        since = town.authority.reports()[before:]
+        (report,) = [each for each in since if each.fate is Fate.FINISHED]
+        assert sorted(file.md5 for file in report.files) == sorted(
+            hashlib.md5(body).hexdigest() for body in town.casefile.bodies.values()
+        )
+        assert all(file.details for file in report.files)
+        others = {each.fate for each in since} - {Fate.FINISHED}
+        assert others <= {Fate.RETRACTED, Fate.EXPIRED}, "nothing is left open"
 
 
-@pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(
     ("fault", "note"),
     [(Fault.EMPTY_LOGIN, Event.LOGIN_REFUSED), (Fault.INVALID, Event.INVALID)],
 )
 def test_a_refused_login_or_document_stops_and_is_not_asked_again(
-    town: Town, call: str, fault: Fault, note: Event
+    town: Town, fault: Fault, note: Event
 ) -> None:
-    town.queue()
-    town.authority.fail(call, fault)
-    town.run()
-    asked = len(town.authority.calls)
-    town.clock.now_ms += 3_600_000
-    town.run()
-    assert len(town.authority.calls) == asked
-    (standing,) = town.referrals.attention()
-    assert standing.state is State.STOPPED
-    assert standing.what_to_do
-    assert standing.steps[-1].event is note
-    town.referrals.begin_again(CASE, "lena", "the password was corrected")
-    town.run()
-    assert len(finished(town)) == 1
-    assert not town.referrals.attention()
+    for number, call in enumerate(CALLS, 1):
+        town.queue(f"{number:032x}")
+        town.authority.fail(call, fault)
+        town.run()
+        asked = len(town.authority.calls)
+        town.clock.now_ms += 3_600_000
+        town.run()
+        assert len(town.authority.calls) == asked
+        (standing,) = town.referrals.attention()
+        assert standing.state is State.STOPPED
+        assert standing.what_to_do
+        assert standing.steps[-1].event is note
+        town.referrals.begin_again(f"{number:032x}", "lena", "the cause is mended")
+        town.run()
+        assert len(finished(town)) == number
+        assert not town.referrals.attention()
 
 
 def test_failures_are_repeated_ever_more_slowly() -> None:
