@@ -229,7 +229,8 @@ def proposed(facts: CaseFacts) -> Proposed:
     """A default for a person to accept or not; it never acts by itself."""
     held = [one for one in facts.sources if one.hold is HoldState.HELD]
     if facts.own_picture:
-        return Proposed(Outcome.WARN, "a young person's own picture: warn and support")
+        kind = Outcome.WARN if offer(facts, Outcome.WARN).allowed else Outcome.NO_ACTION
+        return Proposed(kind, "a young person's own picture: warn and support, never refer as such")
     if facts.has_content:
         return Proposed(None, "somebody opened this to you: it has to be read first")
     if offer(facts, Outcome.REFER).allowed and facts.certified_match:
