@@ -15,7 +15,22 @@ from starlette.requests import HTTPConnection
 from softfall.config import Settings
 from softfall.console import cookies
 from softfall.console.dress import Dressed
-from softfall.console.routes import audit, entry, home, intake, staff
+from softfall.console.routes import (
+    appeals,
+    audit,
+    cases,
+    decisions,
+    entry,
+    home,
+    intake,
+    leads,
+    queue,
+    referrals,
+    second_reads,
+    shift,
+    staff,
+    viewer,
+)
 from softfall.console.routes import settings as settings_page
 from softfall.console.service import Around, ConsoleService
 from softfall.console.statuses import STATUSES
@@ -38,6 +53,20 @@ ROUTERS: tuple[APIRouter, ...] = (
     staff.router,
     audit.router,
     intake.router,
+    *(
+        room.router
+        for room in (
+            shift,
+            queue,
+            cases,
+            viewer,
+            decisions,
+            second_reads,
+            referrals,
+            appeals,
+            leads,
+        )
+    ),
 )
 # Larger bodies than `PAGE_BODY_BYTES`, by "METHOD /path/{template}".
 ROUTE_BODY_BYTES: Mapping[str, int] = {**intake.BODY_BYTES}

@@ -7,9 +7,14 @@ from softfall.casework.appeals import AppealedBefore, AppealTooLate, AppealUnkno
 from softfall.casework.cases import CaseUnknown, NotYourCase
 from softfall.casework.decisions import SameReader, SecondReaderNeeded
 from softfall.casework.enacting import EnactmentUnknown
-from softfall.casework.evidence.vault import EvidenceTooLarge
+from softfall.casework.evidence.legal_hold import LegalHoldUnknown
+from softfall.casework.evidence.vault import EvidenceGone, EvidenceTooLarge, EvidenceUnknown
 from softfall.casework.intake import PictureNotWanted, ReferenceTaken, ReferenceUnknown
 from softfall.casework.life import CaseMoved
+from softfall.casework.referral.life import UnknownReferralMove
+from softfall.casework.referral.moves import ReferralUnknown
+from softfall.casework.referral.referrals import DraftClosed, DraftMoved
+from softfall.casework.shifts import ShiftRunning, ShiftTooSoon
 from softfall.console.access import IntakeTokenWrong
 from softfall.console.lockout import TooManyFailures
 from softfall.console.login import LoginRefused
@@ -44,6 +49,15 @@ STATUSES: Statuses = {
     AppealTooLate: 410,
     AppealedBefore: 409,
     AppealUnknown: 404,
+    EvidenceUnknown: 404,
+    EvidenceGone: 410,
+    ShiftRunning: 409,
+    ShiftTooSoon: 409,
+    DraftMoved: 409,
+    DraftClosed: 409,
+    ReferralUnknown: 404,
+    UnknownReferralMove: 409,
+    LegalHoldUnknown: 404,
 }
 
 

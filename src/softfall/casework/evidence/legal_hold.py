@@ -127,6 +127,17 @@ def active(tx: Connection, case_row: int) -> tuple[LegalHold, ...]:
     return tuple(map(_hold, tx.execute(wanted)))
 
 
+def everywhere(tx: Connection) -> tuple[tuple[str, LegalHold], ...]:
+    """Every hold that is not lifted, oldest first, each with its case's id."""
+    wanted = (
+        select(legal_holds, cases.c.case_id)
+        .join(cases, cases.c.row == legal_holds.c.case_row)
+        .where(legal_holds.c.lifted_at_ms.is_(None))
+        .order_by(legal_holds.c.row)
+    )
+    return tuple((row.case_id, _hold(row)) for row in tx.execute(wanted))
+
+
 def withholds_telling(tx: Connection, case_row: int) -> bool:
     """Whether an active hold says that the account is not to be told."""
     return any(hold.withholds_telling for hold in active(tx, case_row))

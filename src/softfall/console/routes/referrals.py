@@ -1,0 +1,257 @@
+"""A case's referral: its draft before anything is sent, and where it is afterwards.
+
+Guarantees: nothing is sent from here; what quotes a case is shown only after an opening with a
+reason, which counts as any other; what was saved must be read by somebody else.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from softfall.casework.described import CaseView
+from softfall.casework.exposure import NotNow
+from softfall.casework.model import CaseState, Role
+from softfall.casework.referral.facts import Edits, FileEdits, ReferralFacts
+from softfall.casework.referral.life import LIFE, Event
+from softfall.casework.referral.life import State as ReferralState
+from softfall.casework.referral.referrals import Draft
+from softfall.casework.referral.report import Classification, FileFlag, IncidentType, ReportFlag
+from softfall.console import pages
+from softfall.console.access import ConsoleNow, Lead, Moderator
+from softfall.console.documents_shown import documents_of
+from softfall.console.routes.cases import waiting_proposal
+from softfall.console.service import ConsoleService
+from softfall.console.sessions import Session
+from softfall.console.viewing import Opened
+from softfall.console.work_page import CaseId, Text, on_shift, staff_of, standing_of, work_page
+from softfall.errors import InputError, RefusedError, SoftfallError
+
+router = APIRouter(tags=["pages"])
+
+# What a person may do with a referral that is past drafting, by the event that it is in its life.
+DEEDS: Final[Mapping[Event, str]] = {
+    Event.WITHDRAW: "Take it back",
+    Event.BEGIN_AGAIN: "Begin again",
+    Event.MARK_FINISHED: "Mark it finished",
+    Event.EDIT_AGAIN: "Write it anew",
+}
+_TEXTS: Final = ("summary", "urgent", "time_words", "subject_words", "group", "agency",
+                 "agency_case")  # fmt: skip
+
+
+class DraftUnfit(InputError):
+    """A field of a referral's draft is too long, or not of its form; nothing was saved."""
+
+    remedy = "Shorten the field that is named, and save again."
+
+
+class NotYoursToWrite(RefusedError):
+    """Somebody else works on this case."""
+
+    remedy = "Take the case first, or ask whoever proposed the referral."
+
+
+@router.get("/cases/{case_id}/referral", summary="A case's referral: its draft, or where it is")
+def referral(
+    request: Request, case_id: CaseId, session: Moderator, service: ConsoleNow
+) -> Response:
+    """The draft's own words and what is missing; nothing that it quotes."""
+    return _referral_page(request, service, session, case_id)
+
+
+@router.post("/cases/{case_id}/referral", summary="Save a referral's draft")
+async def save(
+    request: Request, case_id: CaseId, session: Moderator, service: ConsoleNow
+) -> Response:
+    """Nothing is sent. What was approved before must be read again."""
+    form = await request.form()
+    return await run_in_threadpool(_save, request, service, session, case_id, form)
+
+
+@router.post("/cases/{case_id}/referral/read", summary="Read the documents as they would be sent")
+def read(
+    request: Request, case_id: CaseId, session: Moderator, service: ConsoleNow, reason: Text = ""
+) -> Response:
+    """Words that they quote are opened with this, within the limits and on record."""
+    seen = service.desk.case(case_id, staff_of(session))
+    told = open_documents(service, session, case_id, reason)
+    if isinstance(told, NotNow):
+        return _referral_page(request, service, session, case_id, not_now=told)
+    draft, opened = told
+    decides = not service.settings.casework.second_reader and _is_mine(session, seen)
+    return work_page(
+        request, service, session, "documents.html", case=seen, second=False, decides=decides,
+        policies_table=service.desk.policies.rows, **documents_values(service, draft, opened),
+    )  # fmt: skip
+
+
+@router.post("/cases/{case_id}/referral/{deed}", summary="What a person does about its sending")
+def act(case_id: CaseId, deed: Event, session: Lead, service: ConsoleNow, reason: Text) -> Response:
+    """Withdraw, begin again, mark finished, edit again: what its life allows now."""
+    doing = {
+        Event.WITHDRAW: service.referrals.withdraw,
+        Event.BEGIN_AGAIN: service.referrals.begin_again,
+        Event.MARK_FINISHED: service.referrals.mark_finished,
+        Event.EDIT_AGAIN: service.referrals.edit_again,
+    }.get(deed)
+    if doing is None:
+        raise DraftUnfit("this is nothing that a person does")
+    doing(case_id, session.name, reason)
+    return pages.redirect(f"/cases/{case_id}/referral")
+
+
+def open_documents(
+    service: ConsoleService, session: Session, case_id: str, reason: str
+) -> tuple[Draft, Opened | None] | NotNow:
+    """The draft to be read, with the words that it quotes opened for this person.
+
+    Raises what `Views.open_view` raises.
+    """
+    draft = service.referrals.draft(case_id)
+    quoted = words_in(draft.facts)
+    if not quoted:
+        return draft, None
+    opened = service.viewing.open_words(staff_of(session), case_id, quoted, reason)
+    if isinstance(opened, NotNow):
+        return opened
+    return service.referrals.draft(case_id), opened
+
+
+def words_in(facts: ReferralFacts | None) -> Sequence[int]:
+    """The evidence that a draft quotes."""
+    if facts is None:
+        return ()
+    return [each.evidence_id for source in facts.sources for each in source.words]
+
+
+def documents_values(
+    service: ConsoleService, draft: Draft, opened: Opened | None
+) -> dict[str, Any]:
+    """What documents.html shows of a draft."""
+    left_ms = opened.until_ms - service.clock() if opened else 0
+    return {
+        "draft": draft,
+        "documents": documents_of(draft.package),
+        "view_ids": opened.view_ids if opened else (),
+        "seconds": max(1, left_ms // 1000),
+    }
+
+
+def _referral_page(
+    request: Request,
+    service: ConsoleService,
+    session: Session,
+    case_id: str,
+    problem: SoftfallError | None = None,
+    not_now: NotNow | None = None,
+) -> Response:
+    seen = service.desk.case(case_id, staff_of(session))
+    draft = service.referrals.draft(case_id)
+    known = standing_of(service, session)
+    drafting = draft.state is ReferralState.DRAFT
+    values: dict[str, Any] = {
+        "case": seen,
+        "draft": draft,
+        "problem": problem,
+        "not_now": not_now,
+        "quotes": bool(words_in(draft.facts)),
+        "may_write": _may_write(session, seen),
+        "on_shift": on_shift(known, service.clock()),
+        "authority": bool(service.settings.referral.cybertipline_url),
+        "is_lead": session.role is Role.LEAD,
+    }
+    if not drafting:
+        where = service.referrals.status(case_id)
+        allowed = {row.event for row in LIFE if row.start is where.state}
+        deeds = [(event, label) for event, label in DEEDS.items() if event in allowed]
+        return work_page(
+            request, service, session, "referral_sent.html", known=known, where=where,
+            deeds=deeds, **values,
+        )  # fmt: skip
+    status = 409 if problem or not_now else 200
+    return work_page(
+        request, service, session, "referral.html", status, known=known,
+        incident_types=list(IncidentType), report_flags=list(ReportFlag),
+        file_flags=list(FileFlag), classes=list(Classification),
+        no_edits=FileEdits(), local_time=_local_time(draft.edits.incident_at_ms), **values,
+    )  # fmt: skip
+
+
+def _save(
+    request: Request, service: ConsoleService, session: Session, case_id: str, form: FormData
+) -> Response:
+    try:
+        if not _may_write(session, service.desk.case(case_id, staff_of(session))):
+            raise NotYoursToWrite("this referral is not yours to write")
+        edits, revision = _edits(form)
+        service.referrals.save_draft(case_id, session.name, edits, revision)
+    except (RefusedError, InputError) as problem:
+        return _referral_page(request, service, session, case_id, problem)
+    return pages.redirect(f"/cases/{case_id}/referral", "saved")
+
+
+def _may_write(session: Session, seen: CaseView) -> bool:
+    waiting = waiting_proposal(seen)
+    return _is_mine(session, seen) or (waiting is not None and waiting.proposed_by == session.name)
+
+
+def _is_mine(session: Session, seen: CaseView) -> bool:
+    return seen.row.state is CaseState.IN_REVIEW and seen.row.assigned_to == session.name
+
+
+def _edits(form: FormData) -> tuple[Edits, int]:
+    """What was typed. Raises DraftUnfit."""
+
+    def one(name: str) -> str:
+        value = form.get(name, "")
+        return value.replace("\r\n", "\n") if isinstance(value, str) else ""
+
+    def several(name: str) -> list[str]:
+        return [value for value in form.getlist(name) if isinstance(value, str)]
+
+    numbers = [int(value) for value in several("file") if value.isascii() and value.isdigit()]
+    files = {
+        number: {
+            "left_out": bool(one(f"file-{number}-left-out")),
+            "flags": several(f"file-{number}-flag"),
+            "classification": one(f"file-{number}-class") or None,
+            "words": one(f"file-{number}-words"),
+        }
+        for number in numbers[:500]
+    }
+    try:
+        edits = Edits.model_validate({
+            **{name: one(name) for name in _TEXTS},
+            "incident_type": one("incident_type") or None,
+            "flags": several("flag"),
+            "incident_at_ms": _moment_ms(one("incident_at")),
+            "reporter_is": one("reporter_is") or "recipient",
+            "victim_age": one("victim_age") or None,
+            "left_out": several("left_out"),
+            "files": files,
+        })  # fmt: skip
+        return edits, int(one("revision"))
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"][:1])
+        raise DraftUnfit(f"the field {where} is too long, or not of its form") from None
+    except ValueError:
+        raise DraftUnfit(
+            "the field for the time, or the draft's revision, is not of its form"
+        ) from None
+
+
+def _moment_ms(local: str) -> int | None:
+    """A datetime-local field's value, in UTC."""
+    if not local:
+        return None
+    return round(datetime.fromisoformat(local).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def _local_time(at_ms: int | None) -> str:
+    return "" if at_ms is None else f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%dT%H:%M}"
