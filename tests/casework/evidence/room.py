@@ -12,14 +12,13 @@ from softfall.audit import trail
 from softfall.casework import shifts
 from softfall.casework.database import MIGRATIONS, open_casework
 from softfall.casework.evidence.vault import Vault
-from softfall.casework.evidence.viewing import Viewer
 from softfall.casework.evidence.views import Asked, View, Views
 from softfall.casework.exposure import NotNow
 from softfall.casework.model import CaseState, EvidenceKind, Role, Severity
 from softfall.casework.rights import StaffRef
 from softfall.casework.tables import cases, decisions
 from softfall.config import CaseworkSettings
-from softfall.media.rendered import WHOLE, NotRendered, Rendered
+from softfall.media.rendered import WHOLE
 from softfall.store.transactions import Database
 from tests.databases import Databases
 
@@ -33,21 +32,6 @@ LIA = StaffRef("lia", Role.LEAD)
 KEY = bytes(range(32))
 
 
-class DrawsNothing:
-    """A renderer that gives back what it was told to; it keeps what it was asked."""
-
-    def __init__(self, answer: Rendered | NotRendered | None = None) -> None:
-        self.answer = answer or Rendered(b"a small grey tile")
-        self.asked: list[tuple[bytes, int, int]] = []
-
-    def render(
-        self, picture: bytes, region: int, blur: int, within_seconds: float
-    ) -> Rendered | NotRendered:
-        """As the port says."""
-        self.asked.append((picture, region, blur))
-        return self.answer
-
-
 @dataclass
 class Room:
     """What a test needs at hand."""
@@ -56,7 +40,6 @@ class Room:
     settings: CaseworkSettings = field(default_factory=CaseworkSettings)
     vault: Vault = field(default_factory=lambda: Vault(KEY))
     now_ms: int = START_MS
-    renderer: DrawsNothing = field(default_factory=DrawsNothing)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def clock(self) -> int:
@@ -67,11 +50,6 @@ class Room:
     def views(self) -> Views:
         """With the settings of now."""
         return Views(self.vault, self.settings)
-
-    @property
-    def viewer(self) -> Viewer:
-        """With the settings of now."""
-        return Viewer(self.db, self.vault, self.settings, self.clock, self.renderer)
 
     def configure(self, **changes: object) -> None:
         """Change settings of [casework]."""
@@ -124,12 +102,19 @@ class Room:
             shifts.stop(tx, staff, self.now_ms)
 
     def look(
-        self, case_id: str, evidence_id: int, region: int = 4, staff: StaffRef = ANNE, blur: int = 0
+        self,
+        case_id: str,
+        evidence_id: int,
+        region: int = 4,
+        staff: StaffRef = ANNE,
+        blur: int = 0,
+        *,
+        partial: bool = False,
     ) -> View | NotNow:
         """Begin a view."""
         asked = Asked(case_id, evidence_id, region, "to decide the case", blur)
         with self.db.write() as tx:
-            return self.views.open_view(tx, staff, asked, self.now_ms)
+            return self.views.open_view(tx, staff, asked, self.now_ms, partial=partial)
 
     def read(self, case_id: str, evidence_id: int, staff: StaffRef = ANNE) -> View | NotNow:
         """Begin a view of words."""

@@ -6,7 +6,6 @@ from sqlalchemy import update
 from softfall.casework.cases import CaseUnknown, NotYourCase
 from softfall.casework.evidence.tables import views
 from softfall.casework.evidence.vault import EvidenceGone, EvidenceUnknown, forget_case
-from softfall.casework.evidence.viewing import NotShown, Shown
 from softfall.casework.evidence.views import (
     Asked,
     NotARegion,
@@ -19,8 +18,8 @@ from softfall.casework.exposure import NotNow, Why
 from softfall.casework.model import CaseState, EvidenceKind, Role, Severity
 from softfall.casework.rights import NotYourRole, StaffRef
 from softfall.casework.tables import cases
-from softfall.media.rendered import CLEAREST, REGIONS, WHOLE, NotRendered, Rendered
-from tests.casework.evidence.room import ANNE, BEN, HOUR_MS, LEO, LIA, DrawsNothing, Room
+from softfall.media.rendered import CLEAREST, REGIONS, WHOLE
+from tests.casework.evidence.room import ANNE, BEN, HOUR_MS, LEO, LIA, Room
 
 MINUTE_MS = 60_000
 
@@ -61,10 +60,12 @@ def test_a_reason_is_asked_for_and_none_is_made_up(room: Room, reason: str) -> N
     row, case_id = room.case()
     number = room.put(row)
     room.start()
-    with pytest.raises(ViewReasonMissing):
-        room.viewer.open(ANNE, Asked(case_id, number, 4, reason))
+    asked = Asked(case_id, number, 4, reason)
+    with pytest.raises(ViewReasonMissing), room.db.write() as tx:
+        room.views.open_view(tx, ANNE, asked, room.now_ms)
+    with pytest.raises(ViewReasonMissing), room.db.read() as tx:
+        room.views.peek(tx, ANNE, asked, room.now_ms)
     assert room.lines("evidence.viewed") == []
-    assert room.renderer.asked == []
 
 
 def test_only_who_works_on_the_case_sees_its_evidence(room: Room) -> None:
@@ -163,10 +164,8 @@ def test_tiny_tiles_strong_blur_and_half_an_animation_are_not_the_whole(room: Ro
     room.look(case_id, number, WHOLE, blur=CLEAREST)
     for region in range(REGIONS):
         room.look(case_id, number, region, blur=CLEAREST - 1)
-    room.renderer.answer = Rendered(b"tile", more=True)
     for region in range(REGIONS):
-        asked = Asked(case_id, moving, region, "to decide", CLEAREST)
-        assert isinstance(room.viewer.open(ANNE, asked), Shown)
+        assert isinstance(room.look(case_id, moving, region, blur=CLEAREST, partial=True), View)
     assert not seen_whole(room, number)
     assert not seen_whole(room, moving)
 
@@ -201,49 +200,6 @@ def test_what_was_seen_is_read_from_the_audit_log_alone(room: Room) -> None:
         tx.execute(update(cases).values(assigned_to=None, state=CaseState.DECIDED))
     assert seen_whole(room, number)
     assert not seen_whole(room, 4711)
-
-
-def test_a_region_is_drawn_first_and_only_what_is_drawn_is_sent(room: Room) -> None:
-    row, case_id = room.case()
-    number = room.put(row, b"the file's own bytes")
-    room.start()
-    shown = room.viewer.open(ANNE, Asked(case_id, number, 7, "to decide", 2))
-    assert isinstance(shown, Shown)
-    assert shown.body == b"a small grey tile"
-    assert room.renderer.asked == [(b"the file's own bytes", 7, 2)]
-    assert len(room.lines("evidence.viewed")) == 1
-
-
-def test_what_can_not_be_drawn_is_no_view_and_counts_as_none(room: Room) -> None:
-    row, case_id = room.case()
-    number = room.put(row)
-    room.start()
-    room.renderer = DrawsNothing(NotRendered("BrokenPicture: cut short"))
-    told = room.viewer.open(ANNE, Asked(case_id, number, 7, "to decide"))
-    assert told == NotShown("BrokenPicture: cut short")
-    assert (room.lines("evidence.viewed"), room.rows(views)) == ([], [])
-
-
-def test_words_come_as_they_were_kept(room: Room) -> None:
-    row, case_id = room.case()
-    number = room.put(row, "bis später".encode(), EvidenceKind.TEXT)
-    room.start()
-    shown = room.viewer.open(ANNE, Asked(case_id, number, WHOLE, "to decide"))
-    assert isinstance(shown, Shown)
-    assert shown.body.decode() == "bis später"
-    assert "bis" not in repr(shown)
-
-
-def test_at_a_cap_nothing_is_even_drawn(room: Room) -> None:
-    room.configure(items_per_day=1)
-    row, case_id = room.case()
-    first, second = room.put(row), room.put(row)
-    room.start()
-    assert isinstance(room.viewer.open(ANNE, Asked(case_id, first, 4, "to decide")), Shown)
-    told = room.viewer.open(ANNE, Asked(case_id, second, 4, "to decide"))
-    assert isinstance(told, NotNow)
-    assert told.why is Why.ITEMS
-    assert len(room.renderer.asked) == 1
 
 
 def test_a_view_counts_until_it_is_closed_and_in_full_if_it_never_is(room: Room) -> None:
