@@ -108,6 +108,7 @@ class House:
 def console(folder: Path, tls_dir: Path, database_url: str = "", **changes: Any) -> Iterator[House]:
     """A console on this folder; `changes` are of its [console] settings."""
     clock, log = Clock(), io.StringIO()
+    oidc = changes.pop("oidc", None)
     sections = {name: changes.pop(name) for name in ("casework", "referral") if name in changes}
     settings = Settings.model_construct(
         console=ConsoleSettings(
@@ -117,7 +118,11 @@ def console(folder: Path, tls_dir: Path, database_url: str = "", **changes: Any)
         **sections,
     )  # fmt: skip
     around = Around(
-        clock=clock, passwords=Passwords(cheap()), log=make_logger("console", log), rounds=False
+        clock=clock,
+        passwords=Passwords(cheap()),
+        log=make_logger("console", log),
+        oidc=oidc,
+        rounds=False,
     )
     app = make(settings, around)
     with TestClient(app, base_url=ORIGIN):

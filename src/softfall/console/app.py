@@ -24,6 +24,7 @@ from softfall.console.routes import (
     home,
     intake,
     leads,
+    oidc,
     queue,
     referrals,
     second_reads,
@@ -48,6 +49,7 @@ Every error of the API is JSON with its name, whose fault it is, what happened a
 
 ROUTERS: tuple[APIRouter, ...] = (
     entry.router,
+    oidc.router,
     home.router,
     settings_page.router,
     staff.router,

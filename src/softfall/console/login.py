@@ -7,7 +7,6 @@ anew; a changed password ends the person's other sessions. Each is a line in the
 typed for a name that is nobody's is not.
 """
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,9 +18,9 @@ from softfall.casework.model import SYSTEM
 from softfall.console import lockout
 from softfall.console.lockout import Counted
 from softfall.console.passwords import Passwords
-from softfall.console.sessions import Session, Sessions, digest
+from softfall.console.sessions import Session, Sessions, digest, new_token
 from softfall.console.staff_names import UNKNOWN
-from softfall.console.tables import known_browsers, oidc_logins, staff
+from softfall.console.tables import known_browsers, staff
 from softfall.errors import RefusedError
 from softfall.store.transactions import Database
 
@@ -35,6 +34,12 @@ class LoginRefused(RefusedError):
     remedy = "Check name and password; an administrator can reset the password."
 
 
+class SubjectUnknown(RefusedError):
+    """The organisation's account is nobody's on the staff, or of somebody who was disabled."""
+
+    remedy = "Ask an administrator to link it: `softfall staff link`, or the page Staff."
+
+
 class WrongPassword(RefusedError):
     """The present password that was given is not the account's."""
 
@@ -43,7 +48,7 @@ class WrongPassword(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """A log-in that succeeded: the session's token, and the browser's for next time."""
+    """A log-in that succeeded: the session's token, and the browser's for next time (or none)."""
 
     name: str
     token: str
@@ -83,15 +88,15 @@ class FrontDoor:
             if again:
                 tx.execute(update(staff).where(staff.c.row == row.row).values(password=again))
             lockout.succeeded(tx, counted)
-            return self.let_in(tx, row, browser, before, "password")
+            return self._let_in(tx, row, browser, before)
 
-    def let_in(self, tx: Connection, row: Row[Any], browser: str, before: str, way: str) -> Entered:
+    def _let_in(self, tx: Connection, row: Row[Any], browser: str, before: str) -> Entered:
         """A session for the person of this row, who has just shown who they are."""
         now_ms = self._clock()
         if before:
             self._sessions.close_token(tx, before)
         if not self._knows(tx, row.row, browser):
-            browser = secrets.token_urlsafe(32)
+            browser = new_token()
             tx.execute(
                 insert(known_browsers).values(
                     token_sha256=digest(browser), staff=row.row, seen_at_ms=now_ms
@@ -100,8 +105,22 @@ class FrontDoor:
         else:
             mine = known_browsers.c.token_sha256 == digest(browser)
             tx.execute(update(known_browsers).where(mine).values(seen_at_ms=now_ms))
-        append(tx, now_ms, row.name, "staff.logged_in", row.name, {"way": way})
+        append(tx, now_ms, row.name, "staff.logged_in", row.name, {"way": "password"})
         return Entered(row.name, self._sessions.open(tx, row.row), browser)
+
+    def log_in_as_subject(self, subject: str) -> Entered:
+        """Let in who the OIDC provider says that this is. Raises SubjectUnknown.
+
+        subject: proved by the caller. Nobody is made a member of staff by this.
+        """
+        with self._db.write() as tx:
+            row = self._enabled(tx, staff.c.oidc_subject == subject)
+            if row is None:
+                append(tx, self._clock(), SYSTEM, "staff.login_failed", UNKNOWN, {"way": "oidc"})
+            else:
+                append(tx, self._clock(), row.name, "staff.logged_in", row.name, {"way": "oidc"})
+                return Entered(row.name, self._sessions.open(tx, row.row, by_password=False), "")
+        raise SubjectUnknown("nobody on the staff is linked to this account")
 
     def log_out(self, session: Session) -> None:
         """End the session."""
@@ -138,7 +157,6 @@ class FrontDoor:
             lockout.forget_old(tx, now_ms)
             unseen = known_browsers.c.seen_at_ms < now_ms - BROWSER_DAYS * _DAY_MS
             tx.execute(delete(known_browsers).where(unseen))
-            tx.execute(delete(oidc_logins).where(oidc_logins.c.started_at_ms < now_ms - _DAY_MS))
 
     def _counted(
         self, tx: Connection, row: Row[Any] | None, name: str, address: str, browser: str

@@ -27,10 +27,11 @@ from softfall.casework.referral.client import Client
 from softfall.casework.referral.evidence_casefile import EvidenceCaseFile
 from softfall.casework.referral.referrals import Referrals
 from softfall.casework.referral.sending import Sender
-from softfall.config import Settings
+from softfall.config import ConsoleSettings, Settings
 from softfall.console.callers import Callers
 from softfall.console.clock import Clock, system_clock
 from softfall.console.login import FrontDoor
+from softfall.console.oidc import OidcMisconfigured, OidcWay
 from softfall.console.passwords import Passwords
 from softfall.console.provider_health import ProviderHealth
 from softfall.console.rounds import Round, Rounds
@@ -53,13 +54,15 @@ class Around:
     """What the console is given from outside.
 
     clock: Unix milliseconds. passwords: how they are hashed. provider: the way to the provider's
-    service; the one of the settings unless given. rounds: whether work goes on by itself.
+    service, oidc: to the OIDC provider; those of the settings unless given. rounds: whether work
+    goes on by itself.
     """
 
     clock: Clock = system_clock
     passwords: Passwords = field(default_factory=Passwords)
     log: Logger = field(default_factory=lambda: make_logger("console"))
     provider: httpx.Client | None = None
+    oidc: httpx.Client | None = None
     rounds: bool = True
 
 
@@ -81,6 +84,7 @@ class ConsoleService:
         self.callers = Callers()
         self.db: Database = open_casework(casework_url(console))
         self._make_door(around.passwords)
+        self.oidc = self._make_oidc(around.oidc)
         self.vault = master_key.open_vault(self.db, console.data_dir / master_key.FILE)
         self.views = Views(self.vault, casework)
         limits = PictureLimits(casework.hasher_max_pixels, casework.hasher_memory_mib << 20)
@@ -125,6 +129,13 @@ class ConsoleService:
         self.door = FrontDoor(self.db, self.clock, self.sessions, passwords)
         self.office = StaffOffice(self.db, self.clock, self.sessions, passwords)
 
+    def _make_oidc(self, client: httpx.Client | None) -> OidcWay | None:
+        """The way to the OIDC provider, where one is set. Raises OidcMisconfigured."""
+        console = self.settings.console
+        if not console.oidc_issuer:
+            return None
+        return OidcWay(self.db, self.clock, console, client or _oidc_client(console))
+
     def _work(self) -> list[Round]:
         """What goes on by itself; a round that had something to do is followed by the next."""
         settings = self.settings
@@ -148,6 +159,17 @@ class ConsoleService:
 
     def _delete_evidence(self) -> None:
         retention.run_once(self.db, self.settings.casework, self.clock)
+
+
+def _oidc_client(console: ConsoleSettings) -> httpx.Client:
+    """The way to the OIDC provider: public authorities, or those of the settings alone."""
+    trusted: ssl.SSLContext | bool = True
+    if console.oidc_ca_file:
+        try:
+            trusted = ssl.create_default_context(cafile=console.oidc_ca_file)
+        except (OSError, ssl.SSLError):
+            raise OidcMisconfigured(f"{console.oidc_ca_file} can't be used") from None
+    return httpx.Client(verify=trusted, timeout=_PROVIDER_SECONDS, trust_env=False)
 
 
 def _provider_client(settings: Settings) -> httpx.Client:

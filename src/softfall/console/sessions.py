@@ -64,8 +64,8 @@ class Sessions:
         self._idle_ms = idle_ms
         self._longest_ms = longest_ms
 
-    def open(self, tx: Connection, staff_row: int) -> str:
-        """A new session's token."""
+    def open(self, tx: Connection, staff_row: int, by_password: bool = True) -> str:
+        """A new session's token. Without a password, none need be changed first."""
         token, now_ms = new_token(), self._clock()
         kept = (
             select(staff_sessions.c.row)
@@ -82,6 +82,7 @@ class Sessions:
             insert(staff_sessions).values(
                 token_sha256=digest(token), staff=staff_row,
                 created_at_ms=now_ms, seen_at_ms=now_ms,
+                by_password=by_password,
             )
         )  # fmt: skip
         return token
@@ -103,8 +104,9 @@ class Sessions:
             raise NotSignedIn("the session has ended")
         if now_ms - row.seen_at_ms >= min(SEEN_EVERY_MS, self._idle_ms // 4):
             self._seen(row.row, now_ms)
+        due = bool(row.must_change and row.by_password)
         return Session(
-            row.row, row.staff, row.name, Role(row.role), row.theme, bool(row.must_change),
+            row.row, row.staff, row.name, Role(row.role), row.theme, due,
             row.password is not None, csrf_of(token),
         )  # fmt: skip
 

@@ -39,6 +39,7 @@ staff_sessions = Table(
     Column("staff", ROW, ForeignKey("staff.row"), nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("seen_at_ms", BigInteger, nullable=False),
+    Column("by_password", Boolean, nullable=False),
     Index("staff_sessions_by_staff", "staff"),
 )
 
@@ -62,14 +63,13 @@ known_browsers = Table(
     Index("known_browsers_by_staff", "staff"),
 )
 
+# Log-ins that have gone to the OIDC provider and not come back; nothing in them opens anything.
 oidc_logins = Table(
     "oidc_logins",
     metadata,
     Column("state_sha256", LargeBinary(32), primary_key=True),
     Column("browser_sha256", LargeBinary(32), nullable=False),
-    Column("nonce", String(64), nullable=False),
-    Column("verifier", String(128), nullable=False),
-    Column("next", String(400), nullable=False),
+    Column("onward", String(400), nullable=False),
     Column("started_at_ms", BigInteger, nullable=False),
 )
 

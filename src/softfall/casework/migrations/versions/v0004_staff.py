@@ -43,6 +43,7 @@ def _make_staff() -> None:
         sa.Column("staff", _ROW, sa.ForeignKey("staff.row"), nullable=False),
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("seen_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("by_password", sa.Boolean(), nullable=False),
     )
     op.create_index("staff_sessions_by_staff", "staff_sessions", ["staff"])
 
@@ -66,8 +67,6 @@ def _make_logins() -> None:
         "oidc_logins",
         sa.Column("state_sha256", sa.LargeBinary(32), primary_key=True),
         sa.Column("browser_sha256", sa.LargeBinary(32), nullable=False),
-        sa.Column("nonce", sa.String(64), nullable=False),
-        sa.Column("verifier", sa.String(128), nullable=False),
-        sa.Column("next", sa.String(400), nullable=False),
+        sa.Column("onward", sa.String(400), nullable=False),
         sa.Column("started_at_ms", sa.BigInteger(), nullable=False),
     )
