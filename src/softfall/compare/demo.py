@@ -8,80 +8,31 @@ real device would do; photographs of two well-known packages play the listed one
 """
 
 import contextlib
-import os
 import secrets
 import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
-from softfall import config, config_shown
+from softfall import config
+from softfall.compare import demo_casework
+from softfall.compare.demo_casework import ASKING, trust
+from softfall.compare.demo_place import Place, Say, command, configuration
+from softfall.compare.demo_services import SERVICES, address, service
 from softfall.compare.photographs import Photograph, default_paths, open_photographs
-from softfall.config import (
-    BadConfig,
-    CustodianSettings,
-    DealerSettings,
-    ProviderSettings,
-    Settings,
-)
+from softfall.config import Settings
 from softfall.custodian.keys import load_identity
 from softfall.device.device import Device
 from softfall.device.outcomes import Arrival, Quarantined, Shown
-from softfall.errors import UnavailableError
 from softfall.media.pdq import PdqHash
 
 PEOPLE: Final = ("alice", "bob", "carol")
-SERVICES: Final = ("dealer", "custodian", "provider")
-LISTED: Final = ("coffee", "chelsea")
+LISTED: Final = {"coffee": "hotline;charity", "chelsea": "hotline"}  # and who certified it
 UNLISTED: Final = "rocket"
-START_SECONDS: Final = 60.0
-STOP_SECONDS: Final = 10.0
 QUIET_SECONDS: Final = 1.5
-
-Say = Callable[[str], None]
-
-
-class ServiceDidNotStart(UnavailableError):
-    """A service of the demo ended, or did not listen in time."""
-
-    remedy = "Read the service's log, which the message names, and run the demo again."
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where everything of one demo lies."""
-
-    root: Path
-
-    @property
-    def config_file(self) -> Path:
-        """The services' configuration; made once, then the user's to edit."""
-        return self.root / "softfall.toml"
-
-    @property
-    def list_file(self) -> Path:
-        """The hashes of the listed photographs."""
-        return self.root / "known.csv"
-
-    @property
-    def secret_file(self) -> Path:
-        """What unseals the demo's devices."""
-        return self.root / "devices" / "secret.key"
-
-    def device(self, person: str) -> Path:
-        """One person's device."""
-        return self.root / "devices" / person
-
-    def log(self, service: str) -> Path:
-        """One service's log."""
-        return self.root / f"{service}.log"
 
 
 def run(root: Path, say: Say, *, stay: bool) -> None:
@@ -100,14 +51,19 @@ def run(root: Path, say: Say, *, stay: bool) -> None:
     settings = config.load(place.config_file)
     with contextlib.ExitStack() as running:
         for name in SERVICES:
-            running.enter_context(_service(place, name, say))
-        with contextlib.ExitStack() as closing:
+            running.enter_context(service(place, name, say))
+        with contextlib.ExitStack() as closing, demo_casework.queue(settings) as queue:
             devices = {
                 person: closing.enter_context(_device(place, settings, person)) for person in PEOPLE
             }
             _tell_what_was_kept(devices, say)
+            before = queue.came()
             play(devices, photographs, say)
+            submit_public(place, settings, photographs, say)
             _tell_holds(settings, place, say)
+            # A hold and a report each time; what is public is the same the second time.
+            queue.wait_for(before + 2 + (2 if fresh else 0))
+            _tell_queue(queue, say)
         _tell_where(place, settings, say)
         if stay:
             say("Services are up; Ctrl-C stops them. Nothing is lost: run it again.")
@@ -121,19 +77,24 @@ def set_up(place: Place, photographs: Mapping[str, Photograph], say: Say) -> Non
     in the middle begins anew.
     """
     place.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lines = ["hash,source,label"]
-    for name in LISTED:
+    lines = ["hash,source,label,certifiers"]
+    for name, certifiers in LISTED.items():
         found = photographs[name].hash
         assert isinstance(found, PdqHash)
-        lines.append(f"{found.hex},demo,harmless photograph {name}")
+        lines.append(f"{found.hex},demo,harmless photograph {name},{certifiers}")
     place.list_file.write_text("\n".join(lines) + "\n", "utf-8")
+    place.words_file.write_text(demo_casework.WORDS, "utf-8")
     draft = place.config_file.with_suffix(".draft.toml")
-    draft.write_text(_configuration(place), "utf-8")
-    draft.chmod(0o600)
-    if not (place.root / "tls").exists():
-        _command(["keys", "init", "--config", str(draft)], say)
-    _command(["list", "import", str(place.list_file), "--config", str(draft)], say)
-    _command(["list", "publish", "--config", str(draft)], say)
+    draft.touch(mode=0o600)
+    draft.write_text(configuration(place), "utf-8")
+    for done, words in (
+        (place.root / "tls", ["keys", "init"]),
+        (None, ["list", "import", str(place.list_file)]),
+        (None, ["list", "publish"]),
+    ):
+        if done is None or not done.exists():
+            command([*words, "--config", str(draft)], say)
+    demo_casework.add_staff(place, str(draft), say)
     draft.replace(place.config_file)
 
 
@@ -142,7 +103,7 @@ def play(
 ) -> dict[str, list[Arrival]]:
     """A short conversation; what arrived, by person."""
     alice, bob = devices["alice"], devices["bob"]
-    listed, unlisted = photographs[LISTED[0]], photographs[UNLISTED]
+    listed, unlisted = photographs[next(iter(LISTED))], photographs[UNLISTED]
     say("\nalice writes to bob; sends a photograph that is on no list, and one that is listed")
     alice.send_text("bob", "Shall we meet at the library at four?")
     alice.send_photo("bob", unlisted.data, text="Look what I saw.")
@@ -150,12 +111,26 @@ def play(
     say("bob answers, and writes to the group of three")
     bob.send_text("alice", "Four is good.")
     bob.send_text(("alice", "carol"), "Carol, join us if you like.", conversation="outing")
+    say("bob writes to carol alone, something that she will report, without her name")
+    bob.send_text("carol", ASKING)
     arrived = {person: _all_that_comes(device) for person, device in devices.items()}
     for person, arrivals in arrived.items():
         say(f"\n{person}'s device:")
         for arrival in arrivals:
             say(f"  {_line(arrival)}")
+    reported = demo_casework.report(devices["carol"], arrived["carol"], ASKING)
+    say(f"\ncarol reports bob's message to her: {reported.accepted} message, proved by franking")
     return arrived
+
+
+def submit_public(
+    place: Place, settings: Settings, photographs: Mapping[str, Photograph], say: Say
+) -> None:
+    """What everybody can see: one profile picture, which is listed, and one group's name."""
+    answers = demo_casework.submit_public(place, settings, photographs["chelsea"].data)
+    say(
+        "the platform submits what is public: " + ", ".join(f"{k}: {v}" for k, v in answers.items())
+    )
 
 
 def _all_that_comes(device: Device) -> list[Arrival]:
@@ -196,7 +171,7 @@ def _tell_holds(settings: Settings, place: Place, say: Say) -> None:
 def read_holds(settings: Settings, place: Place) -> list[dict[str, Any]]:
     """What the provider holds, as a moderator's tool would ask."""
     provider = settings.provider
-    with httpx.Client(verify=_trust(place), timeout=10) as client:
+    with httpx.Client(verify=trust(place), timeout=10) as client:
         reply = client.get(
             f"https://{provider.host}:{provider.port}/v1/staff/holds",
             headers={"Authorization": f"Bearer {provider.staff_token}"},
@@ -206,11 +181,22 @@ def read_holds(settings: Settings, place: Place) -> list[dict[str, Any]]:
     return holds
 
 
+def _tell_queue(queue: demo_casework.Queue, say: Say) -> None:
+    waiting = queue.waiting()
+    say(f"\nin the console's queue: {len(waiting)}")
+    for case in waiting:
+        say(f"  {case.case_id}: {case.category}, {case.subject}: {'; '.join(case.reasons)}")
+
+
 def _tell_where(place: Place, settings: Settings, say: Say) -> None:
-    provider = settings.provider
-    say(f"\nprovider:   https://{provider.host}:{provider.port}/docs")
-    say(f"custodian:  https://{settings.custodian.host}:{settings.custodian.port} (mutual TLS)")
-    say(f"dealer:     https://{settings.dealer.host}:{settings.dealer.port} (mutual TLS)")
+    at = {name: "{}:{}".format(*address(settings, name)) for name in SERVICES}
+    say(f"\nconsole:    https://{at['console']} (certificate: {place.root / 'tls' / 'ca.crt'})")
+    for name, password in demo_casework.passwords(place).items():
+        say(f"            {name}, {demo_casework.STAFF[name]}: {password}")
+    say(f"authority:  http://{at['simulator']} (a simulator: what referrals reach)")
+    say(f"provider:   https://{at['provider']}/docs")
+    say(f"custodian:  https://{at['custodian']} (mutual TLS)")
+    say(f"dealer:     https://{at['dealer']} (mutual TLS)")
     say(f"everything: {place.root} (softfall.toml, logs, stores, devices)")
 
 
@@ -242,102 +228,6 @@ def _secret(place: Place) -> bytes:
         part.write_bytes(secrets.token_bytes(32))
         part.replace(path)
     return path.read_bytes()
-
-
-def _configuration(place: Place) -> str:
-    ports = {
-        name: _free_port(wanted)
-        for name, wanted in (("provider", 8443), ("custodian", 8444), ("dealer", 8445))
-    }
-    dealer_url = f"https://127.0.0.1:{ports['dealer']}"
-    attester = place.root / "attester"  # `keys init` makes one, though no enclave runs here
-    changes: dict[str, dict[str, Any]] = {
-        "provider": {
-            "custodian_url": f"https://127.0.0.1:{ports['custodian']}",
-            "dealer_url": dealer_url,
-        },
-        "custodian": {"dealer_url": dealer_url},
-        "dealer": {},
-    }
-    for name, change in changes.items():
-        change |= {"port": ports[name], "data_dir": place.root / name}
-    changes["enclave"] = {
-        "attester_dir": attester,
-        "custodian_key_file": attester / "custodian.pub",
-    }
-    settings = Settings.model_construct()
-    tls = {"tls_dir": place.root / "tls"}
-    sections = {
-        name: getattr(settings, name).model_copy(update={**tls, **change})
-        for name, change in changes.items()
-    }
-    text = config_shown.to_toml(settings.model_copy(update=sections))
-    return text.replace('staff_token = ""', f'staff_token = "{secrets.token_urlsafe(24)}"')
-
-
-def _free_port(wanted: int) -> int:
-    """The wanted port, or whichever is free where another program has it."""
-    for port in (wanted, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            number: int = probe.getsockname()[1]
-            return number
-    raise BadConfig("no port is free on 127.0.0.1")
-
-
-def _command(words: Sequence[str], say: Say) -> None:
-    say(f"$ softfall {' '.join(words)}")
-    ran = subprocess.run(  # noqa: S603 - our own command, by this interpreter
-        [sys.executable, "-m", "softfall", *words], capture_output=True, text=True, check=False
-    )
-    if ran.returncode:
-        raise ServiceDidNotStart(f"`softfall {' '.join(words[:2])}` failed: {ran.stderr.strip()}")
-
-
-@contextlib.contextmanager
-def _service(place: Place, name: str, say: Say) -> Iterator[None]:
-    """The real service as a process of its own group, until the block is left."""
-    words = ["serve", name, "--config", str(place.config_file)]
-    say(f"$ softfall {' '.join(words)}")
-    with place.log(name).open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own command, by this interpreter
-            [sys.executable, "-m", "softfall", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=place.root,
-            start_new_session=True,
-        )
-    try:
-        _wait_until_up(process, place, name)
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def _wait_until_up(process: subprocess.Popen[bytes], place: Place, name: str) -> None:
-    settings = config.load(place.config_file)
-    section: ProviderSettings | CustodianSettings | DealerSettings = getattr(settings, name)
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        with socket.socket() as probe:
-            if probe.connect_ex((section.host, section.port)) == 0 and process.poll() is None:
-                return
-        time.sleep(0.1)
-    raise ServiceDidNotStart(f"the {name} did not start; its log is {place.log(name)}")
-
-
-def _trust(place: Place) -> Any:
-    import ssl
-
-    return ssl.create_default_context(cafile=str(place.root / "tls" / "ca.crt"))
 
 
 def _wait_for_interrupt() -> None:
