@@ -68,6 +68,11 @@ def ago(at_ms: int, now_ms: int) -> str:
     return "just now" if words is None else f"{words} ago"
 
 
+def waited(since_ms: int, now_ms: int) -> str:
+    """How long something has waited: "3 hours"; "under a minute"."""
+    return span(now_ms - since_ms) or "under a minute"
+
+
 def ahead(until_ms: int, now_ms: int) -> str:
     """How far ahead, in one unit: "in 12 minutes"; "now" within a minute or if it has passed."""
     words = span(until_ms - now_ms)
