@@ -156,7 +156,10 @@ def test_what_was_viewed_since_the_approval_must_be_read_again(town: Town) -> No
     town.run()
     assert town.referrals.status(CASE).state is State.DRAFT
     assert not town.authority.reports()
+    (standing,) = town.referrals.attention()
+    assert "viewed since" in standing.what_to_do
     town.queue()
+    assert not town.referrals.attention()
     town.run()
     (report,) = town.authority.reports()
     assert all(b"<fileViewedByEsp>true<" in (file.details or b"") for file in report.files)

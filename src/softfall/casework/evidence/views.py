@@ -22,6 +22,7 @@ from softfall.casework.evidence.tables import evidence, views
 from softfall.casework.evidence.vault import EvidenceGone, EvidenceUnknown, Vault
 from softfall.casework.exposure import Allowed, NotNow, Rules, Wish, may_open
 from softfall.casework.model import CaseState, EvidenceKind, Role, Severity
+from softfall.casework.referral.standing import awaits_approval
 from softfall.casework.rights import Deed, StaffRef, check
 from softfall.casework.shifts import recorded
 from softfall.casework.tables import cases
@@ -217,12 +218,15 @@ def _reason(asked: Asked) -> str:
 
 
 def _check_may_see(tx: Connection, staff: StaffRef, case_id: str) -> None:
-    """Whoever works on the case; and any lead while a second reader or an appeal waits."""
+    """Whoever works on the case; any lead while a second reader or an appeal waits.
+
+    So, too, while a referral that is decided waits for somebody to read its documents.
+    """
     check(staff, Deed.SEE)
     case = find(tx, case_id)
     check_escalation(case, staff)
     if case.state == CaseState.IN_REVIEW and case.assigned_to == staff.name:
         return
     waits = case.state == CaseState.APPEALED or waiting_proposal(tx, case.row) is not None
-    if staff.role is not Role.LEAD or not waits:
+    if staff.role is not Role.LEAD or not (waits or awaits_approval(tx, case_id)):
         raise NotYourCase("this case is not yours now, so neither is its evidence")

@@ -91,6 +91,8 @@ WHAT_TO_DO = {
     "withdraw.",
     Event.ALREADY_FINISHED: "It was finished there by somebody else: ask the authority what it "
     "has, then mark it finished.",
+    Event.VIEWED_SINCE: "Read the documents again and approve them: a picture that they called not "
+    "viewed was viewed since.",
     Event.FILES_DIFFER: "The authority lists other files than were sent: tell it, with the "
     "report's number.",
     Event.UNCERTAIN: "Nothing: it goes on by itself.",

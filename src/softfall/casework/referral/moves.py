@@ -27,6 +27,9 @@ _AUDITED = {
 }
 
 
+_TOLD = frozenset({Event.FILES_DIFFER, Event.VIEWED_SINCE})
+
+
 class ReferralUnknown(InputError):
     """Nobody has drafted a referral of this case."""
 
@@ -114,6 +117,6 @@ def take_back(tx: Connection, row: Row[Any], who: str, why: str, now_ms: int) ->
 
 def _note(end: State, event: Event) -> str | None:
     """What a person is shown beside the state."""
-    if end is State.STOPPED or event is Event.FILES_DIFFER:
+    if end is State.STOPPED or event in _TOLD:
         return event
     return None

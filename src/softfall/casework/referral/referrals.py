@@ -16,8 +16,6 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from softfall.audit import trail
 from softfall.audit.chain import Detail
-from softfall.casework.evidence.views import Asked, Views
-from softfall.casework.exposure import NotNow
 from softfall.casework.referral import moves
 from softfall.casework.referral.casefile import CaseFile
 from softfall.casework.referral.completeness import Completeness, measure
@@ -25,12 +23,10 @@ from softfall.casework.referral.compose import compose
 from softfall.casework.referral.facts import Edits, ReferralFacts
 from softfall.casework.referral.life import Event, State
 from softfall.casework.referral.package import Package, from_json, pack
-from softfall.casework.referral.standing import Standing, standing
+from softfall.casework.referral.standing import Standing, decided_unapproved, standing
 from softfall.casework.referral.tables import referral_files, referrals
-from softfall.casework.rights import StaffRef
 from softfall.config import ReferralSettings
 from softfall.errors import InputError, RefusedError
-from softfall.media.rendered import WHOLE
 from softfall.store.transactions import Database
 
 EDITS = "referral edits"
@@ -119,27 +115,6 @@ class Referrals:
         with self._db.read() as tx:
             return self._draft(tx, case_id)
 
-    def open_words(
-        self, case_id: str, staff: StaffRef, reason: str, views: Views
-    ) -> Draft | NotNow:
-        """The draft, to be shown with the words that it quotes: a view of each, within limits.
-
-        reason: why they need to be read. `NotNow` where a limit says so; nothing is counted then.
-        Raises what `Views.open_view` raises: NotYourCase, ViewReasonMissing, EvidenceGone ...
-        """
-        now_ms = self._clock()
-        try:
-            with self._db.write() as tx:
-                facts = self._casefile.facts(tx, case_id)
-                for each in (words for source in facts.sources for words in source.words):
-                    asked = Asked(case_id, each.evidence_id, WHOLE, reason)
-                    view = views.open_view(tx, staff, asked, now_ms)
-                    if isinstance(view, NotNow):
-                        raise _Stop(view)
-                return self._draft(tx, case_id)
-        except _Stop as stopped:
-            return stopped.why
-
     def save_draft(self, case_id: str, who: str, edits: Edits, revision: int) -> Draft:
         """Keep a person's edits. revision: of the draft that they edited.
 
@@ -225,16 +200,6 @@ class Referrals:
             tx, row, Event.APPROVED, row.approved_by, now_ms, told, due_ms=now_ms, failures=0
         )
 
-    def queue_decided(self, tx: Connection, case_id: str, digest: str, staff: StaffRef) -> None:
-        """What deciding calls in its own transaction (`decisions.QueueReferral`).
-
-        digest: of the documents that this person read and agrees to; empty: they were approved
-        before. Raises what `approve_in` and `queue_sending` raise.
-        """
-        if digest and self._settings.cybertipline_url:
-            self.approve_in(tx, case_id, staff.name, digest)
-        self.queue_sending(tx, case_id)
-
     def withdraw(self, case_id: str, who: str, why: str) -> State:
         """Take it back before it is finished. Raises TooLateToWithdraw, ReferralUnknown."""
         with self._db.write() as tx:
@@ -267,6 +232,11 @@ class Referrals:
         """Where it is, and every step. Raises ReferralUnknown."""
         with self._db.read() as tx:
             return standing(tx, moves.find(tx, case_id))
+
+    def awaiting_approval(self) -> list[str]:
+        """Cases that are decided as referrals, whose documents somebody must still read."""
+        with self._db.read() as tx:
+            return [row.case_id for row in tx.execute(decided_unapproved()).all()]
 
     def attention(self) -> list[Standing]:
         """Referrals that wait for a person, oldest first."""
@@ -323,13 +293,6 @@ class Referrals:
             )
             .returning(referrals)
         ).one()  # fmt: skip
-
-
-class _Stop(Exception):
-    """Undoes the transaction when a limit is met halfway."""
-
-    def __init__(self, why: NotNow) -> None:
-        self.why = why
 
 
 _UNAPPROVED: dict[str, Any] = {

@@ -6,13 +6,13 @@ Guarantees: only what is on record; no content.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, or_, select
 
+from softfall.casework.model import Outcome
 from softfall.casework.referral import moves
 from softfall.casework.referral.life import WHAT_TO_DO, Event, State
 from softfall.casework.referral.tables import referral_steps, referrals
-
-_ENDS = frozenset({State.DRAFT, State.FINISHED, State.WITHDRAWN})
+from softfall.casework.tables import cases, decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,22 @@ def standing(tx: Connection, row: Row[Any]) -> Standing:
     )
 
 
-def is_unsent(tx: Connection, case_id: str) -> bool:
-    """Whether a case's referral is still on its way, so that its evidence must be kept."""
-    wanted = select(referrals.c.state).where(referrals.c.case_id == case_id)
-    state = tx.execute(wanted).scalar()
-    return state is not None and state not in _ENDS
+def awaits_approval(tx: Connection, case_id: str) -> bool:
+    """Whether a case is decided as a referral, and its documents must still be read."""
+    wanted = decided_unapproved().where(cases.c.case_id == case_id)
+    return tx.execute(wanted).first() is not None
+
+
+def decided_unapproved() -> Select[tuple[str]]:
+    """Such cases' ids, oldest decision first."""
+    return (
+        select(cases.c.case_id)
+        .join(decisions, decisions.c.case == cases.c.row)
+        .outerjoin(referrals, referrals.c.case_id == cases.c.case_id)
+        .where(
+            decisions.c.outcome == Outcome.REFER,
+            decisions.c.state == "final",
+            or_(referrals.c.state.is_(None), referrals.c.state == State.DRAFT),
+        )
+        .order_by(decisions.c.final_at_ms, decisions.c.row)
+    )
