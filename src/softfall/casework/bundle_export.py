@@ -8,18 +8,24 @@ Refuses, as `ExportReasonMissing`: an export without a reason.
 
 import hashlib
 from collections.abc import Iterator
-from typing import Final
+from dataclasses import dataclass
+from typing import BinaryIO, Final
 
 from sqlalchemy import Connection
 
 from softfall.audit import trail
 from softfall.audit.files import line_json
 from softfall.audit.keeping import kept_checkpoints
+from softfall.casework import rights
+from softfall.casework.bundle import About, Signer, write_bundle
 from softfall.casework.bundle_check import AUDIT
-from softfall.casework.hotline.document import CaseDocument, to_json
+from softfall.casework.cases import find
+from softfall.casework.hotline.document import CaseDocument, case_document, to_json
 from softfall.casework.referral.casefile import CaseFile
 from softfall.casework.referral.facts import ReferralFacts
+from softfall.casework.rights import Deed, StaffRef
 from softfall.errors import InputError, OperatorError
+from softfall.store.transactions import Database
 
 EXPORTED: Final = "evidence.exported"
 CASE: Final = "case.json"
@@ -40,12 +46,44 @@ class EvidenceChanged(OperatorError):
     remedy = "Make the export, or the referral, again: evidence was added or deleted since."
 
 
-def record_export(tx: Connection, case_id: str, who: str, reason: str, now_ms: int) -> int:
-    """Write the export's line of the audit log; its number. Raises ExportReasonMissing."""
-    said = " ".join(reason.split())
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An export that is asked for: of which case, by whom, why, and when (Unix ms)."""
+
+    case_id: str
+    staff: StaffRef
+    reason: str
+    now_ms: int
+
+
+def export_case(
+    db: Database, casefile: CaseFile, signer: Signer, asked: Export, file: BinaryIO
+) -> int:
+    """Write a case's bundle; its size in bytes. The audit log has its line before.
+
+    Raises NotYourRole, CaseUnknown, ExportReasonMissing, EvidenceGone, EvidenceDamaged,
+    BundleUnfit.
+    """
+    with db.write() as tx:
+        until = record_export(tx, asked, EXPORTED)
+    about = About(asked.case_id, asked.now_ms, asked.staff.name, asked.reason)
+    with db.read() as tx:
+        facts = casefile.facts(tx, asked.case_id)
+        parts = case_parts(tx, casefile, facts, case_document(facts), until)
+        return write_bundle(file, about, parts, signer)
+
+
+def record_export(tx: Connection, asked: Export, action: str) -> int:
+    """Write the export's line of the audit log; its number.
+
+    Raises NotYourRole, CaseUnknown, ExportReasonMissing.
+    """
+    rights.check(asked.staff, Deed.EXPORT)
+    find(tx, asked.case_id)
+    said = " ".join(asked.reason.split())
     if not MIN_REASON <= len(said) <= MAX_REASON:
         raise ExportReasonMissing("an export needs a reason")
-    return trail.append(tx, now_ms, who, EXPORTED, case_id, {"reason": said})
+    return trail.append(tx, asked.now_ms, asked.staff.name, action, asked.case_id, {"reason": said})
 
 
 def case_parts(

@@ -39,6 +39,7 @@ class Deed(StrEnum):
     DECIDE_APPEAL = "decide an appeal"
     OVERRIDE = "refer a young person's own picture"
     RETRY = "have an enactment tried again"
+    EXPORT = "export a case's evidence"
 
 
 _WORKERS = frozenset({Role.MODERATOR, Role.LEAD})
@@ -55,6 +56,7 @@ RIGHTS = {
     Deed.DECIDE_APPEAL: _LEADS,
     Deed.OVERRIDE: _LEADS,
     Deed.RETRY: _LEADS,
+    Deed.EXPORT: _LEADS,
 }
 
 

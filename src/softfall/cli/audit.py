@@ -67,10 +67,10 @@ def verify(
     from softfall.audit.keys import public_keys_of
 
     data_dir = config.load(file).console.data_dir
-    carried = [each for path in checkpoints or [] for each in read_checkpoints(_there(path))]
-    keys = frozenset(_key(text) for text in public_key or [])
+    carried = [each for path in checkpoints or [] for each in read_checkpoints(there(path))]
+    keys = frozenset(parsed_key(text) for text in public_key or [])
     if export is not None:
-        verdict = _verify_export(_there(export), carried, keys)
+        verdict = _verify_export(there(export), carried, keys)
     else:
         carried += read_checkpoints(data_dir / CHECKPOINTS_FILE)
         verdict = _verify_database(file, carried, keys or public_keys_of(data_dir))
@@ -92,7 +92,7 @@ def export_log(
 
     with _database(file) as db, _new_file(to) as out:
         with db.write() as tx:
-            _keeper(file).take(tx, _now_ms())
+            _keeper(file).take(tx, now_ms())
         with db.read() as tx:
             count = in_database.export_log(tx, out)
     typer.echo(f"{to}: {count} lines")
@@ -104,7 +104,7 @@ def checkpoint(file: Config = None) -> None:
     checkpoints.jsonl of the console's data folder.
     """
     with _database(file) as db, db.write() as tx:
-        taken = _keeper(file).take(tx, _now_ms())
+        taken = _keeper(file).take(tx, now_ms())
     typer.echo(taken.to_json() if taken else "the log is empty: there is nothing to sign")
 
 
@@ -181,14 +181,16 @@ def _keeper(file: Path | None) -> "Keeper":
     return keeper_of(load_or_make_key(data_dir), data_dir, settings.audit)
 
 
-def _key(text: str) -> bytes:
+def parsed_key(text: str) -> bytes:
+    """A public key as it is typed: its digits, or a file of them. Raises NotAPublicKey."""
     from softfall.audit.keys import parse_public_key
 
     path = Path(text)
     return parse_public_key(path.read_text("ascii") if path.is_file() else text)
 
 
-def _there(path: Path) -> Path:
+def there(path: Path) -> Path:
+    """The path of a file that is there. Raises FileUnusable."""
     if not path.is_file():
         raise FileUnusable(f"{path} is no file")
     return path
@@ -205,5 +207,6 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
         yield stream
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
+    """Unix time in milliseconds."""
     return time.time_ns() // 1_000_000

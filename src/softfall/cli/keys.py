@@ -173,6 +173,7 @@ def show(file: Config = None) -> None:
         "enclave": settings.enclave.tls_dir,
         "console": settings.console.tls_dir,
     }
+    _show_audit_key(settings.console.data_dir)
     for role, tls_dir in folders.items():
         ends = check_tls(TlsFiles.of(tls_dir, role), datetime.now(UTC))
         typer.echo(f"{role} certificate ends: {ends:%Y-%m-%d}")
@@ -185,6 +186,13 @@ def _show_list_root(data_dir: Path) -> None:
         _, root = newest_root(data_dir)
         typer.echo(f"root of the on-device list (devices pin it): {root_path(data_dir, 1)}")
         typer.echo(f"its newest version is {root.version}, until {root.expires:%Y-%m-%d}")
+
+
+def _show_audit_key(data_dir: Path) -> None:
+    from softfall.audit.keys import PUBLIC_FILE, public_keys_of
+
+    for public_key in public_keys_of(data_dir):
+        typer.echo(f"audit key (auditors keep it): {public_key.hex()} in {data_dir / PUBLIC_FILE}")
 
 
 def _show_identity(public_key: bytes) -> None:

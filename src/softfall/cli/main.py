@@ -14,6 +14,7 @@ from softfall.cli import (
     console,
     doctor,
     enclave,
+    evidence,
     keys,
     lists,
     referral,
@@ -41,6 +42,7 @@ app.command("demo")(demo)
 app.command("doctor")(doctor.doctor)
 app.command("hash")(hash_files)
 app.add_typer(enclave.app, name="enclave")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(keys.app, name="keys")
 app.add_typer(lists.app, name="list")
 app.add_typer(referral.app, name="referral")

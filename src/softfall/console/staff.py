@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from softfall.audit.trail import append
 from softfall.casework.model import Role
+from softfall.casework.rights import StaffRef
 from softfall.console import lockout
 from softfall.console.passwords import Passwords, drawn_password
 from softfall.console.sessions import Sessions
@@ -218,3 +219,11 @@ def find(tx: Connection, name: str) -> Row[Any]:
     if row is None:
         raise StaffUnknown("nobody of this name is on the staff")
     return row
+
+
+def staff_ref(tx: Connection, name: str) -> StaffRef:
+    """Somebody who is on the staff now, as a case's rules know them. Raises StaffUnknown."""
+    row = find(tx, name)
+    if row.disabled_at_ms is not None:
+        raise StaffUnknown("nobody of this name may work here now")
+    return StaffRef(row.name, Role(row.role))

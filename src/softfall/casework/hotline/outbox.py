@@ -249,6 +249,11 @@ def _decision(tx: Connection, case_id: str) -> Row[Any]:
     ).one()
 
 
+def decision_of(tx: Connection, case_id: str) -> Decision:
+    """What a referral says of the decision to refer, which is final."""
+    return _told(_decision(tx, case_id))
+
+
 def _told(decided: Row[Any]) -> Decision:
     return Decision(
         decided.final_at_ms, decided.reason, decided.policy_ref, decided.second_reader is not None

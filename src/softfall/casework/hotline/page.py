@@ -28,6 +28,7 @@ from softfall.errors import OperatorError
 _BUNDLED = Path(reportlab.__file__).parent / "fonts"
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _MARGIN = 20 * mm
+_LEVELS = {"h1": 0, "h2": 1, "h3": 2}
 
 _INCIDENTS = {
     "known_material": "A match with a list of known material",
@@ -53,13 +54,12 @@ def draw_page(referral: Referral, hotline: str, font_file: Path | None = None) -
     fonts = _Fonts(font_file)
     title = f"Referral of case {referral.case.case_id}"
     out = io.BytesIO()
-    page = SimpleDocTemplate(
+    page = _Outlined(
         out, pagesize=A4, leftMargin=_MARGIN, rightMargin=_MARGIN, topMargin=_MARGIN,
         bottomMargin=_MARGIN, title=title, author=fonts.fit(referral.service.name),
         subject="Referral", lang="en-GB", displayDocTitle=1, invariant=1,
     )  # fmt: skip
-    lines = enumerate(_lines(referral, title, hotline))
-    story = [fonts.flowable(kind, words, f"line {place}") for place, (kind, words) in lines]
+    story = [fonts.flowable(kind, words) for kind, words in _lines(referral, title, hotline)]
     page.build(story, onFirstPage=fonts.number, onLaterPages=fonts.number)
     return out.getvalue()
 
@@ -92,12 +92,12 @@ class _Fonts:
         )
         return "".join(kept)
 
-    def flowable(self, kind: str, words: str, place: str) -> Flowable:
-        """A heading, a line of text, or a quotation; or a gap. place: its name in the outline."""
+    def flowable(self, kind: str, words: str) -> Flowable:
+        """A heading, a line of text, or a quotation; a gap where there are no words."""
         if kind == "gap":
             return Spacer(0, 3 * mm)
         shown = escape(self.fit(words)).replace("\n", "<br/>")
-        return _Heading(shown, self._styles[kind], kind, place)
+        return Paragraph(shown, self._styles[kind])
 
     def number(self, canvas: object, page: object) -> None:
         """The page's number at its foot."""
@@ -105,20 +105,16 @@ class _Fonts:
         canvas.drawRightString(A4[0] - _MARGIN, 12 * mm, f"Page {page.page}")  # type: ignore[attr-defined]
 
 
-class _Heading(Paragraph):  # type: ignore[misc] # reportlab is untyped
-    """A paragraph that enters the outline, if it is a heading."""
+class _Outlined(SimpleDocTemplate):  # type: ignore[misc] # reportlab is untyped
+    """A document whose headings are in its outline."""
 
-    def __init__(self, words: str, style: ParagraphStyle, kind: str, place: str) -> None:
-        super().__init__(words, style)
-        self._place = place
-        self._level = {"h1": 0, "h2": 1, "h3": 2}.get(kind)
-
-    def draw(self) -> None:
-        """Draw it, and note it in the outline."""
-        if self._level is not None:
-            self.canv.bookmarkPage(self._place)
-            self.canv.addOutlineEntry(self.getPlainText(), self._place, self._level)
-        super().draw()
+    def afterFlowable(self, flowable: Flowable) -> None:  # noqa: N802 - reportlab's name
+        """Note a heading, once it is drawn."""
+        level = _LEVELS.get(getattr(getattr(flowable, "style", None), "name", ""))
+        if level is not None:
+            place = f"heading {self.seq.next('heading')}"
+            self.canv.bookmarkPage(place)
+            self.canv.addOutlineEntry(flowable.getPlainText(), place, level)
 
 
 def _registered(file: Path) -> TTFont:
