@@ -1,14 +1,19 @@
 import hashlib
+import io
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 
+from softfall.edge.logs import make_logger
 from softfall.lists.facts import EntryFacts
 from softfall.provider.casework_tables import handovers
+from softfall.provider.figures import Figures
+from softfall.provider.handover import Handover, Pictures
 from softfall.provider.relay import CustodianUnavailable
 from softfall.provider.tables import reported_messages, reports
 
@@ -277,6 +282,34 @@ def test_with_casework_set_up_the_old_route_decides_nothing(
     asked = {"decision": "release", "reason": "looks fine"}
     answer = manned.staff("POST", f"/v1/staff/holds/{envelope_id}", json=asked)
     assert (answer.status_code, answer.json()["error"]) == (409, "DecidedInCasework")
+
+
+def test_several_workers_share_the_work_and_tell_it_once_in_order(
+    manned: House, fake: FakeConsole
+) -> None:
+    service = manned.service
+    fake.down = True
+    references = [f"match {number}" for number in range(12)]
+    with service.db.write() as tx:
+        for reference in references:
+            case = surface(reference, manned.clock()).model_copy(update={"facts": None})
+            service.outbox.hand_over(tx, case, {}, manned.clock())
+    pictures = Pictures(service.db, service.outbox, service.reports)
+    log = make_logger("another provider", io.StringIO())
+    others = [
+        Handover(
+            service.db, service.outbox, fake.console(), None, pictures, manned.clock,
+            Figures(CollectorRegistry()), log,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    for other in others:
+        other.start()
+    fake.down = False
+    settled(manned)
+    for other in others:
+        other.stop()
+    assert fake.order == references
 
 
 def test_reports_count_as_told_in_their_own_transaction(manned: House, fake: FakeConsole) -> None:

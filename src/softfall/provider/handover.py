@@ -239,6 +239,8 @@ class Handover:
             if picture is None:
                 self._log.error("casework wants a picture that is not here")
                 continue
+            with self._db.write() as tx:
+                self._outbox.renew(tx, due, self._clock())
             self._console.put_picture(sha256, incoming.reference, picture)
 
     def _with_facts(self, incoming: Incoming) -> Incoming:

@@ -36,7 +36,7 @@ from softfall.provider.files import Files
 from softfall.provider.life import State
 from softfall.provider.tables import accounts, clearances, envelopes, reported_messages, reports
 
-CLAIM_MS = 5_000  # who works on a row says so for this long; two at once would be harmless
+CLAIM_MS = 3_000  # who works on a row says so for this long; two at once would be harmless
 _WORDS_GONE = {"content": None, "franking_key": None, "opening": None, "manifest": None}
 
 
@@ -157,6 +157,10 @@ class Outbox:
         assert due.report is not None, "only reports are drawn when they are handed over"
         incoming = telling.of_report(tx, due.report, due.subject, self.conversation_key)
         return incoming.model_dump_json()
+
+    def renew(self, tx: Connection, due: Due, now_ms: int) -> None:
+        """It is still being worked on."""
+        self._put(tx, due.row, due_ms=now_ms + CLAIM_MS)
 
     def later(self, tx: Connection, due: Due, due_ms: int, refused: str | None) -> None:
         """Not now. refused: the error's name, where casework does not take it; others may pass."""
