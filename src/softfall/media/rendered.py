@@ -100,7 +100,7 @@ def _check_png(png: bytes) -> None:
         names.append(name)
         position = end
     whole = png.startswith(_SIGNATURE + _HEADER_BYTES) and position == len(png)
-    plain = [b"IHDR", *[b"IDAT"] * (len(names) - 2), b"IEND"]
+    plain = [b"IHDR", *[b"IDAT"] * max(1, len(names) - 2), b"IEND"]
     if not whole or names != plain:
         raise MalformedMessage("the hasher's answer is no plain PNG")
     width, height, *form = struct.unpack_from(">IIBBBBB", png, len(_SIGNATURE) + 8)
