@@ -193,3 +193,28 @@ def test_metadata_does_not_come_along():
     assert secret not in told.png
     plain = ask(png(30, 30, bytes(30 * 91)))
     assert isinstance(plain, Rendered)
+
+
+TAKEN_OVER = """
+import os, sys
+from softfall.hasher import rendering
+def take_over(data, limits):
+    try:
+        open("/etc/hostname")
+    except PermissionError:
+        os.write(1, b"confined")
+    os._exit(0)
+rendering.decode = take_over
+rendering.main(sys.argv[1:])
+"""
+
+
+def test_the_process_is_confined_before_it_opens_a_picture():
+    arguments = map(str, (*BOUNDS, 4, 0))
+    ran = subprocess.run(
+        [sys.executable, "-I", "-c", TAKEN_OVER, *arguments],
+        input=FILES["jpeg"],
+        capture_output=True,
+        check=False,
+    )
+    assert ran.stdout == b"confined"
