@@ -77,6 +77,7 @@ def open_desk(house: House, per_day: int) -> Confirmer:
         None,  # type: ignore[arg-type]  # this judge asks nobody
         house.clock,
         per_day,
+        service.outbox,
     )
     return confirmer
 

@@ -15,6 +15,7 @@ from softfall.options.contract import (
 )
 from softfall.provider import judge as judge_module
 from softfall.provider.judge import MAX_ATTEMPTS, MAX_RECOVERIES, Bench, decide, decision_of
+from softfall.provider.keepers import Keepers
 from softfall.provider.life import Actor, HoldKind, State
 from softfall.provider.relay import CustodianUnavailable
 from softfall.provider.service import Ports
@@ -116,7 +117,7 @@ def restarted(house: House) -> None:
     old = service.judge
     service.judge = judge_module.Judge(
         service.db, old._bench, service.bell, service.clock, service.figures, old._log, 0,
-        random.Random(1),
+        random.Random(1), old._outbox, Keepers(service.db, 2),
     )  # fmt: skip
     service.desk._judge = service.judge
     service.judge.start()

@@ -222,8 +222,9 @@ def test_what_a_killed_process_left_is_cleared(between: Between, tmp_path: Path)
     home = tmp_path / "mirror"
     look(between, home)
     (home / "parts/left-over").write_bytes(b"half")
+    os.utime(home / "parts/left-over", (0, 0))
     look(between, home)
-    assert "parts/left-over" not in [path.name for path in home.rglob("*")]
+    assert "left-over" not in [path.name for path in home.rglob("*")]
     files(home)
 
 

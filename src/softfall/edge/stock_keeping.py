@@ -8,6 +8,7 @@ Leaves to the parties: the stock itself (`Shelf`), and using each serial once.
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
@@ -83,13 +84,22 @@ class DealerClient:
 class StockKeeper:
     """Fetches whenever fewer than `low` serials are left, up to twice as many. One thread.
 
-    fetch: as `DealerClient.fetch`.
+    fetch: as `DealerClient.fetch`. turn: is it this process's turn to, while the block lasts?
+    Processes that share a stock fetch one after the other, so that it stays in the dealer's order.
     """
 
-    def __init__(self, shelf: Shelf, fetch: Callable[[int], Batch], low: int, log: Logger) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        fetch: Callable[[int], Batch],
+        low: int,
+        log: Logger,
+        turn: Callable[[], AbstractContextManager[bool]] = lambda: nullcontext(True),
+    ) -> None:
         self._shelf = shelf
         self._fetch = fetch
         self._low = low
+        self._turn = turn
         self._log = log
         self._wanted = threading.Event()
         self._woken = threading.Event()
@@ -122,7 +132,9 @@ class StockKeeper:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._round()
+                with self._turn() as mine:
+                    if mine:
+                        self._round()
                 self._trouble = ""
             except Exception as error:  # the dealer may be down, or the disk full
                 if self._trouble != type(error).__name__:

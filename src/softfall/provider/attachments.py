@@ -8,7 +8,6 @@ Refuses: everyone else, by the same `AttachmentUnknown` as for a file that was n
 """
 
 import os
-import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -43,8 +42,6 @@ class AttachmentStore:
     def __init__(self, db: Database, folder: Path) -> None:
         self._db = db
         self.files = Files(folder)
-        # A file and its row change together, or a deletion could take a file just uploaded again.
-        self._step = threading.Lock()
         self.drop_files(self.files.all())  # left by a kill between a file and its row
 
     def keep(self, owner: Account, sha256: bytes, incoming: Incoming, now_ms: int) -> None:
@@ -52,19 +49,21 @@ class AttachmentStore:
 
         Raises DigestMismatch, StorageFull.
         """
-        with self._step:
+        incoming.settle()
+        # A file and its row change in one write, whoever's: or a deletion, perhaps in another
+        # process, could take a file just uploaded again.
+        with self._db.write() as tx:
             incoming.keep(sha256)
-            with self._db.write() as tx:
-                mine = and_(attachments.c.sha256 == sha256, attachments.c.account == owner.row)
-                if tx.execute(select(attachments.c.sha256).where(mine)).first() is None:
-                    tx.execute(
-                        insert(attachments).values(
-                            sha256=sha256,
-                            account=owner.row,
-                            size_bytes=incoming.size_bytes,
-                            uploaded_at_ms=now_ms,
-                        )
+            mine = and_(attachments.c.sha256 == sha256, attachments.c.account == owner.row)
+            if tx.execute(select(attachments.c.sha256).where(mine)).first() is None:
+                tx.execute(
+                    insert(attachments).values(
+                        sha256=sha256,
+                        account=owner.row,
+                        size_bytes=incoming.size_bytes,
+                        uploaded_at_ms=now_ms,
                     )
+                )
 
     def open(self, reader: Account, sha256: bytes) -> tuple[BinaryIO, int]:
         """The open file and its size in bytes, for one who may fetch it.
@@ -96,15 +95,13 @@ class AttachmentStore:
 
     def drop_files(self, digests: Iterable[bytes]) -> None:
         """Delete files that neither an upload nor an envelope with ciphertext names any more."""
-        with self._step:
-            for sha256 in digests:
-                uploaded = exists().where(attachments.c.sha256 == sha256)
-                sent = exists().where(
-                    envelopes.c.attachment == sha256, envelopes.c.emptied_at_ms.is_(None)
-                )
-                with self._db.read() as tx:
-                    needed = tx.execute(select(or_(uploaded, sent))).scalar()
-                if not needed:
+        for sha256 in digests:
+            uploaded = exists().where(attachments.c.sha256 == sha256)
+            sent = exists().where(
+                envelopes.c.attachment == sha256, envelopes.c.emptied_at_ms.is_(None)
+            )
+            with self._db.write() as tx:
+                if not tx.execute(select(or_(uploaded, sent))).scalar():
                     self.files.delete(sha256)
 
     def collect_orphans(self, now_ms: int) -> None:

@@ -32,6 +32,18 @@ class Bell:
                 if not others:
                     del self._waiting[account]
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody listens."""
+        with self._lock:
+            return bool(self._waiting)
+
+    def ring_all(self) -> None:
+        """Wake everybody who listens; from any thread."""
+        with self._lock:
+            accounts = list(self._waiting)
+        self.ring(accounts)
+
     def ring(self, accounts: Iterable[int]) -> None:
         """Wake everybody who listens for these accounts; from any thread."""
         with self._lock:

@@ -121,6 +121,8 @@ class ClearanceDesk:
             known = _known(tx, account, submission.digest)
             if known is not None:
                 return known
+            if _asked_since(tx, account, now_ms - _DAY_MS) >= self._per_day:
+                return Answer.LATER  # answered meanwhile, perhaps by another process
             tx.execute(
                 insert(clearances).values(
                     account=account.row,

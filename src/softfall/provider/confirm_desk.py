@@ -23,6 +23,7 @@ from softfall.provider.confirming import Confirmer, ConfirmLink
 from softfall.provider.database import open_confirm
 from softfall.provider.stock import ConfirmStock
 from softfall.provider.verdicts import RememberedVerdicts
+from softfall.store.presence import turn
 from softfall.store.transactions import Database
 
 TIDY_SECONDS = 5.0
@@ -68,7 +69,13 @@ class ConfirmDesk:
             fetch = self._dealer.fetch
         self._db = open_confirm(settings)
         self._stock = ConfirmStock(self._db, clock)
-        self._keeper = StockKeeper(self._stock, fetch, settings.confirm_stock, log)
+        self._keeper = StockKeeper(
+            self._stock,
+            fetch,
+            settings.confirm_stock,
+            log,
+            turn=lambda: turn(self._db, "fetching dealt material"),
+        )
         link = ConfirmLink.to(
             custodian, asyncio.get_running_loop(), settings.custodian_timeout_seconds
         )

@@ -137,6 +137,7 @@ class Intake:
     now_ms: int
     rotate_receipt_key_ms: int
     voucher_nonce: bytes | None
+    keeper: int
 
 
 def take_in(tx: Connection, outgoing: Outgoing, intake: Intake) -> int | None:
@@ -153,7 +154,9 @@ def take_in(tx: Connection, outgoing: Outgoing, intake: Intake) -> int | None:
         spend(tx, intake.voucher_nonce, intake.now_ms)
     receipt = _stamped(tx, outgoing, intake)
     row = tx.execute(
-        insert(envelopes).values(_columns(outgoing, receipt)).returning(envelopes.c.row)
+        insert(envelopes)
+        .values(_columns(outgoing, receipt, intake.keeper))
+        .returning(envelopes.c.row)
     ).scalar_one()
     tx.execute(
         insert(payloads),
@@ -215,7 +218,7 @@ def _stamped(tx: Connection, outgoing: Outgoing, intake: Intake) -> Receipt:
     )
 
 
-def _columns(outgoing: Outgoing, receipt: Receipt) -> dict[str, object]:
+def _columns(outgoing: Outgoing, receipt: Receipt, keeper: int) -> dict[str, object]:
     submission = outgoing.submission
     return {
         "sender": outgoing.sender.row,
@@ -232,4 +235,5 @@ def _columns(outgoing: Outgoing, receipt: Receipt) -> dict[str, object]:
         "state": life.State.RECEIVED,
         "state_since_ms": receipt.received_at_ms,
         "recoveries": 0,
+        "keeper": keeper,
     }

@@ -14,8 +14,9 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Row, insert, select, update
 
 from softfall.errors import PeerError, RefusedError
 from softfall.lists.manifest import Manifest, read
@@ -61,6 +62,8 @@ class Epochs:
         self._option = option
         self._clock = clock
         self._step = threading.Lock()
+        ours = epochs.c.option == option.name
+        self._kept = select(epochs).where(ours).order_by(epochs.c.epoch.desc())
         self._loaded: tuple[Loaded, ...] = ()  # newest first; replaced whole, never changed
         self._load_kept()
 
@@ -109,8 +112,23 @@ class Epochs:
         """Whether the option judges by an artefact; else by the manifest alone."""
         return self._option.from_manifest is None
 
+    def catch_up(self) -> bool:
+        """Whether another process has installed a newer epoch, which is now in use here too."""
+        newest = self._loaded[0].epoch if self._loaded else 0
+        with self._db.read() as tx:
+            kept = tx.execute(self._kept.limit(1)).first()
+        if kept is None or kept.epoch <= newest:
+            return False
+        with self._step:
+            self._load_kept()
+        return bool(self._loaded) and self._loaded[0].epoch > newest
+
     def install(self, manifest: bytes, artefact: bytes = b"") -> None:
-        """Check, keep and switch to a newer epoch. Raises EpochRejected, StorageFull."""
+        """Check, keep and switch to a newer epoch. Raises EpochRejected, StorageFull.
+
+        Where another process was faster it is the same; where that one has a newer epoch by now,
+        EpochRejected.
+        """
         with self._step:
             told = self.wants(manifest)
             if told is None:
@@ -129,13 +147,18 @@ class Epochs:
     def _keep(self, told: Manifest, manifest: bytes, now_ms: int) -> None:
         ours = epochs.c.option == self._option.name
         with self._db.write() as tx:
+            kept = tx.execute(self._kept.limit(1)).first()
+            if kept is not None and kept.epoch > told.epoch:
+                raise EpochRejected(f"epoch {told.epoch} can't follow epoch {kept.epoch}")
+            if kept is not None and kept.epoch == told.epoch:
+                if kept.manifest != manifest:
+                    raise EpochRejected(f"epoch {told.epoch} has another manifest by now")
+                return  # its artefact was damaged, or another process was faster
             tx.execute(
                 update(epochs)
                 .where(ours, epochs.c.replaced_at_ms.is_(None))
                 .values(replaced_at_ms=now_ms)
             )
-            # It may be there already, its artefact damaged.
-            tx.execute(delete(epochs).where(ours, epochs.c.epoch == told.epoch))
             tx.execute(
                 insert(epochs).values(
                     option=self._option.name,
@@ -150,22 +173,19 @@ class Epochs:
     def _load_kept(self) -> None:
         """Take up where the last process left off; what is damaged is fetched again."""
         with self._db.read() as tx:
-            rows = tx.execute(
-                select(epochs)
-                .where(epochs.c.option == self._option.name)
-                .order_by(epochs.c.epoch.desc())
-                .limit(2)
-            ).all()
+            rows = tx.execute(self._kept.limit(2)).all()
+        halves = {one.manifest: one.half for one in self._loaded}
         loaded = []
         for row in rows:
+            if row.manifest in halves:
+                loaded.append(_loaded(row, halves[row.manifest]))
+                continue
             artefact = self._kept_artefact(row.artefact_sha256)
             if artefact is None:
                 continue
             with suppress(PeerError):  # of an older version of Softfall, perhaps
                 half = self._option.half(read(row.manifest), artefact)
-                loaded.append(
-                    Loaded(row.epoch, row.manifest, half, row.expires_at_ms, row.replaced_at_ms)
-                )
+                loaded.append(_loaded(row, half))
         self._loaded = tuple(loaded)
 
     def _kept_artefact(self, sha256: bytes) -> bytes | None:
@@ -182,13 +202,15 @@ class Epochs:
 
         The manifests stay: a report of an older message is checked by its own epoch's (upkeep.py).
         """
-        kept = [loaded.epoch for loaded in self._loaded]
-        ours = (epochs.c.option == self._option.name, epochs.c.epoch.in_(kept))
         with self._db.read() as tx:
-            named = set(tx.execute(select(epochs.c.artefact_sha256).where(*ours)).scalars())
+            named = {row.artefact_sha256 for row in tx.execute(self._kept.limit(2))}
         for digest in self._files.all():
             if digest not in named:
                 self._files.delete(digest)
+
+
+def _loaded(row: Row[Any], half: ProviderHalf) -> Loaded:
+    return Loaded(row.epoch, row.manifest, half, row.expires_at_ms, row.replaced_at_ms)
 
 
 def _replaced(loaded: Loaded, now_ms: int) -> Loaded:

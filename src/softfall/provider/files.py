@@ -2,7 +2,7 @@
 
 Guarantees: a name under the folder is a whole file with that digest, on disk and synced, whatever
 was killed and when; putting the same bytes twice is harmless. Nothing is ever opened to be read as
-anything but bytes.
+anything but bytes. Several processes may share the folder.
 Refuses: bytes whose digest is not the one promised (`DigestMismatch`), and a full disk
 (`StorageFull`); either leaves no file. How large a body may be is the edge's to say.
 """
@@ -11,8 +11,9 @@ import errno
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from softfall.errors import InputError
@@ -20,6 +21,7 @@ from softfall.store.transactions import StorageFull
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _PARTS = "parts"
+_LEFT_OVER_SECONDS = 3600.0  # far longer than any body may take
 
 
 class DigestMismatch(InputError):
@@ -35,8 +37,7 @@ class Files:
         self._folder = folder
         self._parts = folder / _PARTS
         self._parts.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left_over in self._parts.iterdir():
-            left_over.unlink()  # of a process that was killed while it wrote
+        drop_left_overs(self._parts)
 
     def path(self, sha256: bytes) -> Path:
         """Where a file is, or would be."""
@@ -100,6 +101,11 @@ class Incoming:
             while rest:
                 rest = rest[self._out.write(rest) :]
 
+    def settle(self) -> None:
+        """Have its bytes on disk: then `keep` is quick. Raises StorageFull."""
+        with full_disk_named():
+            os.fsync(self._out.fileno())
+
     def keep(self, sha256: bytes) -> None:
         """Make it a whole file, on disk before this returns. Raises DigestMismatch, StorageFull."""
         if self.sha256 != sha256:
@@ -118,6 +124,14 @@ class Incoming:
         """Close, and remove what was not kept."""
         self._out.close()
         self._path.unlink(missing_ok=True)
+
+
+def drop_left_overs(parts: Path) -> None:
+    """Delete what killed processes were writing; what may still be being written stays."""
+    for part in parts.iterdir():
+        with suppress(FileNotFoundError):  # another process does the same
+            if part.stat().st_mtime < time.time() - _LEFT_OVER_SECONDS:
+                part.unlink()
 
 
 @contextmanager

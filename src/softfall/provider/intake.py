@@ -98,7 +98,7 @@ class FrontDesk:
         now_ms = self._clock()
         check_clock(outgoing, now_ms, self._rules.clock_skew_ms)
         nonce = self._check_submission(outgoing, now_ms)
-        intake = Intake(now_ms, self._rules.receipt_key_ms, nonce)
+        intake = Intake(now_ms, self._rules.receipt_key_ms, nonce, self._judge.keepers.number)
         is_media, what = outgoing.submission is not None, self._rules.restricted_may_not_send
         with self._db.write() as tx:
             restrictions.check(tx, outgoing.sender.row, what, is_media, now_ms)

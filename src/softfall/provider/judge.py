@@ -2,7 +2,7 @@
 
 Guarantees: nothing leaves `received` but by a decision; a judge that fails is tried again a few
 times, then the envelope is held as an outage, never delivered and never lost. While the disk is
-full, envelopes stay where they are. A restart judges again whatever is still `received`.
+full, envelopes stay where they are. What is `received` and whose process ended is judged again.
 A candidate is held only once `confirm` has said so; unconfirmed, it is delivered like any other.
 All media wait a random time before they are judged, so that when a message arrives tells little of
 what the judge did.
@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, select
 
 from softfall.edge.logs import Logger, failure
 from softfall.errors import UnavailableError
@@ -33,6 +33,7 @@ from softfall.options.contract import (
 from softfall.provider.bell import Bell
 from softfall.provider.clock import Clock
 from softfall.provider.figures import Figures
+from softfall.provider.keepers import Keepers
 from softfall.provider.lanes import Due, Lane
 from softfall.provider.life import Actor, HoldKind, State, UnknownTransition
 from softfall.provider.mail import Decision, move
@@ -120,6 +121,7 @@ class Judge:
         jitter_ms: int,
         randomness: random.Random,
         outbox: Outbox,
+        keepers: Keepers,
     ) -> None:
         self._db = db
         self._bench = bench
@@ -130,6 +132,7 @@ class Judge:
         self._jitter_ms = jitter_ms
         self._random = randomness
         self._outbox = outbox
+        self.keepers = keepers
         self._lanes: Mapping[bool, Lane] = {
             False: Lane("judge-text", self._work),
             True: Lane("judge-media", self._work),
@@ -137,16 +140,21 @@ class Judge:
         figures.waiting.set_function(lambda: sum(lane.waiting() for lane in self._lanes.values()))
 
     def start(self) -> None:
-        """Take up what an earlier process left `received`, and begin."""
+        """Take up what ended processes left `received`, and begin."""
         for lane in self._lanes.values():
             lane.start()
-        for envelope, is_media in self._left_over():
+        self.take_up()
+
+    def take_up(self) -> None:
+        """Judge what nobody is at work on. Raises StoreAway, StoreBusy, StorageFull."""
+        for envelope, is_media in self.keepers.left_over(self._at_work):
             self.submit(envelope, is_media, Actor.RECOVERY)
 
     def stop(self) -> None:
-        """Stop between two envelopes."""
+        """Stop between two envelopes; what is left goes to whoever takes it up."""
         for lane in self._lanes.values():
             lane.stop()
+        self.keepers.leave()
 
     def submit(self, envelope: int, is_media: bool, who: Actor = Actor.JUDGE) -> None:
         """Judge this envelope: text at once, media after a random wait."""
@@ -157,16 +165,8 @@ class Judge:
         """Wait until nothing is left to judge: is it so? For tests and orderly ends."""
         return all(lane.settle(timeout_seconds) for lane in self._lanes.values())
 
-    def _left_over(self) -> list[tuple[int, bool]]:
-        here = envelopes.c.state == State.RECEIVED
-        with self._db.write() as tx:
-            tx.execute(update(envelopes).where(here).values(recoveries=envelopes.c.recoveries + 1))
-            rows = tx.execute(
-                select(envelopes.c.row, envelopes.c.submission_option)
-                .where(here)
-                .order_by(envelopes.c.row)
-            ).all()
-        return [(row.row, row.submission_option is not None) for row in rows]
+    def _at_work(self) -> set[int]:
+        return set().union(*(lane.envelopes() for lane in self._lanes.values()))
 
     def _work(self, due: Due) -> Due | None:
         """Judge one envelope and move it; what to do again, and when, if that failed."""

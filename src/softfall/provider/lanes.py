@@ -30,7 +30,7 @@ class Lane:
         self._work = work
         self._heap: list[Due] = []
         self._ready = threading.Condition()
-        self._busy = False
+        self._current: Due | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -55,12 +55,20 @@ class Lane:
     def waiting(self) -> int:
         """How many are in the lane."""
         with self._ready:
-            return len(self._heap) + self._busy
+            return len(self._heap) + (self._current is not None)
+
+    def envelopes(self) -> set[int]:
+        """Which are in the lane, the one that is being worked on among them."""
+        with self._ready:
+            here = self._heap if self._current is None else [*self._heap, self._current]
+            return {due.envelope for due in here}
 
     def settle(self, timeout_seconds: float) -> bool:
         """Wait until the lane is empty: is it?"""
         with self._ready:
-            return self._ready.wait_for(lambda: not self._heap and not self._busy, timeout_seconds)
+            return self._ready.wait_for(
+                lambda: not self._heap and not self._current, timeout_seconds
+            )
 
     def _run(self) -> None:
         while (due := self._next()) is not None:
@@ -68,7 +76,7 @@ class Lane:
             with self._ready:
                 if again is not None:
                     heapq.heappush(self._heap, again)
-                self._busy = False
+                self._current = None
                 self._ready.notify_all()
 
     def _next(self) -> Due | None:
@@ -76,7 +84,7 @@ class Lane:
             while not self._stopping:
                 now = time.monotonic()
                 if self._heap and self._heap[0].at <= now:
-                    self._busy = True
-                    return heapq.heappop(self._heap)
+                    self._current = heapq.heappop(self._heap)
+                    return self._current
                 self._ready.wait(self._heap[0].at - now if self._heap else None)
         return None

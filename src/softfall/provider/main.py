@@ -1,6 +1,7 @@
 """Running the provider's service: its folder locked, its certificate shown, its logs quiet.
 
-Guarantees: one service a data folder; the lock goes with the process, however that ends.
+Guarantees: one service a data folder, unless all that use it share one PostgreSQL; the lock goes
+with the process, however that ends.
 """
 
 import fcntl
@@ -22,7 +23,10 @@ from softfall.provider.upkeep import Limits
 class FolderInUse(OperatorError):
     """Another provider runs on this data folder."""
 
-    remedy = "Stop the other one; a second provider needs a provider.data_dir of its own."
+    remedy = (
+        "Stop the other one, or give this one a provider.data_dir of its own; to share the folder, "
+        "all must have the same PostgreSQL in provider.database_url."
+    )
 
 
 def main(settings: ProviderSettings) -> None:
@@ -38,17 +42,18 @@ def main(settings: ProviderSettings) -> None:
     if option is not None and option.confirms:
         require_dealer(settings)
     files = TlsFiles.of(settings.tls_dir, "provider")
-    with _only_one(settings.data_dir):
+    with _folder_held(settings.data_dir, shared=bool(settings.database_url)):
         app = make(settings, log=log)
         serve(app, settings.host, settings.port, files.certificate, files.key)
 
 
 @contextmanager
-def _only_one(data_dir: Path) -> Iterator[None]:
+def _folder_held(data_dir: Path, *, shared: bool) -> Iterator[None]:
+    """Hold the folder: alone, or with others who say that they share it."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data_dir / "service.lock").open("ab") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             raise FolderInUse(f"{data_dir} is in use by another provider") from None
         yield

@@ -10,7 +10,8 @@ Proves nothing: devices verify every byte by signatures that this copy can't mak
 import asyncio
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from softfall.lists.distribution import (
     max_bytes,
     read_target,
 )
-from softfall.provider.files import full_disk_named
+from softfall.provider.files import drop_left_overs, full_disk_named
 from softfall.provider.relay import CustodianUnavailable
 from softfall.wire import MalformedMessage
 
@@ -63,8 +64,7 @@ class Mirror:
         self._parts = folder / _PARTS
         self._custodian = custodian
         self._parts.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left_over in self._parts.iterdir():
-            left_over.unlink()  # of a process that was killed while it wrote
+        drop_left_overs(self._parts)
 
     def file(self, path: str) -> Path:
         """Where a file of the list lies. Raises ListFileMissing."""
@@ -176,11 +176,23 @@ class Mirror:
                 yield file
 
 
-class MirrorKeeper:
-    """Keeps one mirror up to date, for ever; each change of fortune is logged once."""
+Turn = Callable[[], AbstractContextManager[bool]]
 
-    def __init__(self, mirror: Mirror, log: Logger) -> None:
+
+def _always() -> AbstractContextManager[bool]:
+    return nullcontext(True)
+
+
+class MirrorKeeper:
+    """Keeps one mirror up to date, for ever; each change of fortune is logged once.
+
+    turn: is it this process's turn to, while the block lasts? Processes that share the folder copy
+    one after the other, so that an older list never takes a newer one's place.
+    """
+
+    def __init__(self, mirror: Mirror, log: Logger, turn: Turn = _always) -> None:
         self._mirror = mirror
+        self._turn = turn
         self._log = log
         self._trouble = ""
 
@@ -188,7 +200,7 @@ class MirrorKeeper:
         """Until cancelled."""
         while True:
             try:
-                if copied := await self._mirror.look():
+                if copied := await self._look():
                     self._log.info("on-device list copied", files=copied)
                 self._trouble = ""
             except Exception as error:  # the custodian may be down, the disk full
@@ -197,6 +209,11 @@ class MirrorKeeper:
                     self._log.warning("no newer on-device list", **failure(error))
             waiting = not self._mirror.has_list
             await asyncio.sleep(FIRST_ROUND_SECONDS if waiting else ROUND_SECONDS)
+
+    async def _look(self) -> int:
+        with ExitStack() as stack:
+            mine = await asyncio.to_thread(stack.enter_context, self._turn())
+            return await self._mirror.look() if mine else 0
 
 
 _HEADERS = {"user-agent": "softfall-provider", "accept-encoding": "identity"}

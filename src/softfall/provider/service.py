@@ -30,6 +30,7 @@ from softfall.provider.attachments import AttachmentStore
 from softfall.provider.bell import Bell
 from softfall.provider.clearances import ClearanceDesk
 from softfall.provider.clock import Clock, days_ms, seconds_ms
+from softfall.provider.company import Company
 from softfall.provider.confirm_desk import ConfirmDesk, Fetch
 from softfall.provider.database import main_url, open_main
 from softfall.provider.enclave import EnclaveWay, ListCarrier
@@ -40,6 +41,7 @@ from softfall.provider.files import Files
 from softfall.provider.handover import Console, FactsWay, Handover, Pictures
 from softfall.provider.intake import FrontDesk, Rules
 from softfall.provider.judge import Bench, Judge
+from softfall.provider.keepers import Keepers
 from softfall.provider.lies import Examiner
 from softfall.provider.link import Link
 from softfall.provider.mirror import Mirror, MirrorKeeper
@@ -52,6 +54,7 @@ from softfall.provider.service_keys import service_key
 from softfall.provider.surfaces import SurfaceDesk, Words
 from softfall.provider.token_counts import TokenCounts
 from softfall.provider.upkeep import Limits, Upkeep
+from softfall.store.presence import turn
 from softfall.store.transactions import Database, alive
 from softfall.wire import Party
 
@@ -187,6 +190,7 @@ class Service:
         ports = Ports(self.relay, asyncio.get_running_loop(), self.enclave)
         self.clearances = self._make_clearance_desk(ports)
         self.judge = self._make_judge(around, ports)
+        self._company = Company(self.db, self.judge, self.bell, around.log)
         self.desk = self._make_desk()
         self.upkeep = Upkeep(
             self.db,
@@ -219,6 +223,8 @@ class Service:
         if self.confirm:
             self.confirm.start()
         await asyncio.to_thread(self.judge.start)
+        if self.db.is_shared:
+            self._company.start()
         self.upkeep.start()
         if self.handover:
             await asyncio.to_thread(self.handover.start)
@@ -231,6 +237,7 @@ class Service:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+            await asyncio.to_thread(self._company.stop)
             await asyncio.to_thread(self.judge.stop)
             if self.confirm:
                 await asyncio.to_thread(self.confirm.stop)
@@ -247,10 +254,12 @@ class Service:
         self.epochs = Epochs(self.db, self.settings.data_dir / "epochs", option, self.clock)
         timeout_seconds = self.settings.custodian_timeout_seconds
         self.relay = Relay(client, option.name, option.reply, timeout_seconds)
-        self._poller = Poller(self.epochs, self.relay, self.figures, log)
+        self._poller = Poller(self.epochs, self.relay, self.figures, log, self.db.is_shared)
         if option.name == ON_DEVICE:
             self.mirror = Mirror(self.settings.data_dir / "lists", client)
-            self._mirror_keeper = MirrorKeeper(self.mirror, log)
+            self._mirror_keeper = MirrorKeeper(
+                self.mirror, log, lambda: turn(self.db, "copying the list")
+            )
 
     def _make_confirm_desk(
         self, around: Surroundings, option: OfferedOption, custodian: httpx.AsyncClient
@@ -318,6 +327,7 @@ class Service:
             self.settings.delivery_jitter_ms,
             around.randomness,
             self.outbox,
+            Keepers(self.db, secrets.randbelow(2**31 - 1) + 1),
         )
 
     def _make_desk(self) -> FrontDesk:

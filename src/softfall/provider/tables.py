@@ -88,6 +88,7 @@ envelopes = Table(
     Column("state", String(16), nullable=False),
     Column("state_since_ms", BigInteger, nullable=False),
     Column("recoveries", Integer, nullable=False),
+    Column("keeper", BigInteger, nullable=True),  # the process that is to judge it
     Column("hold_kind", String(16), nullable=True),
     Column("hold_evidence", Text, nullable=True),
     Column("escalated_at_ms", BigInteger, nullable=True),
