@@ -89,7 +89,7 @@ class StaticFile:
 
 
 def render(request: Request, template: str, /, status_code: int = 200, **values: Any) -> Response:
-    """A page. Templates know `session`, `csrf`, `theme`, `navigation`, `here`, `notice`.
+    """A page. Templates know `session`, `csrf`, `theme`, `navigation`, `here`, `back`, `notice`.
 
     status_code: of the answer. values: whatever else the template names.
     """
@@ -100,6 +100,7 @@ def render(request: Request, template: str, /, status_code: int = 200, **values:
         "theme": session.theme if session else "auto",
         "navigation": _ways(request, session),
         "here": request.url.path,
+        "back": request.url.path if request.method == "GET" else "/",
         "notice": NOTICES.get(request.query_params.get("done", "")),
     }
     return HTMLResponse(_templates().get_template(template).render({**told, **values}), status_code)
