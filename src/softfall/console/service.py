@@ -70,7 +70,8 @@ class ConsoleService:
     """Everything that the routes use.
 
     db: casework's. door, sessions, office: staff. desk: cases. vault, views: evidence. viewing:
-    opens it for people. referrals: drafts and their state. keeper: checkpoints of the log.
+    opens it for people. referrals: drafts and their state. ways: by which referrals
+    go out. keeper: checkpoints of the log.
     """
 
     def __init__(self, settings: Settings, around: Around) -> None:
@@ -100,8 +101,8 @@ class ConsoleService:
             self.db, self.clock, (settings.hotline, settings.referral), self._casefile,
             self.referrals,
         )  # fmt: skip
-        both = BothWays(self.referrals, self.hotline)
-        self.desk = CaseDesk(self.db, self.clock, casework, self.vault, both)
+        self.ways = BothWays(self.referrals, self.hotline)
+        self.desk = CaseDesk(self.db, self.clock, casework, self.vault, self.ways)
         self.keeper: Keeper = keeper_of(key, console.data_dir, settings.audit)
         self._rounds = Rounds(self._work() if around.rounds else [], self.log)
 

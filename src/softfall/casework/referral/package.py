@@ -31,10 +31,15 @@ class PackedFile:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A referral's documents. report: `report`, as it will be sent."""
+    """A referral's documents. report: `report`, as it will be sent.
+
+    words: numbers, as evidence, of the messages and texts whose words may be in it: whoever is to
+    read it opens these.
+    """
 
     report: bytes
     files: tuple[PackedFile, ...]
+    words: tuple[int, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -70,7 +75,8 @@ class Package:
             }
             for file in self.files
         ]
-        return json.dumps({"report": self.report.decode(), "files": files}).encode()
+        whole = {"report": self.report.decode(), "files": files, "words": self.words}
+        return json.dumps(whole).encode()
 
 
 def pack(composed: Composed, facts: ReferralFacts) -> Package:
@@ -86,7 +92,8 @@ def pack(composed: Composed, facts: ReferralFacts) -> Package:
         )
         for evidence_id, details in composed.files
     )
-    return Package(write_report(composed.report), files)
+    words = tuple(each.evidence_id for source in facts.sources for each in source.words)
+    return Package(write_report(composed.report), files, words)
 
 
 def from_json(body: bytes) -> Package:
@@ -95,4 +102,4 @@ def from_json(body: bytes) -> Package:
     files = tuple(
         PackedFile(**{**file, "details": file["details"].encode()}) for file in kept["files"]
     )
-    return Package(kept["report"].encode(), files)
+    return Package(kept["report"].encode(), files, tuple(kept["words"]))

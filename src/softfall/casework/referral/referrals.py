@@ -23,7 +23,12 @@ from softfall.casework.referral.compose import compose
 from softfall.casework.referral.facts import Edits, ReferralFacts
 from softfall.casework.referral.life import Event, State
 from softfall.casework.referral.package import Package, from_json, pack
-from softfall.casework.referral.standing import Standing, decided_unapproved, standing
+from softfall.casework.referral.standing import (
+    Standing,
+    awaits_approval,
+    decided_unapproved,
+    standing,
+)
 from softfall.casework.referral.tables import referral_files, referrals
 from softfall.config import ReferralSettings
 from softfall.errors import InputError, RefusedError
@@ -232,6 +237,11 @@ class Referrals:
         """Where it is, and every step. Raises ReferralUnknown."""
         with self._db.read() as tx:
             return standing(tx, moves.find(tx, case_id))
+
+    def awaits_approval(self, case_id: str) -> bool:
+        """Whether the case is decided as a referral, and its documents must still be read."""
+        with self._db.read() as tx:
+            return awaits_approval(tx, case_id)
 
     def awaiting_approval(self) -> list[str]:
         """Cases that are decided as referrals, whose documents somebody must still read."""

@@ -91,7 +91,10 @@ def decided_unapproved() -> Select[tuple[str]]:
         .where(
             decisions.c.outcome == Outcome.REFER,
             decisions.c.state == "final",
-            or_(referrals.c.state.is_(None), referrals.c.state == State.DRAFT),
+            or_(
+                referrals.c.state.is_(None),
+                (referrals.c.state == State.DRAFT) & referrals.c.approved_digest.is_(None),
+            ),
         )
         .order_by(decisions.c.final_at_ms, decisions.c.row)
     )

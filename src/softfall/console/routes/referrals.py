@@ -4,7 +4,7 @@ Guarantees: nothing is sent from here; what quotes a case is shown only after an
 reason, which counts as any other; what was saved must be read by somebody else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from starlette.responses import Response
 from softfall.casework.described import CaseView
 from softfall.casework.exposure import NotNow
 from softfall.casework.model import CaseState, Role
-from softfall.casework.referral.facts import Edits, FileEdits, ReferralFacts
+from softfall.casework.referral.facts import Edits, FileEdits
 from softfall.casework.referral.life import LIFE, Event
 from softfall.casework.referral.life import State as ReferralState
 from softfall.casework.referral.referrals import Draft
@@ -26,6 +26,7 @@ from softfall.console import pages
 from softfall.console.access import ConsoleNow, Lead, Moderator
 from softfall.console.documents_shown import documents_of
 from softfall.console.routes.cases import waiting_proposal
+from softfall.console.routes.decisions import Digest
 from softfall.console.service import ConsoleService
 from softfall.console.sessions import Session
 from softfall.console.viewing import Opened
@@ -57,6 +58,12 @@ class NotYoursToWrite(RefusedError):
     remedy = "Take the case first, or ask whoever proposed the referral."
 
 
+class NothingToApprove(RefusedError):
+    """No referral of this case is decided and waits to be read."""
+
+    remedy = "Look at the case: a proposal is read as its second reader, and then decided."
+
+
 @router.get("/cases/{case_id}/referral", summary="A case's referral: its draft, or where it is")
 def referral(
     request: Request, case_id: CaseId, session: Moderator, service: ConsoleNow
@@ -85,10 +92,25 @@ def read(
         return _referral_page(request, service, session, case_id, not_now=told)
     draft, opened = told
     decides = not service.settings.casework.second_reader and _is_mine(session, seen)
+    approves = _may_approve(session, service, case_id)
     return work_page(
         request, service, session, "documents.html", case=seen, second=False, decides=decides,
+        approves=approves,
         policies_table=service.desk.policies.rows, **documents_values(service, draft, opened),
     )  # fmt: skip
+
+
+@router.post("/cases/{case_id}/referral/approve", summary="Let a decided referral out, as read")
+def approve(
+    case_id: CaseId, session: Lead, service: ConsoleNow, documents_digest: Digest
+) -> Response:
+    """For one that was decided before its documents were read, or is to be read anew."""
+    if not service.referrals.awaits_approval(case_id):
+        raise NothingToApprove("this case has no decided referral that waits to be read")
+    with service.db.write() as tx:
+        service.ways.approve_in(tx, case_id, session.name, documents_digest)
+        service.ways.queue_sending(tx, case_id)
+    return pages.redirect(f"/cases/{case_id}/referral", "agreed")
 
 
 @router.post("/cases/{case_id}/referral/{deed}", summary="What a person does about its sending")
@@ -114,20 +136,13 @@ def open_documents(
     Raises what `Views.open_view` raises.
     """
     draft = service.referrals.draft(case_id)
-    quoted = words_in(draft.facts)
+    quoted = draft.package.words
     if not quoted:
         return draft, None
     opened = service.viewing.open_words(staff_of(session), case_id, quoted, reason)
     if isinstance(opened, NotNow):
         return opened
     return service.referrals.draft(case_id), opened
-
-
-def words_in(facts: ReferralFacts | None) -> Sequence[int]:
-    """The evidence that a draft quotes."""
-    if facts is None:
-        return ()
-    return [each.evidence_id for source in facts.sources for each in source.words]
 
 
 def documents_values(
@@ -160,8 +175,9 @@ def _referral_page(
         "draft": draft,
         "problem": problem,
         "not_now": not_now,
-        "quotes": bool(words_in(draft.facts)),
-        "may_write": _may_write(session, seen),
+        "quotes": bool(draft.package.words),
+        "may_write": _may_write(session, seen) or _may_approve(session, service, case_id),
+        "awaits": service.referrals.awaits_approval(case_id),
         "on_shift": on_shift(known, service.clock()),
         "authority": bool(service.settings.referral.cybertipline_url),
         "is_lead": session.role is Role.LEAD,
@@ -187,7 +203,8 @@ def _save(
     request: Request, service: ConsoleService, session: Session, case_id: str, form: FormData
 ) -> Response:
     try:
-        if not _may_write(session, service.desk.case(case_id, staff_of(session))):
+        seen = service.desk.case(case_id, staff_of(session))
+        if not (_may_write(session, seen) or _may_approve(session, service, case_id)):
             raise NotYoursToWrite("this referral is not yours to write")
         edits, revision = _edits(form)
         service.referrals.save_draft(case_id, session.name, edits, revision)
@@ -199,6 +216,10 @@ def _save(
 def _may_write(session: Session, seen: CaseView) -> bool:
     waiting = waiting_proposal(seen)
     return _is_mine(session, seen) or (waiting is not None and waiting.proposed_by == session.name)
+
+
+def _may_approve(session: Session, service: ConsoleService, case_id: str) -> bool:
+    return session.role is Role.LEAD and service.referrals.awaits_approval(case_id)
 
 
 def _is_mine(session: Session, seen: CaseView) -> bool:

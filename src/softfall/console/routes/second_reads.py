@@ -15,7 +15,7 @@ from softfall.console import pages
 from softfall.console.access import ConsoleNow, Lead
 from softfall.console.routes.cases import waiting_proposal
 from softfall.console.routes.decisions import Digest, Version
-from softfall.console.routes.referrals import documents_values, open_documents, words_in
+from softfall.console.routes.referrals import documents_values, open_documents
 from softfall.console.service import ConsoleService
 from softfall.console.sessions import Session
 from softfall.console.work_page import CaseId, Text, staff_of, work_page
@@ -85,6 +85,6 @@ def _page(
     return work_page(
         request, service, session, "second_read.html", 409 if not_now else 200,
         case=seen, waiting=waiting_proposal(seen), draft=draft, not_now=not_now,
-        quotes=bool(words_in(draft.facts)),
+        quotes=bool(draft.package.words),
         policy_titles={policy.id: policy.title for policy in service.desk.policies.rows},
     )  # fmt: skip
