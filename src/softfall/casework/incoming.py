@@ -8,7 +8,7 @@ Refuses, by the models' forms: unknown fields, texts and lists beyond their size
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Strict
 
 from softfall.casework.model import Outcome, Source
 
@@ -17,7 +17,9 @@ MAX_MESSAGES = 20
 Hex32 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 Hex64 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
-Milliseconds = Annotated[int, Field(ge=0, lt=2**48)]
+Count = Annotated[int, Strict()]  # true is no number
+Flag = Annotated[bool, Strict()]  # and 1 is not true
+Milliseconds = Annotated[Count, Field(ge=0, lt=2**48)]
 
 
 class Body(BaseModel):
@@ -35,9 +37,9 @@ class HashFacts(Body):
     """
 
     option: str = Field(max_length=32)
-    epoch: int = Field(ge=0, lt=2**32)
-    confirmed: bool
-    entry: int | None = Field(None, ge=0)
+    epoch: Count = Field(ge=0, lt=2**32)
+    confirmed: Flag
+    entry: Count | None = Field(None, ge=0)
     label: str = Field("", max_length=200)
     sources: tuple[str, ...] = Field((), max_length=32)
     certifiers: tuple[str, ...] = Field((), max_length=32)
@@ -85,9 +87,9 @@ class Incoming(Body):
     kind: str = Field("", max_length=64)
     arrived_at_ms: Milliseconds
     text: str = Field("", max_length=16_384)
-    child_at_risk_now: bool = False
+    child_at_risk_now: Flag = False
     reporter: Name | None = None
-    escalated: bool = False
+    escalated: Flag = False
     held: HeldMessage | None = None
     facts: HashFacts | None = None
     messages: tuple[ReportedMessage, ...] = Field((), max_length=MAX_MESSAGES)
@@ -147,8 +149,8 @@ class Enactment(Body):
     holds: tuple[HoldDecision, ...] = Field((), max_length=500)
     subject: Name
     account_action: Literal["none", "warn", "restrict", "lift"] = "none"
-    restrict_days: int = Field(0, ge=0, le=3650)
-    tell_subject: bool = True
+    restrict_days: Count = Field(0, ge=0, le=3650)
+    tell_subject: Flag = True
     reports: tuple[str, ...] = Field((), max_length=500)
     appeal_until_ms: Milliseconds | None = None
 
