@@ -9,10 +9,11 @@ from softfall.casework.appeals import (
     NothingToAppeal,
 )
 from softfall.casework.cases import CaseUnknown
-from softfall.casework.decisions import ReasonMissing, SameReader
+from softfall.casework.decisions import SameReader
 from softfall.casework.incoming import AppealMade
 from softfall.casework.intake import NotYoursToTell, ReferenceTaken
 from softfall.casework.model import CaseState, Outcome
+from softfall.casework.reasons import ReasonMissing
 from softfall.casework.rights import NotYourRole, StaffRef
 
 from .office import DAY_MS, LEA, LOU, MO, Office, hold, report

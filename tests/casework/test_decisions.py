@@ -11,7 +11,6 @@ from softfall.casework.decisions import (
     AccountsNotNamed,
     MustBeTold,
     OutcomeNotAllowed,
-    ReasonMissing,
     ReferralNotAllowed,
     SameReader,
     SecondReaderNeeded,
@@ -22,6 +21,7 @@ from softfall.casework.evidence import legal_hold
 from softfall.casework.life import CaseMoved
 from softfall.casework.model import CaseState, Outcome
 from softfall.casework.policies import OWN_PICTURE_WORDS, PolicyUnknown
+from softfall.casework.reasons import ReasonMissing
 from softfall.casework.rights import NotYourRole
 from softfall.casework.tables import decisions, enactments
 

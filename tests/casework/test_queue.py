@@ -3,11 +3,12 @@ import threading
 import pytest
 
 from softfall.casework.cases import CaseUnknown, NotYourCase
-from softfall.casework.decisions import ReasonMissing, SecondReaderNeeded
+from softfall.casework.decisions import SecondReaderNeeded
 from softfall.casework.described import QueueFilter, Shelf
 from softfall.casework.life import CaseMoved
 from softfall.casework.model import CaseState, Outcome, Severity
 from softfall.casework.priority import Category
+from softfall.casework.reasons import ReasonMissing
 from softfall.casework.rights import NotYourRole, StaffRef
 
 from .office import (

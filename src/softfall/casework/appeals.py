@@ -17,12 +17,13 @@ from sqlalchemy import Connection, Row, insert, select, update
 from softfall.casework import cases as case_rows
 from softfall.casework import enacting, rights
 from softfall.casework.cases import PROVIDER, Doer
-from softfall.casework.decisions import Bench, check_not_decider, check_reason
+from softfall.casework.decisions import Bench, check_not_decider
 from softfall.casework.evidence.legal_hold import withholds_telling
 from softfall.casework.incoming import AppealMade, Enactment
 from softfall.casework.intake import EvidenceStore, NotYoursToTell, ReferenceTaken, is_emptied
 from softfall.casework.life import Actor
 from softfall.casework.model import CaseState, EvidenceKind, Outcome
+from softfall.casework.reasons import check_reason
 from softfall.casework.rights import Deed, StaffRef
 from softfall.casework.tables import appeals, cases, decisions, enactments
 from softfall.errors import InputError, RefusedError, SoftfallError

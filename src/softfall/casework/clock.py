@@ -108,7 +108,8 @@ def _close(tx: Connection, now_ms: int) -> int:
 
 def _over(tx: Connection, now_ms: int) -> Sequence[Row[Any]]:
     """Decided cases of which nothing is left to be enacted, told, or appealed."""
-    left = exists().where(enactments.c.case == cases.c.row, enactments.c.state != "done")
+    undone = enactments.c.state.in_(("waiting", "failed"))
+    left = exists().where(enactments.c.case == cases.c.row, undone)
     mine = (decisions.c.case == cases.c.row) & decisions.c.final_at_ms.is_not(None)
     untold = (decisions.c.state == "final") & decisions.c.told.is_(False)
     in_time = decisions.c.appeal_until_ms >= now_ms

@@ -23,12 +23,10 @@ from softfall.casework.effects import CaseFacts, Offer
 from softfall.casework.life import CaseMoved
 from softfall.casework.model import CaseState, Outcome
 from softfall.casework.policies import Policies
+from softfall.casework.reasons import MIN_REASON, check_reason
 from softfall.casework.rights import Deed, StaffRef
 from softfall.casework.tables import cases, decisions
 from softfall.errors import InputError, RefusedError
-
-MIN_REASON, MAX_REASON = 3, 1_000
-DAY_MS = 86_400_000
 
 
 class OutcomeNotAllowed(RefusedError):
@@ -53,12 +51,6 @@ class SameReader(RefusedError):
     """Whoever decided about a case can't be its second reader, nor decide its appeal."""
 
     remedy = "Leave it to another lead."
-
-
-class ReasonMissing(InputError):
-    """A decision without a reason, or with one that is too long."""
-
-    remedy = f"Say why, in {MIN_REASON} to {MAX_REASON} characters."
 
 
 class MustBeTold(RefusedError):
@@ -224,12 +216,6 @@ def withdraw(tx: Connection, case_id: str, staff: StaffRef, reason: str, now_ms:
     words = f"the proposal was withdrawn: {reason}"
     case_rows.move(tx, case, CaseState.OPEN, Doer.of(staff), words, now_ms)
     case_rows.audit(tx, staff.name, "case.proposal_withdrawn", case_id, now_ms, reason=reason)
-
-
-def check_reason(reason: str) -> None:
-    """Raises ReasonMissing."""
-    if len(reason.strip()) < MIN_REASON or len(reason) > MAX_REASON:
-        raise ReasonMissing("there is no reason, or it is too long")
 
 
 def check_version(case: Row[Any], version: int | None) -> None:

@@ -146,7 +146,10 @@ class AppealSeen:
 
 @dataclass(frozen=True, slots=True)
 class EnactmentSeen:
-    """What the provider is to do. trouble: what went wrong last; late: holds moved before."""
+    """What the provider is to do. state: waiting, done, failed (refused by name) or set aside.
+
+    trouble: what went wrong last. late: holds that had moved before.
+    """
 
     enactment_id: str
     state: str

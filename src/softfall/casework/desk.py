@@ -223,6 +223,14 @@ class CaseDesk:
         with self.db.write() as tx:
             enacting.retry(tx, enactment_id, staff, self.clock())
 
+    def set_enactment_aside(self, enactment_id: str, staff: StaffRef, reason: str) -> None:
+        """Say that what the provider refused needs no more trying: done by hand, or impossible.
+
+        Raises NotYourRole, EnactmentUnknown, ReasonMissing.
+        """
+        with self.db.write() as tx:
+            enacting.set_aside(tx, enactment_id, staff, reason, self.clock())
+
     # What time does (`clock`).
 
     def tick(self) -> clock.Ticked:

@@ -19,6 +19,7 @@ from softfall.casework.effects import CaseFacts, HoldState, SubjectEffect
 from softfall.casework.incoming import Enacted, Enactment, HeldMessage, HoldDecision
 from softfall.casework.life import Actor
 from softfall.casework.model import SYSTEM, Outcome, Source
+from softfall.casework.reasons import check_reason
 from softfall.casework.rights import Deed, StaffRef, check
 from softfall.casework.tables import cases, enactments, sources
 from softfall.errors import InputError
@@ -192,16 +193,42 @@ def mark_failed(tx: Connection, row: Row[Any], trouble: str, now_ms: int) -> Non
 def retry(tx: Connection, enactment_id: str, staff: StaffRef, now_ms: int) -> None:
     """Have a refused enactment tried again. Raises NotYourRole, EnactmentUnknown."""
     check(staff, Deed.RETRY)
-    mine = (enactments.c.enactment_id == enactment_id) & (enactments.c.state == "failed")
-    row = tx.execute(select(enactments).where(mine)).one_or_none()
-    if row is None:
-        raise EnactmentUnknown("no enactment of this id has failed")
+    row, case_id = _failed(tx, enactment_id)
     tx.execute(
-        update(enactments).where(mine).values(state="waiting", tries=0, next_try_at_ms=now_ms)
+        update(enactments)
+        .where(enactments.c.row == row.row)
+        .values(state="waiting", tries=0, next_try_at_ms=now_ms)
     )
     case_rows.note(tx, row.case, Doer.of(staff), "enacting again", "tried again", now_ms)
-    case_id = tx.execute(select(cases.c.case_id).where(cases.c.row == row.case)).scalar_one()
     case_rows.audit(tx, staff.name, "decision.retried", case_id, now_ms, enactment=enactment_id)
+
+
+def set_aside(tx: Connection, enactment_id: str, staff: StaffRef, reason: str, now_ms: int) -> None:
+    """Say that a refused enactment needs no more trying: it was done by hand, or can't be done.
+
+    Raises NotYourRole, EnactmentUnknown, ReasonMissing.
+    """
+    check(staff, Deed.RETRY)
+    check_reason(reason)
+    row, case_id = _failed(tx, enactment_id)
+    tx.execute(update(enactments).where(enactments.c.row == row.row).values(state="set aside"))
+    case_rows.note(tx, row.case, Doer.of(staff), "set aside", reason, now_ms)
+    case_rows.audit(
+        tx, staff.name, "decision.set_aside", case_id, now_ms, enactment=enactment_id,
+        reason=reason,
+    )  # fmt: skip
+
+
+def _failed(tx: Connection, enactment_id: str) -> tuple[Row[Any], str]:
+    """A refused enactment, and its case's id. Raises EnactmentUnknown."""
+    row = tx.execute(
+        select(enactments, cases.c.case_id)
+        .join(cases, cases.c.row == enactments.c.case)
+        .where(enactments.c.enactment_id == enactment_id, enactments.c.state == "failed")
+    ).one_or_none()
+    if row is None:
+        raise EnactmentUnknown("no enactment of this id has failed")
+    return row, row.case_id
 
 
 def _holds(own: list[Row[Any]], effect: SubjectEffect) -> tuple[HoldDecision, ...]:

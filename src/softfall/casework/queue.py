@@ -26,11 +26,12 @@ from sqlalchemy import (
 from softfall.casework import cases as case_rows
 from softfall.casework import rights
 from softfall.casework.cases import Doer, NotYourCase
-from softfall.casework.decisions import SecondReaderNeeded, check_reason
+from softfall.casework.decisions import SecondReaderNeeded
 from softfall.casework.described import CaseRow, Mix, QueueFilter, Shelf
 from softfall.casework.life import CaseMoved
 from softfall.casework.model import CaseState, Role, Severity, Source
 from softfall.casework.priority import FIRST, Category
+from softfall.casework.reasons import check_reason
 from softfall.casework.rights import Deed, StaffRef
 from softfall.casework.tables import cases, decisions, enactments, sources
 
@@ -226,8 +227,9 @@ def _filtered(staff: StaffRef, wanted: QueueFilter) -> Select[Any]:
 
 
 def _on_shelf(staff: StaffRef, shelf: Shelf) -> ColumnElement[bool]:
+    in_trouble = enactments.c.trouble.is_not(None) & enactments.c.state.in_(("waiting", "failed"))
     proposed = exists().where(decisions.c.case == cases.c.row, decisions.c.state == "proposed")
-    trouble = exists().where(enactments.c.case == cases.c.row, enactments.c.trouble.is_not(None))
+    trouble = exists().where(enactments.c.case == cases.c.row, in_trouble)
     escalated = cases.c.escalated_at_ms.is_not(None)
     state = cases.c.state
     lead = staff.role is Role.LEAD

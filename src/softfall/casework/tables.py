@@ -182,7 +182,8 @@ appeals = Table(
     Index("appeals_by_case", "case"),
 )
 
-# What the provider is still to do, or did. body: JSON (`Enactment`). state: waiting, done, failed.
+# What the provider is still to do, or did. body: JSON (`Enactment`). state: waiting, done, failed
+# (refused by name), set aside (by a lead).
 # late: JSON, holds that had moved before, with where they were.
 enactments = Table(
     "enactments",
