@@ -412,7 +412,7 @@ class TransparencySettings(Section):
     """[transparency]: the figures that are published."""
 
     small_count: int = Field(
-        5, ge=1, le=100, description="A count below this (but zero) is shown as fewer than it."
+        5, ge=3, le=100, description="A count below this (but zero) is shown as fewer than it."
     )
 
 

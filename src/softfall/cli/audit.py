@@ -90,7 +90,7 @@ def export_log(
     """
     from softfall.audit import in_database
 
-    with _database(file) as db, _new_file(to) as out:
+    with console_database(file) as db, _new_file(to) as out:
         with db.write() as tx:
             _keeper(file).take(tx, now_ms())
         with db.read() as tx:
@@ -103,7 +103,7 @@ def checkpoint(file: Config = None) -> None:
     """Sign a checkpoint of the log now, and print it; carry it away, with all before it, as
     checkpoints.jsonl of the console's data folder.
     """
-    with _database(file) as db, db.write() as tx:
+    with console_database(file) as db, db.write() as tx:
         taken = _keeper(file).take(tx, now_ms())
     typer.echo(taken.to_json() if taken else "the log is empty: there is nothing to sign")
 
@@ -134,7 +134,7 @@ def _verify_database(
     from softfall.audit.in_database import verify_database
     from softfall.cli.progress import shown_progress
 
-    with _database(file) as db, db.read() as tx, shown_progress() as show:
+    with console_database(file) as db, db.read() as tx, shown_progress() as show:
         total = trail.last_number(tx)
         done = [0]
 
@@ -162,7 +162,8 @@ def _tell(verdict: "Verdict") -> None:
 
 
 @contextmanager
-def _database(file: Path | None) -> Iterator["Database"]:
+def console_database(file: Path | None) -> Iterator["Database"]:
+    """The console's database, if there is one. Raises NoSuchLog."""
     from softfall.casework.database import casework_url, open_casework
 
     console = config.load(file).console

@@ -21,6 +21,7 @@ from softfall.cli import (
     serve,
     simulator,
     staff,
+    transparency,
 )
 from softfall.cli.compare import compare
 from softfall.cli.demo import demo
@@ -49,6 +50,7 @@ app.add_typer(referral.app, name="referral")
 app.add_typer(serve.app, name="serve")
 app.add_typer(simulator.app, name="simulator")
 app.add_typer(staff.app, name="staff")
+app.add_typer(transparency.app, name="transparency")
 
 EXIT_CODES = {
     Blame.CALLER: 2,
