@@ -211,6 +211,16 @@ def test_a_break_is_due_after_so_long_and_over_after_so_long() -> None:
     assert isinstance(ask(last_ms + RULES.break_ms, *seen), Allowed)
 
 
+def test_work_counts_from_the_beginning_of_a_view_that_others_lie_within() -> None:
+    long, within = (
+        Seen(1, START_MS, START_MS + 300_000),
+        Seen(2, START_MS + 100_000, START_MS + 110_000),
+    )
+    told = ask(START_MS + 300_000, long, within)
+    assert isinstance(told, Allowed)
+    assert told.break_in_ms == RULES.work_ms - 300_000
+
+
 def test_what_a_new_shift_begins_with_is_what_the_last_one_left() -> None:
     seen = [Seen(n, START_MS + n * 10_000, START_MS + n * 10_000 + 1_000) for n in range(5)]
     later_ms = START_MS + 12 * HOUR_MS

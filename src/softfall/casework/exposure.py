@@ -82,7 +82,10 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A view of this person's. ended_at_ms: when it was closed, or when it must be."""
+    """A view of this person's.
+
+    ended_at_ms: when it was closed, or when it must be; LEAST_LOOK_MS after its opening at least.
+    """
 
     evidence: int
     opened_at_ms: int
@@ -236,4 +239,4 @@ def _looked_ms(seen: Sequence[Seen]) -> int:
 
 
 def _length_ms(view: Seen) -> int:
-    return max(LEAST_LOOK_MS, view.ended_at_ms - view.opened_at_ms)
+    return view.ended_at_ms - view.opened_at_ms
