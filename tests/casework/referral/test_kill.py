@@ -186,3 +186,37 @@ def test_senders_killed_over_and_over_still_finish_once(
         killed += post.killed_at(drawn.randint(1, STEPS)) == -signal.SIGKILL
     assert killed
     post.check()
+
+
+def test_several_senders_on_one_database_send_each_referral_once(
+    postgres: Databases, authority: str
+) -> None:
+    post = on_its_way(postgres, authority)
+    db = open_database(post.url)
+    referrals = Referrals(db, post.clock, post.settings, case())
+    case_ids = [CASE, *(f"{number:032x}" for number in range(5))]
+    for case_id in case_ids[1:]:
+        referrals.approve(case_id, "lena", referrals.draft(case_id).digest)
+    db.close()
+    processes = [FORK.Process(target=_send_all, args=(post,)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    reports = post.reports()
+    assert [report["fate"] for report in reports] == ["finished"] * len(case_ids)
+    assert all(len(report["files"]) == 2 for report in reports)
+
+
+def _send_all(post: Post) -> None:
+    db = open_database(post.url)
+    with Client(post.settings) as client:
+        sender = Sender(db, post.clock, client, case())
+        while True:
+            with db.read() as tx:
+                if not waits(tx):
+                    break
+            if not sender.run_once():
+                time.sleep(0.01)
+    os._exit(0)
