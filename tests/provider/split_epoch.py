@@ -36,7 +36,7 @@ class SplitEpoch:
         self.confirm_keys = make_keys(bytes(32), "split", 1)
         self.device = SplitDevice(1, self.prepared.public_key, PARAMETERS, self.confirm_keys.public)
 
-    def install(self, data_dir: Path) -> None:
+    def install(self, data_dir: Path, url: str = "") -> None:
         manifest = Manifest(
             option="split",
             epoch=1,
@@ -50,7 +50,7 @@ class SplitEpoch:
         )
         option = offered("split")
         assert option is not None
-        db = open_main(sqlite_url(data_dir / "provider.db"))
+        db = open_main(url or sqlite_url(data_dir / "provider.db"))
         epochs = Epochs(db, data_dir / "epochs", option, system_clock)
         epochs.install(sign(manifest, Custodian().key.sign), self.prepared.artefact)
         db.close()

@@ -39,7 +39,7 @@ class Keepers:
         if self._has_left:
             return []
         gone = or_(envelopes.c.keeper.is_(None), envelopes.c.keeper.not_in(self._presence.living()))
-        found = self._taken_over(gone) + self._strays(at_work)
+        found = self._strays(at_work) + self._taken_over(gone)
         return sorted((row, option is not None) for row, option in found)
 
     def leave(self) -> None:
