@@ -30,6 +30,7 @@ from softfall.console.routes import (
     second_reads,
     shift,
     staff,
+    transparency,
     viewer,
 )
 from softfall.console.routes import settings as settings_page
@@ -54,6 +55,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     settings_page.router,
     staff.router,
     audit.router,
+    transparency.router,
     intake.router,
     *(
         room.router
