@@ -244,6 +244,13 @@ def casework_page() -> str:
     )
 
 
+def help_lines_page() -> str:
+    """The table of help lines, for people to read and correct."""
+    from softfall.device.help_lines import page
+
+    return page()
+
+
 def openapi() -> dict[str, dict[str, Any]]:
     """Each service's OpenAPI description; nothing is started."""
     from softfall.testing.services import openapi_descriptions
@@ -261,6 +268,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "wire-formats.md": wire_page,
     "http.md": http_page,
+    "help-lines.md": help_lines_page,
     "casework-tables.md": casework_page,
 }
 
@@ -272,9 +280,24 @@ def referral_life() -> str:
     return f"```mermaid\n{mermaid()}\n```"
 
 
+def hotline_life() -> str:
+    """The diagram of a referral's life by e-mail."""
+    from softfall.casework.hotline.life import mermaid
+
+    return f"```mermaid\n{mermaid()}\n```"
+
+
+def referral_schema() -> str:
+    """The JSON Schema of a referral."""
+    from softfall.casework.hotline.document import schema_json
+
+    return schema_json()
+
+
 # Parts of pages that people write: between `<!-- drawn: NAME -->` and `<!-- drawn: end -->`.
 PARTS: dict[str, tuple[str, Callable[[], str]]] = {
     "referral life": ("referral.md", referral_life),
+    "hotline life": ("hotline.md", hotline_life),
 }
 
 
@@ -294,6 +317,8 @@ def main() -> None:
         path = DOCS / page
         path.write_text(with_part(path.read_text("utf-8"), name, draw()), "utf-8")
         sys.stdout.write(f"docs/{page}: {name}\n")
+    (DOCS / "referral-schema.json").write_text(referral_schema(), "utf-8")
+    sys.stdout.write("docs/referral-schema.json\n")
 
 
 if __name__ == "__main__":
