@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from softfall.device import wording
-from softfall.device.notices import AppealTextUnusable, NothingToAppeal, NoticeMissing
+from softfall.device.notices import AppealTextUnusable, NoAppealHere, NoticeMissing
 from softfall.device.outcomes import Notice
 from softfall.device.transport import BadServiceReply, RefusedByService
 from softfall.messaging.notices import NoticeKind, Told
@@ -93,7 +93,7 @@ def test_an_appeal_goes_once_and_is_remembered(town: Town) -> None:
 
 def test_what_can_not_be_appealed_is_refused_here(town: Town) -> None:
     notice = told(town, "ada", NoticeKind.LIFTED, Told.NO_ACTION)
-    with pytest.raises(NothingToAppeal):
+    with pytest.raises(NoAppealHere):
         town["ada"].appeal(notice.notice_id, "why not")
     with pytest.raises(NoticeMissing):
         town["ada"].appeal(bytes(16), "why not")

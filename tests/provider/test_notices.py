@@ -91,7 +91,7 @@ def test_an_appeal_comes_in_time_or_not_at_all(street: Street, house: House) -> 
     street.enact(street.held())
     (notice,) = notices_of(street.ada)
     house.clock.pass_hours(25)
-    assert appeal(street.ada, notice["notice_id"]) == (410, "AppealTooLate")
+    assert appeal(street.ada, notice["notice_id"]) == (410, "AppealTimeOver")
     assert appeals(house) == []
 
 

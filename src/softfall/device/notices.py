@@ -4,7 +4,7 @@ Guarantees: a notice is kept here before the provider is told that it may forget
 it is fetched, it is told once. Its words are this device's own (wording.py); help lines come with
 it, without a network. A decision is appealed through its notice, in time, once.
 Refuses: a notice that is not here (`NoticeMissing`), and one that can't be appealed
-(`NothingToAppeal`); the rest the provider refuses by name.
+(`NoAppealHere`); the rest the provider refuses by name.
 """
 
 from typing import Any
@@ -30,7 +30,7 @@ class NoticeMissing(InputError):
     remedy = "Appeal by the notice_id of a notice that `notices()` lists."
 
 
-class NothingToAppeal(RefusedError):
+class NoAppealHere(RefusedError):
     """What this notice tells can't be appealed, or not any more."""
 
     remedy = "Appeal by the notice of the decision itself, until the day that it names."
@@ -78,7 +78,7 @@ class Notices:
     def appeal(self, notice_id: bytes, text: str) -> Notice:
         """Ask for another look; the notice, which says now that it was appealed.
 
-        Raises NoticeMissing, NothingToAppeal, AppealTextUnusable, or what the provider refuses.
+        Raises NoticeMissing, NoAppealHere, AppealTextUnusable, or what the provider refuses.
         """
         if not 1 <= len(text) <= MAX_APPEAL_CHARS:
             raise AppealTextUnusable("the text of the appeal is empty or too long")
@@ -88,7 +88,7 @@ class Notices:
             raise NoticeMissing("this device has no such notice")
         values: dict[str, Any] = NOTICE.decode(body)
         if values["appeal_until_ms"] is None:
-            raise NothingToAppeal("what this notice tells can't be appealed")
+            raise NoAppealHere("what this notice tells can't be appealed")
         self._kit.transport.appeal(notice_id, text)
         with self._store.transaction():
             at_ms = self._kit.surroundings.now_ms()

@@ -66,7 +66,7 @@ class Safeguards:
     def appeal(self, notice_id: bytes, text: str) -> Notice:
         """Ask for another look at a decision; the answer comes as a `Notice`.
 
-        Raises NoticeMissing, NothingToAppeal, AppealTextUnusable, or what the provider refuses.
+        Raises NoticeMissing, NoAppealHere, AppealTextUnusable, or what the provider refuses.
         """
         with self._turn:
             return self._notices.appeal(notice_id, text)

@@ -44,7 +44,7 @@ class NotAppealable(RefusedError):
     remedy = "Appeal by the notice of the decision itself; it says until when that may be."
 
 
-class AppealTooLate(RefusedError):
+class AppealTimeOver(RefusedError):
     """The time to appeal this decision is over."""
 
     remedy = "Write to the service's operator; this way is closed."
@@ -126,7 +126,7 @@ def appeal(
 ) -> None:
     """Hand one appeal over to casework.
 
-    Raises NoticeUnknown, NotAppealable, AppealTooLate, AppealedAlready.
+    Raises NoticeUnknown, NotAppealable, AppealTimeOver, AppealedAlready.
     """
     digest = hashlib.sha256(text.encode()).digest()
     with db.write() as tx:
@@ -136,7 +136,7 @@ def appeal(
                 return  # its answer was lost on the way
             raise AppealedAlready("this decision was appealed before")
         if now_ms > decision.appeal_until_ms:
-            raise AppealTooLate("the time to appeal this decision is over")
+            raise AppealTimeOver("the time to appeal this decision is over")
         mine = enactments.c.enactment_id == decision.enactment_id
         made = {"appealed_at_ms": now_ms, "appeal_sha256": digest}
         tx.execute(update(enactments).where(mine).values(made))

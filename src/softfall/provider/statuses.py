@@ -14,7 +14,7 @@ from softfall.provider.epochs import WrongEpoch
 from softfall.provider.keys import KeyIdReused, NoKeysLeft, TooManyKeys, UnknownAccount
 from softfall.provider.life import UnknownTransition
 from softfall.provider.mirror import ListFileMissing
-from softfall.provider.notices import AppealedAlready, AppealTooLate, NoticeUnknown
+from softfall.provider.notices import AppealedAlready, AppealTimeOver, NoticeUnknown
 from softfall.provider.reported import ReportUnknown
 from softfall.provider.reports import ReceiptTooOld, ReportReplayed
 from softfall.provider.staff import (
@@ -50,7 +50,7 @@ STATUSES: Statuses = {
     EnactmentReused: 409,
     NoticeUnknown: 404,
     AppealedAlready: 409,
-    AppealTooLate: 410,
+    AppealTimeOver: 410,
     SurfacesOff: 404,
     ReferenceReused: 409,
     StorageFull: 507,

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from softfall.messaging.notices import MAX_APPEAL_CHARS
 from softfall.provider import notices
-from softfall.provider.notices import AppealedAlready, AppealTooLate, NotAppealable, NoticeUnknown
+from softfall.provider.notices import AppealedAlready, AppealTimeOver, NotAppealable, NoticeUnknown
 from softfall.provider.routes.access import ALWAYS, CborResponse, Device, ServiceNow, cbor_out
 from softfall.provider.statuses import may_raise
 
@@ -61,7 +61,7 @@ def acknowledge(account: Device, asked: NoticesSeen, service: ServiceNow) -> Not
     "/v1/notices/{notice_id}/appeal",
     status_code=201,
     summary="Appeal a decision",
-    responses=may_raise(*ALWAYS, NoticeUnknown, NotAppealable, AppealTooLate, AppealedAlready),
+    responses=may_raise(*ALWAYS, NoticeUnknown, NotAppealable, AppealTimeOver, AppealedAlready),
 )
 def appeal(
     account: Device, notice_id: NoticeId, asked: AppealAsked, service: ServiceNow
