@@ -8,6 +8,7 @@ from softfall.casework.effects import (
     EFFECTS,
     MALFORMED,
     MEASURES,
+    RECEIVED,
     CaseFacts,
     HoldState,
     SourceFacts,
@@ -198,3 +199,11 @@ def test_a_referral_on_a_hold_keeps_it_blocked_and_may_restrict() -> None:
 
 def test_a_warning_is_refused_while_a_legal_hold_withholds_telling() -> None:
     assert not offer(case(held(), telling_withheld=True), Outcome.WARN).allowed
+
+
+def test_who_received_a_listed_picture_is_never_acted_upon_for_it() -> None:
+    received = case(SourceFacts(Source.BLOCKED, "ben", RECEIVED, facts=CERTIFIED))
+    allowed = {one.outcome for one in offers(received) if one.allowed}
+    assert allowed == {Outcome.NO_ACTION}
+    sent = case(SourceFacts(Source.BLOCKED, "ben", "confirmed", facts=CERTIFIED))
+    assert MEASURES & {one.outcome for one in offers(sent) if one.allowed}

@@ -20,6 +20,7 @@ from softfall.casework.model import Outcome, Source
 
 MIN_CERTIFIERS = 2
 MALFORMED = "malformed"
+RECEIVED = "received"  # its subject's app found it in what somebody else had sent, unchecked
 
 AccountMeasure = Literal["none", "warn", "restrict"]
 
@@ -50,8 +51,12 @@ class SourceFacts:
 
     @property
     def confirmed(self) -> bool:
-        """Whether the match was confirmed, by somebody whose word proves it."""
-        return self.trusted and self.facts is not None and self.facts.confirmed
+        """Whether the match was confirmed, by somebody whose word proves it, and of its subject.
+
+        Who received a listed picture is not its sender: that alone is no ground for anything.
+        """
+        known = self.trusted and self.facts is not None and self.facts.confirmed
+        return known and self.kind != RECEIVED
 
 
 @dataclass(frozen=True, slots=True)
