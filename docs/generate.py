@@ -66,6 +66,7 @@ def errors_page() -> str:
 
 def _http(cls: type[errors.SoftfallError]) -> str:
     """The statuses that a service answers with; nothing for errors that stay on a device."""
+    from softfall.console import statuses as console
     from softfall.custodian import app as custodian
     from softfall.dealer import app as dealer
     from softfall.edge.errors import EDGE_STATUSES, STATUS_OF_BLAME
@@ -75,7 +76,7 @@ def _http(cls: type[errors.SoftfallError]) -> str:
     room = cls.__module__.split(".")[1]
     if room in {"device", "compare", "cli", "hasher", "media", "testing", "config"}:
         return ""
-    services = (custodian, dealer, enclave, provider)
+    services = (console, custodian, dealer, enclave, provider)
     tables = {**EDGE_STATUSES, **{k: s for room in services for k, s in room.STATUSES.items()}}
     kinds = (kind for kind in cls.__mro__ if kind in tables)
     return (
@@ -177,7 +178,8 @@ def http_page() -> str:
     parts = [
         "# HTTP routes\n",
         "Each running service serves its own OpenAPI description at `/openapi.json` and a page "
-        "to read it at `/docs`.\n",
+        "to read it at `/docs` (the console has no such page: it would need scripts from "
+        "elsewhere).\n",
     ]
     for service, description in openapi().items():
         parts.append(f"## {service}\n")
@@ -253,9 +255,11 @@ def help_lines_page() -> str:
 
 def openapi() -> dict[str, dict[str, Any]]:
     """Each service's OpenAPI description; nothing is started."""
+    from softfall.console.app import make as make_console
     from softfall.testing.services import openapi_descriptions
 
-    return openapi_descriptions()
+    console = make_console(config.Settings.model_construct())
+    return {**openapi_descriptions(), "console": console.openapi()}
 
 
 def _first_paragraph(cls: type) -> str:
