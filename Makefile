@@ -4,10 +4,10 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := .venv/bin/python -m
 
-.PHONY: help setup run serve test check docs bench chromium
+.PHONY: help setup run serve test check docs bench chromium screenshots
 
 help: ## print this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 # Two steps, so that a first `make run` does not wait for what only developers need.
 .venv/.product: pyproject.toml uv.lock
@@ -50,6 +50,9 @@ check: .venv/.ready ## format, lint, types, import contracts, docs
 
 docs: .venv/.ready ## redraw the reference pages from the code
 	.venv/bin/python docs/generate.py
+
+screenshots: .venv/.ready chromium ## a picture of every page of the console, into softfall-out
+	$(RUN) tests.console.screenshots
 
 bench: .venv/.ready ## measure against named peers, interleaved
 	@$(UV) sync --locked --inexact --all-extras --group dev --group bench --python .venv/bin/python

@@ -4,25 +4,31 @@ import hashlib
 import io
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from PIL import Image
 
 from softfall.casework.database import casework_url, open_casework
 from softfall.casework.incoming import HashFacts, HeldMessage, Incoming, ReportedMessage
 from softfall.casework.model import Role, Source
-from softfall.config import ConsoleSettings
+from softfall.config import ConsoleSettings, load
+from softfall.console.app import make
 from softfall.console.clock import system_clock
 from softfall.console.passwords import Passwords
+from softfall.console.service import Around
 from softfall.console.sessions import Sessions
 from softfall.console.staff import StaffOffice
 from softfall.edge.console_tokens import read_console_token
-from softfall.edge.tls import client_context, init_tls
+from softfall.edge.logs import make_logger
+from softfall.edge.serve import serve
+from softfall.edge.tls import TlsFiles, client_context, init_tls
 from tests.media.photographs import photograph
 from tests.provider.process import SOFTFALL, free_port
 
@@ -100,6 +106,28 @@ class Office:
             yield
         finally:
             served.stop()
+
+    @contextmanager
+    def served_here(self, clock: Callable[[], int]) -> Iterator[FastAPI]:
+        """The same service in a thread of this process, so that its clock is at hand."""
+        log = make_logger("console", io.StringIO())
+        around = Around(clock=clock, passwords=Passwords(cheap()), log=log, rounds=False)
+        app = make(load(self.config), around)
+        ready, stop = threading.Event(), threading.Event()
+        files = TlsFiles.of(self.tls_dir, "console")
+        thread = threading.Thread(
+            target=lambda: serve(
+                app, "127.0.0.1", self.port, files.certificate, files.key,
+                on_ready=lambda _: ready.set(), stop=stop,
+            )
+        )  # fmt: skip
+        thread.start()
+        assert ready.wait(120)
+        try:
+            yield app
+        finally:
+            stop.set()
+            thread.join(60)
 
     def client(self) -> httpx.Client:
         token = read_console_token(self.tls_dir)

@@ -93,6 +93,11 @@ def counted(count: int, thing: str, things: str = "") -> str:
     return f"{count} {thing}" if count == 1 else f"{count} {things or thing + 's'}"
 
 
+def once(clauses: str) -> str:
+    """A sentence of clauses ("kept back; the account is warned"), none said twice."""
+    return "; ".join(dict.fromkeys(clauses.split("; ")))
+
+
 def clock_time(at_ms: int) -> str:
     """A time of day in UTC, as "14:05"."""
     return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%H:%M}"
