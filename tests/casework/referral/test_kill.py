@@ -76,9 +76,20 @@ class Post:
     settings: ReferralSettings
     before: int
     ahead_ms: int = 0
+    case_id: str = CASE
 
     def clock(self) -> int:
         return time.time_ns() // 1_000_000 + self.ahead_ms
+
+    def put_on_its_way(self, *case_ids: str) -> None:
+        """Approve referrals; from here on only they are looked at."""
+        db = open_database(self.url)
+        referrals = Referrals(db, self.clock, self.settings, case())
+        for case_id in case_ids:
+            referrals.approve(case_id, "lena", referrals.draft(case_id).digest)
+        db.close()
+        self.case_id = case_ids[-1]
+        self.before = len(control(self.settings.cybertipline_url, "state")["reports"])
 
     def run_sender(self, on_step: Callable[[str], None]) -> None:
         """One round of one process's sender."""
@@ -108,18 +119,20 @@ class Post:
         os._exit(0)
 
     def finish(self) -> State:
-        """Honest processes from here on, until nothing is left to do."""
-        for _ in range(60):
-            self.ahead_ms += LEASE_MS + 1
-            self.run_sender(lambda place: None)
-            db = open_database(self.url)
-            with db.read() as tx:
-                waiting = waits(tx)
-            state = Referrals(db, self.clock, self.settings, case()).status(CASE).state
-            db.close()
-            if not waiting:
-                return state
-        raise AssertionError("it never came to an end")
+        """An honest process from here on, until nothing is left to do."""
+        db = open_database(self.url)
+        with Client(self.settings) as client:
+            sender = Sender(db, self.clock, client, case())
+            for _ in range(60):
+                self.ahead_ms += LEASE_MS + 1
+                while sender.run_once():
+                    pass
+                with db.read() as tx:
+                    if not waits(tx):
+                        break
+        state = Referrals(db, self.clock, self.settings, case()).status(self.case_id).state
+        db.close()
+        return state
 
     def reports(self) -> list[dict[str, Any]]:
         """What the authority received since this began."""
@@ -142,17 +155,16 @@ def on_its_way(databases: Databases, authority: str) -> Post:
     """A fresh database with an approved referral."""
     url = databases.migrated(MIGRATIONS)
     settings = SETTINGS.model_copy(update={"cybertipline_url": authority})
-    db = open_database(url)
-    post = Post(url, settings, len(control(authority, "state")["reports"]))
-    referrals = Referrals(db, post.clock, settings, case())
-    referrals.approve(CASE, "lena", referrals.draft(CASE).digest)
-    db.close()
+    post = Post(url, settings, 0)
+    post.put_on_its_way(CASE)
     return post
 
 
 def test_a_sender_killed_at_any_step_is_taken_over(databases: Databases, authority: str) -> None:
+    post = on_its_way(databases, authority)
+    post.check()
     for step in range(1, STEPS + 1):
-        post = on_its_way(databases, authority)
+        post.put_on_its_way(f"{step:032x}")
         assert post.killed_at(step) == -signal.SIGKILL
         post.check()
 
@@ -175,7 +187,7 @@ def test_a_sender_killed_right_after_the_authority_accepted_is_taken_over(
     post.check()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_senders_killed_over_and_over_still_finish_once(
     databases: Databases, authority: str, seed: int
 ) -> None:
@@ -192,12 +204,9 @@ def test_several_senders_on_one_database_send_each_referral_once(
     postgres: Databases, authority: str
 ) -> None:
     post = on_its_way(postgres, authority)
-    db = open_database(post.url)
-    referrals = Referrals(db, post.clock, post.settings, case())
-    case_ids = [CASE, *(f"{number:032x}" for number in range(5))]
-    for case_id in case_ids[1:]:
-        referrals.approve(case_id, "lena", referrals.draft(case_id).digest)
-    db.close()
+    post.check()
+    case_ids = [f"{number:032x}" for number in range(6)]
+    post.put_on_its_way(*case_ids)
     processes = [FORK.Process(target=_send_all, args=(post,)) for _ in range(3)]
     for process in processes:
         process.start()

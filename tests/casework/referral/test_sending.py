@@ -89,6 +89,19 @@ def test_failures_are_repeated_ever_more_slowly() -> None:
     assert waits[-1] == sending.LAST_BACKOFF_MS
 
 
+def test_one_that_does_not_get_on_for_long_is_shown_to_people_and_goes_on(town: Town) -> None:
+    town.queue()
+    town.authority.fail("/submit", Fault.ERROR, times=sending.SHOWN_FROM_FAILURES + 2)
+    for failures in range(1, sending.SHOWN_FROM_FAILURES + 2):
+        town.clock.now_ms += sending.LAST_BACKOFF_MS
+        town.sender().run_once()
+        shown = [each.failures for each in town.referrals.attention()]
+        assert shown == ([failures] if failures >= sending.SHOWN_FROM_FAILURES else [])
+    town.run()
+    assert len(finished(town)) == 1
+    assert not town.referrals.attention()
+
+
 def test_a_report_that_expired_there_is_begun_again(town: Town) -> None:
     town.queue()
     steps: list[str] = []

@@ -95,10 +95,12 @@ WHAT_TO_DO = {
     "viewed was viewed since.",
     Event.FILES_DIFFER: "The authority lists other files than were sent: tell it, with the "
     "report's number.",
-    Event.UNCERTAIN: "Nothing: it goes on by itself.",
-    Event.NOT_SENT: "Nothing: it goes on by itself. `softfall referral status` tells whether the "
-    "authority can be reached.",
-    Event.MISMATCH: "Nothing: it goes on by itself.",
+    Event.UNCERTAIN: "It is asked again by itself. Where that lasts, `softfall referral status` "
+    "tells whether the authority answers; ask it whether its service is in trouble.",
+    Event.NOT_SENT: "It is asked again by itself. Where that lasts, look at the network and at "
+    "referral.cybertipline_url; `softfall referral status` tells whether the authority answers.",
+    Event.MISMATCH: "It is begun again by itself. Where that lasts, something alters files on "
+    "their way: ask the authority.",
 }
 
 ASKING = {

@@ -74,11 +74,8 @@ def apply(
     start = State(row.state)
     end = life.move(start, event).end
     report_id = changes.get("report_id", row.report_id)
-    tx.execute(
-        update(referrals)
-        .where(referrals.c.row == row.row)
-        .values(state=end, state_since_ms=now_ms, note=_note(end, event), **changes)
-    )
+    values = {"state": end, "state_since_ms": now_ms, "note": _note(end, event), **changes}
+    tx.execute(update(referrals).where(referrals.c.row == row.row).values(values))
     tx.execute(
         insert(referral_steps).values(
             referral=row.row,

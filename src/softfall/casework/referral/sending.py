@@ -35,6 +35,7 @@ LEASE_MS: Final = 10 * 60_000
 FIRST_BACKOFF_MS: Final = 5_000
 LAST_BACKOFF_MS: Final = 60 * 60_000
 PAUSE_SECONDS: Final = 2.0
+SHOWN_FROM_FAILURES: Final = 8  # about ten minutes: then people are shown that it doesn't get on
 
 _TROUBLE = frozenset({Event.NOT_SENT, Event.UNCERTAIN, Event.MISMATCH})
 _OF_A_FILE = frozenset({Event.UPLOAD, Event.DESCRIBE})
@@ -241,6 +242,8 @@ class Sender:
             if reply.outcome in _TROUBLE:
                 changes["failures"] = row.failures + 1
                 changes["due_ms"] = now_ms + backoff_ms(row.failures + 1)
+                if row.failures + 1 >= SHOWN_FROM_FAILURES:
+                    changes["note"] = reply.outcome
             moves.apply(tx, row, reply.outcome, moves.SENDER, now_ms, reply.told, reply, **changes)
             if reply.outcome is Event.ACCEPTED and question.event in _OF_A_FILE:
                 _file_done(tx, number, question, reply, now_ms)

@@ -22,8 +22,8 @@ from sqlalchemy import (
 from softfall.casework.schema import ROW, metadata
 
 # revision: one more with each saved edit. failures: questions in a row that came to nothing.
-# note: the event that stopped it, or that is shown with its end. withdraw_by: asked while a
-# question was in flight.
+# note: the event that people are shown: what stopped it, or keeps it from getting on.
+# withdraw_by: who took it back while a question was in flight.
 referrals = Table(
     "referrals",
     metadata,
