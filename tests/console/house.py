@@ -109,7 +109,9 @@ def console(folder: Path, tls_dir: Path, database_url: str = "", **changes: Any)
     """A console on this folder; `changes` are of its [console] settings."""
     clock, log = Clock(), io.StringIO()
     oidc = changes.pop("oidc", None)
-    sections = {name: changes.pop(name) for name in ("casework", "referral") if name in changes}
+    sections = {
+        name: changes.pop(name) for name in ("casework", "referral", "hotline") if name in changes
+    }
     settings = Settings.model_construct(
         console=ConsoleSettings(
             data_dir=folder, tls_dir=tls_dir, database_url=database_url,

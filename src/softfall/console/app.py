@@ -22,6 +22,7 @@ from softfall.console.routes import (
     decisions,
     entry,
     home,
+    hotline,
     intake,
     leads,
     oidc,
@@ -67,6 +68,7 @@ ROUTERS: tuple[APIRouter, ...] = (
             decisions,
             second_reads,
             referrals,
+            hotline,
             appeals,
             leads,
         )

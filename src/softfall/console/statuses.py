@@ -9,6 +9,8 @@ from softfall.casework.decisions import SameReader, SecondReaderNeeded
 from softfall.casework.enacting import EnactmentUnknown
 from softfall.casework.evidence.legal_hold import LegalHoldUnknown
 from softfall.casework.evidence.vault import EvidenceGone, EvidenceTooLarge, EvidenceUnknown
+from softfall.casework.hotline.life import UnknownMailMove
+from softfall.casework.hotline.outbox import MailUnknown
 from softfall.casework.intake import PictureNotWanted, ReferenceTaken, ReferenceUnknown
 from softfall.casework.life import CaseMoved
 from softfall.casework.referral.life import UnknownReferralMove
@@ -58,6 +60,8 @@ STATUSES: Statuses = {
     ReferralUnknown: 404,
     UnknownReferralMove: 409,
     LegalHoldUnknown: 404,
+    MailUnknown: 404,
+    UnknownMailMove: 409,
 }
 
 

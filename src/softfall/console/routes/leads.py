@@ -39,6 +39,7 @@ def lead(request: Request, session: Lead, service: ConsoleNow) -> Response:
         trouble=_rows(service, session, Shelf.TROUBLE),
         appeals=service.desk.appeals(staff_of(session)),
         stopped=service.referrals.attention(),
+        letters=service.hotline.attention(),
         unread=service.referrals.awaiting_approval(),
         holds=holds, states=states,
     )  # fmt: skip

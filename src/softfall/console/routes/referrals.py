@@ -27,6 +27,7 @@ from softfall.console.access import ConsoleNow, Lead, Moderator
 from softfall.console.documents_shown import documents_of
 from softfall.console.routes.cases import waiting_proposal
 from softfall.console.routes.decisions import Digest
+from softfall.console.routes.hotline import deeds_of
 from softfall.console.service import ConsoleService
 from softfall.console.sessions import Session
 from softfall.console.viewing import Opened
@@ -170,6 +171,7 @@ def _referral_page(
     draft = service.referrals.draft(case_id)
     known = standing_of(service, session)
     drafting = draft.state is ReferralState.DRAFT
+    letter = service.hotline.status(case_id)
     values: dict[str, Any] = {
         "case": seen,
         "draft": draft,
@@ -181,6 +183,9 @@ def _referral_page(
         "on_shift": on_shift(known, service.clock()),
         "authority": bool(service.settings.referral.cybertipline_url),
         "is_lead": session.role is Role.LEAD,
+        "hotline": service.settings.hotline.name,
+        "letter": letter,
+        "letter_deeds": deeds_of(letter),
     }
     if not drafting:
         where = service.referrals.status(case_id)
