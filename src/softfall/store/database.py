@@ -51,7 +51,7 @@ def open_store(url: str, migrations: Path) -> Engine:
     event.listen(engine, "connect", _make_durable)
     try:
         with engine.begin() as connection:
-            _migrate(connection, migrations)
+            migrate(connection, migrations)
     except DBAPIError as error:
         raise StoreUnusable(f"the database can't be opened: {error.orig}") from None
     return engine
@@ -76,7 +76,7 @@ def _open_postgresql(url: URL, migrations: Path) -> Engine:
     try:
         with migrating.begin() as connection:
             postgresql.make_room(connection, room)
-            _migrate(connection, migrations)
+            migrate(connection, migrations)
     except DBAPIError as error:
         raise StoreUnusable(f"the database can't be opened: {postgresql.said(error)}") from None
     except OSError as error:
@@ -84,13 +84,17 @@ def _open_postgresql(url: URL, migrations: Path) -> Engine:
     return postgresql.make_engine(url, room)
 
 
-def _migrate(connection: Connection, migrations: Path) -> None:
+def migrate(connection: Connection, migrations: Path, target: str = "head") -> None:
+    """Bring the database up to the revision `target`, in the connection's transaction.
+
+    Raises StoreUnusable for a database of a newer release.
+    """
     config = Config()
     config.set_main_option("script_location", str(migrations))
     config.attributes["connection"] = connection
     try:
         with _ONE_MIGRATION_AT_A_TIME:
-            command.upgrade(config, "head")
+            command.upgrade(config, target)
     except CommandError:
         raise StoreUnusable("the database is of another, newer release of Softfall") from None
 
