@@ -20,6 +20,7 @@ from softfall.provider.tables import reported_messages, reports
 from .cast import LISTED, Custodian
 from .conftest import House, Open
 from .fake_console import FakeConsole
+from .test_clearances import ask, open_desk
 from .test_reports import PICTURE, Talk, encoded, file
 
 URL = "https://console"
@@ -320,3 +321,19 @@ def test_reports_count_as_told_in_their_own_transaction(manned: House, fake: Fak
         report = tx.execute(select(reports.c.row)).scalar_one()
         told = tx.execute(select(handovers.c.report)).scalars().all()
     assert told == [report]
+
+
+def test_what_was_blocked_before_there_was_a_console_is_told_once_there_is(
+    open_house: Open,
+) -> None:
+    custodian, later = Custodian(), FakeConsole()
+    custodian.publish(1)
+    with open_house(custodian) as alone:
+        open_desk(alone, per_day=100)
+        assert ask(alone.join("kim"), LISTED).json()["answer"] == "blocked"
+        clock = alone.clock
+    for _ in range(2):
+        with open_house(custodian, clock, console=later.console(), console_url=URL) as house:
+            settled(house)
+    (case,) = later.cases.values()
+    assert (case.subject, case.kind) == ("kim", "confirmed")
