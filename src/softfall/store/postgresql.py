@@ -140,9 +140,15 @@ def _starting(room: str, settings: dict[str, str]) -> dict[str, str | dict[str, 
 
 
 def _fields(error: BaseException | None) -> dict[str, str]:
-    """The server's own account of an error, by PostgreSQL's letters: C its code, M its message."""
-    told = error.args[0] if error is not None and error.args else None
-    return told if isinstance(told, dict) else {}
+    """The server's own account of an error, by PostgreSQL's letters: C its code, M its message.
+
+    The driver, refused while it connects, may hide it behind the fault of its own farewell.
+    """
+    while error is not None:
+        if error.args and isinstance(error.args[0], dict):
+            return error.args[0]
+        error = error.__context__
+    return {}
 
 
 def _named(context: ExceptionContext) -> BaseException | None:
