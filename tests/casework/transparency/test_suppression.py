@@ -143,7 +143,11 @@ def test_a_single_small_count_takes_its_total_along() -> None:
     }  # fmt: skip
 
 
-def test_a_table_that_is_too_hard_is_withheld_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_is_too_hard_is_withheld_whole_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(suppression, "MOST_STEPS", 1)
     named, sums = list_of([3, 40])
-    assert set(suppress(named, sums, 5).values()) == {Withheld()}
+    shown = suppress({**named, "another": 50}, sums, 5)
+    assert shown.pop("another") == Exactly(50)
+    assert set(shown.values()) == {Withheld()}

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-MOST_STEPS: Final = 20_000  # of one search; a table that needs more is withheld whole
+MOST_STEPS: Final = 20_000  # of one search; tables that need more are withheld whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +67,38 @@ def suppress(counts: Mapping[str, int], sums: Sequence[Sum], small_count: int) -
     """
     small = {name for name, count in counts.items() if 0 < count < small_count}
     hidden = set(small)
+    unsaid: set[str] = set()  # of tables that are too hard: not even the marks are shown
     for name in sorted(small, key=lambda each: (counts[each], each)):
+        if name in unsaid:
+            continue
         move = _cheapest_move(name, counts, sums, hidden, small_count)
         if move is None:
-            return dict.fromkeys(counts, Withheld())
-        hidden |= move.keys()
+            unsaid |= _linked(name, sums)
+        else:
+            hidden |= move.keys()
     shown: dict[str, Shown] = {}
     for name, count in counts.items():
-        if name in small:
+        if name in unsaid:
+            shown[name] = Withheld()
+        elif name in small:
             shown[name] = FewerThan(small_count)
         else:
             shown[name] = Withheld() if name in hidden else Exactly(count)
     return shown
+
+
+def _linked(name: str, sums: Sequence[Sum]) -> set[str]:
+    """Every count that sums tie to this one, by whatever way."""
+    found = {name}
+    while grown := {
+        each
+        for one in sums
+        if found & {one.whole, *one.parts}
+        for each in (one.whole, *one.parts)
+        if each not in found
+    }:
+        found |= grown
+    return found
 
 
 def _cheapest_move(
