@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from softfall.config import ProviderSettings
+from softfall.edge.console_tokens import ConsoleTokenUnusable, console_token_file
 from softfall.edge.tls import init_tls
 from softfall.messaging.notices import NOTICES
 from softfall.provider.clock import system_clock
+from softfall.provider.main import main
 
 from .cast import App
 from .console_server import ConsoleServer, console_server
@@ -137,3 +140,36 @@ def until_gone(served: Served, report_id: str) -> None:
             return
         time.sleep(0.1)
     raise AssertionError(served.log.read_text()[-3000:])
+
+
+def test_it_does_not_start_without_the_token_that_the_console_asks_for(tmp_path: Path) -> None:
+    init_tls(tmp_path / "tls")
+    console_token_file(tmp_path / "tls").unlink()
+    settings = ProviderSettings(
+        option="none",
+        data_dir=tmp_path / "provider",
+        tls_dir=tmp_path / "tls",
+        console_url="https://127.0.0.1:1",
+    )
+    with pytest.raises(ConsoleTokenUnusable):
+        main(settings)
+
+
+def test_a_console_that_hangs_keeps_nobody_from_ending(
+    served: Served, console: ConsoleServer
+) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    def hang(phase: str, path: str) -> bool:
+        asked.set()
+        return over.wait(60)
+
+    console.on_request = hang
+    talk = Talk(RealHouse(served))  # type: ignore[arg-type]  # as much of one as is needed
+    file(talk.ben, encoded(talk.message()))
+    assert asked.wait(60)
+    try:
+        assert served.stop() == 0
+        assert not over.is_set(), "it ended while the console still hung"
+    finally:
+        over.set()

@@ -34,6 +34,7 @@ from softfall.store.transactions import Database
 LOOK_SECONDS: Final = 0.5
 PAUSES_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 TIMEOUT_SECONDS: Final = 15.0
+STOP_SECONDS: Final = 3.0  # a console that hangs must not keep the service from ending
 REFUSED_MS: Final = 3_600_000
 FACTS_PATIENCE_MS: Final = 600_000
 FACTS_AGAIN_MS: Final = 5_000
@@ -168,10 +169,10 @@ class Handover:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the row at hand."""
+        """Finish the row at hand, if the console answers soon; otherwise the next start does."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STOP_SECONDS)
         self._console.close()
 
     def round(self) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from softfall.config import ProviderSettings
+from softfall.edge.console_tokens import read_console_token
 from softfall.edge.logs import make_logger, quiet_libraries
 from softfall.edge.serve import serve
 from softfall.edge.tls import TlsFiles
@@ -33,7 +34,7 @@ def main(settings: ProviderSettings) -> None:
     """Serve until SIGTERM or SIGINT; prints "listening on ..." when ready.
 
     Raises FolderInUse, RetentionTooShort, DealerMissing, DealerTokenUnusable, StoreUnusable,
-    TlsFilesUnusable, AddressUnusable.
+    TlsFilesUnusable, ConsoleTokenUnusable, AddressUnusable.
     """
     log = make_logger("provider")
     quiet_libraries(log)
@@ -41,6 +42,8 @@ def main(settings: ProviderSettings) -> None:
     option = offered(settings.option)
     if option is not None and option.confirms:
         require_dealer(settings)
+    if settings.console_url:
+        read_console_token(settings.tls_dir)
     files = TlsFiles.of(settings.tls_dir, "provider")
     with _folder_held(settings.data_dir, shared=bool(settings.database_url)):
         app = make(settings, log=log)
