@@ -5,7 +5,7 @@ of this process and ending are all that is left. No file or socket is opened, no
 other process signalled or traced, no privilege gained, no core dumped; memory, processor time and
 the size of files are bounded. Calls that are not on the table fail with EPERM.
 Refuses to go on where the kernel has no such filter (`SandboxMissing`): nothing is opened then.
-Limits: it runs as the provider's user on the provider's kernel, so a fault in the kernel itself is
+Limits: it runs as its service's user on its service's kernel, so a fault in the kernel itself is
 not contained; and what a taken-over process answers may be a lie about that one picture.
 Source: seccomp(2), setrlimit(2), kernel documentation `userspace-api/seccomp_filter`.
 """
@@ -39,7 +39,7 @@ ALLOWED: Final[Mapping[str, str]] = {
 class SandboxMissing(OperatorError):
     """This machine can't confine the hasher, so it opened nothing."""
 
-    remedy = "Run the provider on Linux 5.4 or later, x86-64 or arm64, where seccomp is allowed."
+    remedy = "Run the service on Linux 5.4 or later, x86-64 or arm64, where seccomp is allowed."
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,3 +109,12 @@ def test_what_is_gone_can_not_be_held(setting: Room) -> None:
         forget_case(tx, row, setting.now_ms)
     with pytest.raises(EvidenceGone):
         place(setting, row)
+
+
+def test_every_active_hold_is_listed_with_its_case(setting: Room) -> None:
+    (row, case_id), (other, other_id) = setting.case(), setting.case()
+    first, second = place(setting, row), place(setting, other)
+    lifted = place(setting, row)
+    lift(setting, row, lifted.hold_id)
+    with setting.db.read() as tx:
+        assert legal_hold.everywhere(tx) == ((case_id, first), (other_id, second))
