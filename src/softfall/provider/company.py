@@ -5,7 +5,7 @@ process fills it; what a process that ended left unjudged is taken up within abo
 A round that fails changes nothing and is tried again; each change of fortune is logged once.
 Why a short look and not LISTEN and NOTIFY: the driver hears of a notification only when it asks
 the server anyway, and a connection that broke would lose them silently. A look is one lookup in an
-index and is left out while nobody waits (bench/wake.py measures both).
+index, left out while nobody waits; docs/operations.md says what it costs.
 Moves of envelopes become visible in the order of their numbers: there is one writer at a time.
 """
 
