@@ -78,7 +78,8 @@ def test_no_page_breaks_whatever_is_typed(case: Case) -> None:
             "Sec-Fetch-Site": "same-origin",
             "Host": ORIGIN.removeprefix("https://"),
             "Accept": "text/html",
-        }
+        },
+        allow_redirects=False,
     )
     case.validate_response(answer, checks=[not_a_server_error])
-    assert "/login" not in answer.headers.get("location", [""])[0]
+    assert "/login" not in str(answer.headers.get("location", ""))  # the page itself was reached
