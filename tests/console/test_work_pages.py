@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 from httpx import Response
+from sqlalchemy import select, update
 
 from softfall.casework.described import QueueFilter, Shelf
 from softfall.casework.evidence.tables import views
 from softfall.casework.incoming import Incoming
 from softfall.casework.model import Outcome, Role
 from softfall.casework.rights import StaffRef
+from softfall.casework.tables import enactments
 from softfall.config import CaseworkSettings
 
 from .house import Browser, House, console
@@ -308,6 +310,31 @@ def test_the_second_reader_reads_the_documents_and_agrees_to_those_alone(
     (decision,) = house.service.desk.case(case_id, LEE).decisions
     assert (decision.state, decision.second_reader) == ("final", "lee")
     assert lee.post(path, answer).status_code == 409
+
+
+def test_a_lead_has_what_was_refused_tried_again_or_sets_it_aside(
+    house: House, desk: Desk, mo: Browser
+) -> None:
+    lee = house.person(Role.LEAD, "lee")
+    case_id = desk.hold()
+    start(mo)
+    take(mo, case_id)
+    decide(house, mo, case_id, "block")
+    refused = update(enactments).values(state="failed", trouble="EnvelopeUnknown")
+    with house.service.db.write() as tx:
+        number = tx.execute(select(enactments.c.enactment_id)).scalar_one()
+        tx.execute(refused)
+    assert "Try again" not in mo.get(f"/cases/{case_id}").text
+    assert "Try again" in lee.get(f"/cases/{case_id}").text
+    assert f"/cases/{case_id}" in lee.get("/lead").text
+    assert lee.post(f"/enactments/{number}/retry", {"case_id": case_id}).status_code == 303
+    with house.service.db.write() as tx:
+        tx.execute(refused)
+    aside = {"case_id": case_id, "reason": "the account was deleted before"}
+    assert lee.post(f"/enactments/{number}/set-aside", aside).status_code == 303
+    assert f"/cases/{case_id}" not in lee.get("/lead").text
+    (line,) = house.lines("decision.set_aside")
+    assert json.loads(line.details)["reason"] == "the account was deleted before"
 
 
 def decide(house: House, browser: Browser, case_id: str, outcome: str, **more: str) -> Response:

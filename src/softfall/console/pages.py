@@ -75,6 +75,7 @@ NOTICES: Final[dict[str, str]] = {
     "hold-lifted": "The legal hold is lifted.",
     "let-start": "They may start their next shift sooner.",
     "tried-again": "It is tried again.",
+    "set-aside": "Set aside, with your reason on record.",
     "view-closed": "Closed.",
 }
 

@@ -115,6 +115,19 @@ def retry(
     return pages.redirect(f"/cases/{case_id}", "tried-again")
 
 
+@router.post("/enactments/{enactment_id}/set-aside", summary="Try a decision no more")
+def set_aside(
+    enactment_id: CaseId,
+    session: Lead,
+    service: ConsoleNow,
+    case_id: Annotated[str, Form(pattern="^[0-9a-f]{1,32}$")],
+    reason: Text,
+) -> Response:
+    """It was done by hand, or can't be done; the reason is on record."""
+    service.desk.set_enactment_aside(enactment_id, staff_of(session), reason)
+    return pages.redirect(f"/cases/{case_id}", "set-aside")
+
+
 def case_page(
     request: Request,
     service: ConsoleService,
@@ -175,7 +188,9 @@ def _choices(service: ConsoleService, seen: CaseView) -> dict[str, Any]:
     policies = service.desk.policies.rows
     allowed = {offer.outcome for offer in seen.offers if offer.allowed}
     return {
-        "hash_only": seen.hash_alone and seen.row.state in _TAKEABLE,
+        "hash_only": seen.hash_alone
+        and seen.row.state in _TAKEABLE
+        and waiting_proposal(seen) is None,
         "policies_table": policies,
         "policy_titles": {policy.id: policy.title for policy in policies},
         "can_refer": Outcome.REFER in allowed,
