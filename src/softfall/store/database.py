@@ -72,7 +72,10 @@ def read_url(url: str) -> URL:
 
 def _open_postgresql(url: URL, migrations: Path) -> Engine:
     room = postgresql.room_of(migrations)
-    migrating = postgresql.make_migrating_engine(url, room)
+    try:
+        migrating = postgresql.make_migrating_engine(url, room)
+    except (ValueError, OSError) as error:
+        raise StoreUnusable(f"the database's URL can't be used: {error}") from None
     try:
         with migrating.begin() as connection:
             postgresql.make_room(connection, room)

@@ -5,6 +5,7 @@ lock or silence of the other side keeps a thread for ever, and a process that di
 machine in the midst of a transaction lets go of its locks within a minute. Each room's tables lie
 in a schema of its own, named after the room, so one database may serve several services and none
 takes another's tables for its own.
+A server on another machine must prove by TLS who it is, unless the URL says otherwise.
 Refuses: other drivers than pg8000, and URLs that can't be read, without printing them: a URL may
 hold a password. Faults of the server become errors by name: `StorageFull`, `StoreBusy`,
 `StoreAway`.
@@ -15,7 +16,9 @@ one class for nearly all, so the five-letter codes (SQLSTATE) decide.
 """
 
 import hashlib
+import ssl
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext
@@ -75,6 +78,7 @@ _MEANINGS: dict[str, tuple[type[SoftfallError], str]] = {
     "08": (StoreAway, "the connection to the database's server broke"),
 }
 _AWAY = "the database's server can't be reached"
+_HERE = frozenset({"", "localhost", "127.0.0.1", "::1"})
 
 
 def room_of(migrations: Path) -> str:
@@ -98,6 +102,7 @@ def lock_pair(room: str) -> int:
 
 def make_engine(url: URL, room: str) -> Engine:
     """An engine for the room's daily work; its faults come by name. Connects to nothing yet."""
+    url, tls = with_tls(url)
     engine = create_engine(
         url,
         hide_parameters=True,  # an error must not print a row's values
@@ -105,7 +110,7 @@ def make_engine(url: URL, room: str) -> Engine:
         pool_size=POOLED,
         max_overflow=CONNECTIONS - POOLED,
         pool_timeout=LOCK_MS / 1000,
-        connect_args={"timeout": SILENCE_SECONDS, **_starting(room, _WRITING)},
+        connect_args={"timeout": SILENCE_SECONDS, **_starting(room, _WRITING), **tls},
     )
     event.listen(engine, "handle_error", _named, retval=True)
     return engine
@@ -113,8 +118,30 @@ def make_engine(url: URL, room: str) -> Engine:
 
 def make_migrating_engine(url: URL, room: str) -> Engine:
     """An engine for migrations, which may take as long as they need; one connection at a time."""
-    starting = _starting(room, _MIGRATING)
+    url, tls = with_tls(url)
+    starting = {**_starting(room, _MIGRATING), **tls}
     return create_engine(url, hide_parameters=True, poolclass=NullPool, connect_args=starting)
+
+
+def with_tls(url: URL) -> tuple[URL, dict[str, Any]]:
+    """The URL without `sslmode` and `sslrootcert`, and what the driver is to do about TLS.
+
+    sslmode: `verify-full` (the default unless the server is on this machine): its certificate must
+    be for the URL's host, and of an authority in `sslrootcert` (a file; the system's unless given);
+    `require`: TLS with whoever answers; `disable`. Raises ValueError, OSError (ssl.SSLError).
+    """
+    told = {name: str(url.query.get(name, "")) for name in ("sslmode", "sslrootcert")}
+    rest = url.difference_update_query(told)
+    is_here = "unix_sock" in url.query or (url.host or "") in _HERE
+    mode = told["sslmode"] or ("" if is_here else "verify-full")
+    if mode not in ("", "disable", "require", "verify-full"):
+        raise ValueError("sslmode must be verify-full, require or disable")
+    if mode in ("", "disable"):
+        return rest, {"ssl_context": False} if mode else {}
+    context = ssl.create_default_context(cafile=told["sslrootcert"] or None)
+    if mode == "require":
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return rest, {"ssl_context": context}
 
 
 def make_room(tx: Connection, room: str) -> None:
@@ -134,7 +161,7 @@ def said(error: DBAPIError) -> str:
     return f"{told.get('M')} ({told['C']})" if "C" in told else str(error.orig)
 
 
-def _starting(room: str, settings: dict[str, str]) -> dict[str, str | dict[str, str]]:
+def _starting(room: str, settings: dict[str, str]) -> dict[str, Any]:
     params = {"search_path": room, **settings}
     return {"application_name": f"softfall {room}", "startup_params": params}
 
