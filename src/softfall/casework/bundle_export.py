@@ -29,6 +29,9 @@ from softfall.store.transactions import Database
 
 EXPORTED: Final = "evidence.exported"
 CASE: Final = "case.json"
+REFERRAL: Final = "referral"
+"""Why a referral's bundle was made, as its manifest says."""
+
 MIN_REASON: Final = 3
 MAX_REASON: Final = 400
 _LINES_AT_ONCE = 1_000
@@ -91,15 +94,17 @@ def case_parts(
     casefile: CaseFile,
     facts: ReferralFacts,
     document: CaseDocument,
-    until: int,
+    until: int | None = None,
 ) -> Iterator[tuple[str, bytes]]:
-    """The parts, in order. until: the last line of the audit log that belongs to it.
+    """The parts, in order. until: the last line of the audit log that belongs to it, with names and
+    reasons of staff; None: none of it, for whoever has no business with them.
 
     document: of the same case; only the pictures that it names are in. Raises EvidenceGone,
     EvidenceDamaged, EvidenceChanged.
     """
     yield (CASE, to_json(document))
-    yield (AUDIT, b"".join(_lines(tx, facts.case_id, until)))
+    if until is not None:
+        yield (AUDIT, b"".join(_lines(tx, facts.case_id, until)))
     numbers = {picture.file_name: picture.evidence_id for picture in facts.pictures}
     for picture in document.pictures:
         number = numbers.get(picture.file)

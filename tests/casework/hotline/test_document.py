@@ -24,6 +24,7 @@ from softfall.casework.referral.facts import (
     ReferralFacts,
     SourceFacts,
 )
+from softfall.casework.referral.report import Classification, FileFlag, ReportFlag
 from softfall.config import ReferralSettings
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "referral-schema.json"
@@ -52,7 +53,7 @@ FACTS = ReferralFacts(
         PictureFacts(5, True, False, 1_700_000_000_000, "evidence-2.jpg", "d" * 64, "e", "f"),
     ),
 )  # fmt: skip
-DECISION = Decision(1_700_000_100_000, "as the policy says", "known-material", second_reader=True)
+DECISION = Decision(1_700_000_100_000, "known-material", second_reader=True)
 SERVICE = ReferralSettings(esp_name="A chat service")
 
 
@@ -86,6 +87,26 @@ def test_what_a_person_left_out_is_left_out() -> None:
 
 def test_whether_a_picture_was_viewed_is_said_as_it_is() -> None:
     assert [picture.viewed for picture in made().case.pictures] == [False, True]
+
+
+def test_everything_that_a_person_wrote_is_in_it() -> None:
+    edits = Edits(
+        summary="a summary", urgent="an urgency", time_words="a time", subject_words="a subject",
+        group="a group", agency="an agency", agency_case="a case there", reporter_is="victim",
+        victim_age=13, flags=tuple(ReportFlag)[:1],
+        files={4: FileEdits(words="a file", classification=Classification.B2,
+                            flags=tuple(FileFlag)[:1])},
+    )  # fmt: skip
+    told = to_json(made(edits)).decode()
+    for each in ("summary", "urgent", "time_words", "subject_words", "group", "agency",
+                 "agency_case"):  # fmt: skip
+        assert f'"{getattr(edits, each)}"' in told, each
+    assert '"reporter_age": 13' in told
+    assert f'"{edits.flags[0].value}"' in told
+    picture = made(edits).case.pictures[0]
+    assert (picture.words, picture.classification) == ("a file", "B2")
+    assert picture.tags == (edits.files[4].flags[0].value,)
+    assert draw_page(made(edits), "") != draw_page(made(), "")
 
 
 def test_the_same_referral_gives_the_same_page() -> None:

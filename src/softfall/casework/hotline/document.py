@@ -78,6 +78,8 @@ class Picture(Body):
     public: bool = Field(description="It was public: not from a message.")
     seen_at: Time
     words: str = Field(description="What a person says of it.")
+    classification: str | None = Field(description="A1, A2, B1 or B2, where a person set it.")
+    tags: tuple[str, ...] = Field(description="Only what a person set.")
 
 
 class CaseDocument(Body):
@@ -103,10 +105,9 @@ class Service(Body):
 
 
 class DecidedBy(Body):
-    """The decision to refer. People are named to the hotline only by their office."""
+    """The decision to refer; who decided is nobody's business but the service's."""
 
     decided_at: Time
-    reason: str
     policy: str
     second_reader: bool = Field(description="Whether a second person read it and agreed.")
 
@@ -121,7 +122,14 @@ class Referral(Body):
     incident_at: Time
     summary: str = Field(description="What happened, in a person's words.")
     urgent: str = Field(description="Why a child is at risk now; empty where nobody says so.")
+    about_time: str
+    about_account: str
+    group: str = Field(description="The group or channel, where a person knows it.")
     reporter_is: str = Field(description="recipient or victim; nobody: the reporter is not named.")
+    reporter_age: int | None = Field(description="Where the reporter is the victim, and told it.")
+    agency: str = Field(description="The police that already know.")
+    agency_case: str
+    tags: tuple[str, ...] = Field(description="Of the whole referral; only what a person set.")
     decision: DecidedBy
     case: CaseDocument
 
@@ -131,7 +139,6 @@ class Decision:
     """The decision to refer, as casework keeps it."""
 
     decided_at_ms: int
-    reason: str
     policy: str
     second_reader: bool
 
@@ -147,7 +154,7 @@ def case_document(facts: ReferralFacts, edits: Edits | None = None) -> CaseDocum
         child_at_risk_now=facts.child_at_risk_now,
         sources=tuple(_source(each, quoted_ids, said) for each in facts.sources),
         pictures=tuple(
-            _picture(each, said.files.get(each.evidence_id, FileEdits()).words)
+            _picture(each, said.files.get(each.evidence_id, FileEdits()))
             for each in sent_pictures(facts, said)
         ),
     )
@@ -175,10 +182,16 @@ def referral_document(
         incident_at=iso(incident_at_ms(facts, edits)),
         summary=edits.summary,
         urgent=edits.urgent,
+        about_time=edits.time_words,
+        about_account=edits.subject_words,
+        group=edits.group,
         reporter_is=edits.reporter_is,
+        reporter_age=edits.victim_age if edits.reporter_is == "victim" else None,
+        agency=edits.agency,
+        agency_case=edits.agency_case,
+        tags=tuple(flag.value for flag in edits.flags),
         decision=DecidedBy(
             decided_at=iso(decision.decided_at_ms),
-            reason=decision.reason,
             policy=decision.policy,
             second_reader=decision.second_reader,
         ),
@@ -245,7 +258,7 @@ def _source(source: SourceFacts, quoted_ids: set[str], edits: Edits) -> CaseSour
     )
 
 
-def _picture(picture: PictureFacts, words: str) -> Picture:
+def _picture(picture: PictureFacts, said: FileEdits) -> Picture:
     return Picture(
         file=picture.file_name,
         sha256=picture.sha256,
@@ -254,5 +267,7 @@ def _picture(picture: PictureFacts, words: str) -> Picture:
         viewed=picture.viewed,
         public=picture.public,
         seen_at=iso(picture.seen_at_ms),
-        words=words,
+        words=said.words,
+        classification=said.classification.value if said.classification else None,
+        tags=tuple(flag.value for flag in said.flags),
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from softfall.casework.bundle import About, Signer, write_bundle
-from softfall.casework.bundle_export import Export, case_parts, record_export
+from softfall.casework.bundle_export import REFERRAL, Export, case_parts, record_export
 from softfall.casework.hotline.document import referral_document, to_json
 from softfall.casework.hotline.outbox import decision_of
 from softfall.casework.hotline.page import draw_page
@@ -47,17 +47,17 @@ def hand_out(
     DraftMoved, EvidenceGone, EvidenceDamaged, BundleUnfit, FontUnusable.
     """
     with db.write() as tx:
-        until = record_export(tx, asked, HANDED_OUT)
+        record_export(tx, asked, HANDED_OUT)
         if not casefile.is_decided(tx, asked.case_id):
             raise ReferralNotDecided("this case is not decided as a referral")
         edits = referrals.approved_edits(tx, asked.case_id)
         decided = decision_of(tx, asked.case_id)
-    about = About(asked.case_id, asked.now_ms, asked.staff.name, asked.reason)
+    about = About(asked.case_id, asked.now_ms, settings.referral.esp_name, REFERRAL)
     with db.read() as tx:
         facts = casefile.facts(tx, asked.case_id)
         referral = referral_document(facts, edits, decided, settings.referral, asked.now_ms)
         file = io.BytesIO()
-        parts = case_parts(tx, casefile, facts, referral.case, until)
+        parts = case_parts(tx, casefile, facts, referral.case)
         write_bundle(file, about, parts, signer)
     hotline = settings.hotline
     font = Path(hotline.font_file) if hotline.font_file else None

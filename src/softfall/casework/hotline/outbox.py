@@ -115,15 +115,13 @@ class HotlineOutbox:
         )
         by = decided.second_reader or decided.proposed_by
         message_id = f"<{secrets.token_hex(16)}@{domain_of(self._settings)}>"
-        until = trail.append(
-            tx, now_ms, by, _AUDITED[MailEvent.QUEUE], case_id, {"message_id": message_id}
-        )
+        trail.append(tx, now_ms, by, _AUDITED[MailEvent.QUEUE], case_id, {"message_id": message_id})
         born = life.move(None, MailEvent.QUEUE)
         row = tx.execute(
             insert(hotline_mails)
             .values(
                 case_id=case_id, state=born.end, state_since_ms=now_ms, queued_by=by,
-                queued_at_ms=now_ms, message_id=message_id, audit_until=until,
+                queued_at_ms=now_ms, message_id=message_id,
                 sealed_document=self._casefile.seal(tx, case_id, DOCUMENT, to_json(document)),
                 failures=0, unsure=0, due_ms=now_ms, lease_until_ms=0,
             )
@@ -255,9 +253,8 @@ def decision_of(tx: Connection, case_id: str) -> Decision:
 
 
 def _told(decided: Row[Any]) -> Decision:
-    return Decision(
-        decided.final_at_ms, decided.reason, decided.policy_ref, decided.second_reader is not None
-    )
+    second_reader = decided.second_reader is not None
+    return Decision(decided.final_at_ms, decided.policy_ref, second_reader)
 
 
 def _standing(tx: Connection, row: Row[Any]) -> MailStanding:

@@ -135,21 +135,16 @@ def _lines(referral: Referral, title: str, hotline: str) -> Iterator[tuple[str, 
     asking = ", ".join(filter(None, (service.contact, service.email, service.phone)))
     yield ("text", f"Questions to: {asking or _EMPTY}")
     yield ("text", f"How to serve legal process: {service.legal_process or _EMPTY}")
-    yield ("h2", "What happened")
-    yield ("text", f"{_INCIDENTS[referral.incident]}; {referral.incident_at}")
-    yield ("text", referral.summary or _EMPTY)
-    if referral.urgent:
-        yield ("h3", "A child is at risk now")
-        yield ("text", referral.urgent)
+    yield from _happened(referral)
     yield ("h2", "The account that this is about")
     yield ("text", case.subject)
+    yield from _if_said("", referral.about_account)
     yield ("h2", "The decision to refer")
     second = "A second person read it and agreed." if decision.second_reader else ""
     yield ("text", f"Decided {decision.decided_at} under policy {decision.policy}. {second}")
-    yield ("text", decision.reason)
     yield ("h2", "What came in")
     for number, source in enumerate(case.sources, 1):
-        yield from _source(number, source, referral.reporter_is)
+        yield from _source(number, source, _reporter(referral))
     yield ("h2", "Pictures")
     if not case.pictures:
         yield ("text", "None.")
@@ -157,14 +152,40 @@ def _lines(referral: Referral, title: str, hotline: str) -> Iterator[tuple[str, 
         yield from _picture(picture)
 
 
-def _source(number: int, source: CaseSource, reporter_is: str) -> Iterator[tuple[str, str]]:
+def _happened(referral: Referral) -> Iterator[tuple[str, str]]:
+    yield ("h2", "What happened")
+    yield ("text", f"{_INCIDENTS[referral.incident]}; {referral.incident_at}")
+    yield from _if_said("About the time: ", referral.about_time)
+    yield ("text", referral.summary or _EMPTY)
+    if referral.urgent:
+        yield ("h3", "A child is at risk now")
+        yield ("text", referral.urgent)
+    yield from _if_said("Group or channel: ", referral.group)
+    yield from _if_said("Police that already know: ", referral.agency)
+    yield from _if_said("Their case: ", referral.agency_case)
+    yield from _if_said("Tags: ", ", ".join(referral.tags))
+
+
+def _if_said(before: str, words: str) -> Iterator[tuple[str, str]]:
+    if words:
+        yield ("text", before + words)
+
+
+def _reporter(referral: Referral) -> str:
+    """What is known of whoever reported, after the name."""
+    if referral.reporter_is != "victim":
+        return ""
+    age = "" if referral.reporter_age is None else f", aged {referral.reporter_age}"
+    return f", who is the victim{age}"
+
+
+def _source(number: int, source: CaseSource, who: str) -> Iterator[tuple[str, str]]:
     yield ("h3", f"{number}. {source.kind or source.source}, {source.arrived_at}")
     if not source.said_by_service:
         yield ("text", "Another tool of the platform says so.")
     yield ("text", source.reason)
     if source.reporter:
-        is_what = ", who is the victim" if reporter_is == "victim" else ""
-        yield ("text", f"Reported by: {source.reporter}{is_what}")
+        yield ("text", f"Reported by: {source.reporter}{who}")
     if source.match:
         match = source.match
         certain = "confirmed" if match.confirmed else "NOT confirmed"
@@ -196,5 +217,6 @@ def _picture(picture: Picture) -> Iterator[tuple[str, str]]:
     yield ("text", "Viewed by a person." if picture.viewed else _NOT_VIEWED)
     yield ("text", f"{'Public' if picture.public else 'From a message'}; {picture.seen_at}")
     yield ("text", f"SHA-256 {picture.sha256}\nSHA-1 {picture.sha1}\nMD5 {picture.md5}")
-    if picture.words:
-        yield ("text", picture.words)
+    yield from _if_said("", picture.words)
+    yield from _if_said("Class, as a person set it: ", picture.classification or "")
+    yield from _if_said("Tags: ", ", ".join(picture.tags))

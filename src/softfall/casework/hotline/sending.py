@@ -16,7 +16,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, select
 
 from softfall.casework.bundle import About, Signer, write_bundle
-from softfall.casework.bundle_export import case_parts
+from softfall.casework.bundle_export import REFERRAL, case_parts
 from softfall.casework.hotline import smtp
 from softfall.casework.hotline.document import Referral
 from softfall.casework.hotline.life import MailEvent, MailState
@@ -122,9 +122,9 @@ class HotlineSender:
             body = self._casefile.unseal(tx, row.case_id, DOCUMENT, row.sealed_document)
             referral = Referral.model_validate_json(body)
             facts = self._casefile.facts(tx, row.case_id)
-            about = About(row.case_id, row.queued_at_ms, row.queued_by, "referral to a hotline")
+            about = About(row.case_id, row.queued_at_ms, referral.service.name, REFERRAL)
             file = io.BytesIO()
-            parts = case_parts(tx, self._casefile, facts, referral.case, row.audit_until)
+            parts = case_parts(tx, self._casefile, facts, referral.case)
             write_bundle(file, about, parts, self._signer)
         font = Path(self._settings.font_file) if self._settings.font_file else None
         page = draw_page(referral, self._settings.name, font)

@@ -10,8 +10,8 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBina
 
 from softfall.casework.schema import ROW, metadata
 
-# message_id: the same for every try. audit_until: the newest line of the audit log that belongs to
-# the bundle. unsure: tries that the hotline may have received although nobody said so.
+# message_id: the same for every try. unsure: tries that the hotline may have received although
+# nobody said so.
 hotline_mails = Table(
     "hotline_mails",
     metadata,
@@ -22,7 +22,6 @@ hotline_mails = Table(
     Column("queued_by", String(64), nullable=False),
     Column("queued_at_ms", BigInteger, nullable=False),
     Column("message_id", String(200), nullable=False),
-    Column("audit_until", BigInteger, nullable=False),
     Column("sealed_document", LargeBinary, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("unsure", Integer, nullable=False),

@@ -53,7 +53,6 @@ def _make_hotline() -> None:
         sa.Column("queued_by", sa.String(64), nullable=False),
         sa.Column("queued_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("message_id", sa.String(200), nullable=False),
-        sa.Column("audit_until", sa.BigInteger(), nullable=False),
         sa.Column("sealed_document", sa.LargeBinary(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("unsure", sa.Integer(), nullable=False),
