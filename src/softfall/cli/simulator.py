@@ -33,7 +33,7 @@ def cybertipline(
         typer.Option(
             help="Fail the next such call, as CALL=FAULT: `/finish=drop after accept`. Calls: "
             "/submit, /upload, /fileinfo, /finish, /retract, *. Faults: 500, 500 after accept, "
-            "empty 401, 4100, drop, drop after accept, wrong md5, no xml.",
+            "empty 401, 4100, drop, drop after accept, slow, wrong md5, no xml.",
             show_default=False,
         ),
     ] = None,

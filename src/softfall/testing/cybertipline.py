@@ -50,6 +50,7 @@ class Fault(StrEnum):
     DROP = "drop"
     DROP_AFTER = "drop after accept"
     HOLD_AFTER = "hold after accept"  # answers only once released
+    SLOW = "slow"  # answers, but late
     WRONG_DIGEST = "wrong md5"
     NO_XML = "no xml"
 
@@ -79,12 +80,13 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back. hold: not before the test releases it."""
+    """What goes back. hold: not before the test releases it. slow: late."""
 
     status: int
     body: bytes
     headers: Mapping[str, str]
     hold: bool = False
+    slow: bool = False
 
 
 class Dropped(Exception):
@@ -156,7 +158,8 @@ class Authority:
             raise Dropped
         if fault is Fault.ERROR_AFTER:
             return Answer(500, b"", request)
-        return Answer(reply.status, reply.xml(), request, hold=fault is Fault.HOLD_AFTER)
+        held, slow = fault is Fault.HOLD_AFTER, fault is Fault.SLOW
+        return Answer(reply.status, reply.xml(), request, held, slow)
 
     def _early(self, fault: Fault | None, headers: Mapping[str, str]) -> tuple[int, bytes] | None:
         """What is answered before anything is done."""

@@ -22,6 +22,7 @@ from softfall.testing.cybertipline_page import page
 
 HOST: Final = "127.0.0.1"
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+SLOW_SECONDS: Final = 3.0
 
 
 class SimulatorPortTaken(OperatorError):
@@ -106,6 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if answer.hold:
             self.release.wait()
+        if answer.slow:
+            time.sleep(SLOW_SECONDS)
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)

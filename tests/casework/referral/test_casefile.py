@@ -14,16 +14,18 @@ from softfall.casework.evidence.views import Asked, View, Views
 from softfall.casework.model import Outcome
 from softfall.casework.referral.client import Client
 from softfall.casework.referral.compose import NOT_VIEWED
+from softfall.casework.referral.documents import date_time
 from softfall.casework.referral.evidence_casefile import EvidenceCaseFile
 from softfall.casework.referral.facts import Edits
 from softfall.casework.referral.life import State
 from softfall.casework.referral.referrals import DraftMoved, OwnWords, Referrals
+from softfall.casework.referral.report import Moment
 from softfall.casework.referral.sending import Sender
 from softfall.casework.referral.standing import awaits_approval
 from softfall.casework.rights import StaffRef
 from softfall.media.rendered import CLEAREST, REGIONS, WHOLE
 from softfall.testing.cybertipline import Authority, Fate
-from tests.casework.office import LEA, LOU, MO, Office, hold, new_office, report
+from tests.casework.office import LEA, LOU, MO, START_MS, Office, hold, new_office, report
 from tests.casework.referral.town import SETTINGS, transport
 from tests.databases import Databases
 
@@ -103,9 +105,20 @@ def test_from_a_report_to_one_finished_referral(here: Referring) -> None:
     assert file.name == "evidence-1.png"
     assert b"<fileViewedByEsp>true<" in (file.details or b"")
     assert SHA256.encode() in (file.details or b"")
+    received = date_time(Moment(START_MS)).encode()
+    assert b"<uploadedToEspTimestamp>" + received in (file.details or b"")
     assert here.office.audited(case_id)[-1] == "referral.sent"
     with here.office.db.read() as tx:
         assert not any(SHA256 in line.details for line in trail.read(tx))
+
+
+def test_one_picture_from_two_accounts_is_one_referral_of_both(here: Referring) -> None:
+    first, second = (report(name, "hello", SHA256) for name in ("mallory", "eve"))
+    case_id = here.office.take_in(first)
+    assert here.office.take_in(second) == case_id
+    report_xml = here.referrals.draft(case_id).package.report
+    for name in (b"mallory", b"eve"):
+        assert b"<espIdentifier>" + name + b"<" in report_xml
 
 
 def test_a_picture_of_which_one_region_is_missing_was_not_viewed(here: Referring) -> None:

@@ -100,6 +100,12 @@ def test_over_a_socket_a_drop_after_accept_is_uncertain_and_the_report_is_there(
             assert client.submit(body).outcome is Event.INVALID
             authority.fail("/status", Fault.DROP_AFTER)
             assert client.status().outcome is Event.UNCERTAIN
+            authority.fail("/status", Fault.SLOW)
+            assert client.status().outcome is Event.ACCEPTED
+            hasty = {"cybertipline_url": server.url, "timeout_seconds": 0.2}
+            authority.fail("/status", Fault.SLOW)
+            with Client(SETTINGS.model_copy(update=hasty)) as other:
+                assert other.status().outcome is Event.UNCERTAIN
             wrong = SETTINGS.model_copy(
                 update={"cybertipline_url": server.url, "cybertipline_password": "another"}
             )

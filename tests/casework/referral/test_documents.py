@@ -93,6 +93,7 @@ pictures = st.lists(
         sha256=digests,
         sha1=st.just("0" * 40),
         md5=st.just("0" * 32),
+        received_at_ms=st.none() | times,
     ),
     max_size=3,
     unique_by=lambda picture: picture.evidence_id,
@@ -106,6 +107,7 @@ cases = st.builds(
     sources=st.lists(sources, max_size=3).map(tuple),
     pictures=pictures,
     prior_reports=st.lists(st.integers(1, 2**62), max_size=3).map(tuple),
+    others=st.lists(names, max_size=2).map(tuple),
 )
 file_edits = st.builds(
     FileEdits,
@@ -273,6 +275,13 @@ def test_the_word_of_another_tool_is_said_to_be_its_word() -> None:
     tool = replace(facts, sources=(replace(facts.sources[0], trusted=False),))
     report = pack(compose(tool, Edits(), SETTINGS), tool).report
     assert b"that tool's word; it was not verified here" in report
+
+
+def test_every_account_that_the_case_is_about_is_named() -> None:
+    facts = replace(text_only(), others=("eve",))
+    report = pack(compose(facts, Edits(subject_words="of mallory alone"), SETTINGS), facts).report
+    assert text_of(report, "personOrUserReported/espIdentifier") == ["mallory", "eve"]
+    assert text_of(report, "personOrUserReported/additionalInfo") == ["of mallory alone"]
 
 
 def test_a_message_that_is_left_out_is_not_quoted() -> None:

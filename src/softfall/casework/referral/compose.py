@@ -75,7 +75,7 @@ def compose(facts: ReferralFacts, edits: Edits, settings: ReferralSettings) -> C
         internet_details=tuple(_incidents(facts, edits, settings)),
         law_enforcement=_agency(edits),
         reporter=_reporter(settings),
-        person_or_user_reported=(_subject(facts, edits, settings),),
+        person_or_user_reported=tuple(_accounts(facts, edits, settings)),
         intended_recipient=tuple(_recipients(facts, edits, settings)),
         victim=tuple(_victims(facts, edits, settings)),
         additional_info="\n\n".join(_told(facts, edits, len(sent))),
@@ -175,10 +175,11 @@ def _reporter(settings: ReferralSettings) -> Reporter:
     )
 
 
-def _subject(
+def _accounts(
     facts: ReferralFacts, edits: Edits, settings: ReferralSettings
-) -> PersonOrUserReported:
-    return PersonOrUserReported(
+) -> Iterator[PersonOrUserReported]:
+    """The account that the case began with, with a person's words about it; then any others."""
+    yield PersonOrUserReported(
         esp_identifier=facts.subject,
         esp_service=settings.esp_name,
         screen_name=facts.subject,
@@ -186,6 +187,10 @@ def _subject(
         group_identifier=edits.group,
         additional_info=edits.subject_words,
     )
+    for name in facts.others:
+        yield PersonOrUserReported(
+            esp_identifier=name, esp_service=settings.esp_name, screen_name=name
+        )
 
 
 def _recipients(
@@ -262,6 +267,9 @@ def _file(picture: PictureFacts, edits: FileEdits) -> FileDetails:
         report_id=report_id,
         file_id=file_id,
         file_name=picture.file_name,
+        uploaded_to_esp_timestamp=(
+            None if picture.received_at_ms is None else Moment(picture.received_at_ms)
+        ),
         file_viewed_by_esp=picture.viewed,
         exif_viewed_by_esp=False,  # the viewer shows pixels only
         publicly_available=picture.public,

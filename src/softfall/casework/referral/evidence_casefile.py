@@ -8,7 +8,7 @@ Refuses what its rooms refuse: CaseUnknown, EvidenceGone, EvidenceDamaged.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, exists, select
@@ -53,6 +53,12 @@ class EvidenceCaseFile:
         ).all()
         sources = tuple(self._source(tx, row, kept) for row in rows)
         by_row = {row.row: row for row in rows}
+        receipts = {
+            message.picture_sha256: message.received_at_ms
+            for source in sources
+            for message in source.messages
+        }
+        subjects = dict.fromkeys((case.subject, *(row.subject for row in rows)))
         pictures = [piece for piece in kept if piece.kind == EvidenceKind.PICTURE]
         return ReferralFacts(
             case_id=case_id,
@@ -61,9 +67,10 @@ class EvidenceCaseFile:
             child_at_risk_now=case.child_at_risk_now,
             sources=sources,
             pictures=tuple(
-                self._picture(tx, each, position, by_row.get(each.source_row))
+                self._picture(tx, each, position, by_row.get(each.source_row), receipts)
                 for position, each in enumerate(pictures, 1)
             ),
+            others=tuple(subjects)[1:],
         )
 
     def picture(self, tx: Connection, evidence_id: int) -> bytes:
@@ -117,18 +124,27 @@ class EvidenceCaseFile:
         )
 
     def _picture(
-        self, tx: Connection, piece: Row[Any], position: int, source: Row[Any] | None
+        self,
+        tx: Connection,
+        piece: Row[Any],
+        position: int,
+        source: Row[Any] | None,
+        receipts: Mapping[str | None, int],
     ) -> PictureFacts:
         body = self._vault.open(tx, piece.row)
+        sha256 = hashlib.sha256(body).hexdigest()
+        received_at_ms = receipts.get(sha256)
+        arrived_at_ms = piece.added_at_ms if source is None else source.arrived_at_ms
         return PictureFacts(
             evidence_id=piece.row,
             viewed=viewed_whole(tx, piece.row),
             public=source is not None and source.source == Source.SURFACE,
-            seen_at_ms=piece.added_at_ms if source is None else source.arrived_at_ms,
+            seen_at_ms=arrived_at_ms if received_at_ms is None else received_at_ms,
             file_name=f"evidence-{position}.{_ending(body)}",
-            sha256=hashlib.sha256(body).hexdigest(),
+            sha256=sha256,
             sha1=hashlib.sha1(body, usedforsecurity=False).hexdigest(),
             md5=hashlib.md5(body, usedforsecurity=False).hexdigest(),
+            received_at_ms=received_at_ms,
         )
 
 

@@ -49,7 +49,8 @@ class PictureFacts:
 
     viewed: whether a person saw the whole of it, as the audit log has it. seen_at_ms: when its
     message was received, or the source arrived. public: it came from an unencrypted surface.
-    sha256, md5, sha1: hexadecimal, of the bytes as they were reported.
+    sha256, md5, sha1: hexadecimal, of the bytes as they were reported. received_at_ms: when the
+    service received the message that carried it, by its receipt; None where none is known.
     """
 
     evidence_id: int
@@ -60,11 +61,16 @@ class PictureFacts:
     sha256: str
     sha1: str
     md5: str
+    received_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReferralFacts:
-    """A case, as far as a referral may tell it. prior_reports: numbers at the authority."""
+    """A case, as far as a referral may tell it.
+
+    prior_reports: numbers, at the authority, of earlier referrals of `subject`. others: further
+    accounts that the case is about (the same picture, from several).
+    """
 
     case_id: str
     subject: str
@@ -73,6 +79,7 @@ class ReferralFacts:
     sources: tuple[SourceFacts, ...]
     pictures: tuple[PictureFacts, ...]
     prior_reports: tuple[int, ...] = ()
+    others: tuple[str, ...] = ()
 
     @property
     def looked_at(self) -> tuple[bool, ...]:

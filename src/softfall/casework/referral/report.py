@@ -207,6 +207,7 @@ class FileDetails:
     report_id: int
     file_id: str
     file_name: str = ""
+    uploaded_to_esp_timestamp: Moment | None = None
     file_viewed_by_esp: bool | None = None
     exif_viewed_by_esp: bool | None = None
     publicly_available: bool | None = None
