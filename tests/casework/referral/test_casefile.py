@@ -9,9 +9,10 @@ from softfall.audit import trail
 from softfall.casework import shifts
 from softfall.casework.decisions import SameReader
 from softfall.casework.desk import CaseDesk
+from softfall.casework.effects import RECEIVED
 from softfall.casework.evidence.vault import EvidenceGone, forget_case
 from softfall.casework.evidence.views import Asked, View, Views
-from softfall.casework.model import Outcome
+from softfall.casework.model import Outcome, Source
 from softfall.casework.referral.client import Client
 from softfall.casework.referral.compose import NOT_VIEWED
 from softfall.casework.referral.documents import date_time
@@ -25,7 +26,17 @@ from softfall.casework.referral.standing import awaits_approval
 from softfall.casework.rights import StaffRef
 from softfall.media.rendered import CLEAREST, REGIONS, WHOLE
 from softfall.testing.cybertipline import Authority, Fate
-from tests.casework.office import LEA, LOU, MO, START_MS, Office, hold, new_office, report
+from tests.casework.office import (
+    CERTIFIED,
+    LEA,
+    LOU,
+    MO,
+    START_MS,
+    Office,
+    hold,
+    new_office,
+    report,
+)
 from tests.casework.referral.town import SETTINGS, transport
 from tests.databases import Databases
 
@@ -119,6 +130,22 @@ def test_one_picture_from_two_accounts_is_one_referral_of_both(here: Referring) 
     report_xml = here.referrals.draft(case_id).package.report
     for name in (b"mallory", b"eve"):
         assert b"<espIdentifier>" + name + b"<" in report_xml
+
+
+def test_who_received_a_listed_picture_is_never_reported_for_it(here: Referring) -> None:
+    """Whichever came first: the recipient's word opens the case, or joins it."""
+    for first, second in ((0, 1), (1, 0)):
+        facts = CERTIFIED.model_copy(update={"entry": 70 + first})
+        both = (
+            hold("kim", facts, source=Source.BLOCKED, kind=RECEIVED, held=None),
+            hold("mallory", facts),
+        )
+        case_id = here.office.take_in(both[first])
+        assert here.office.take_in(both[second]) == case_id
+        package = here.referrals.draft(case_id).package
+        assert b"<espIdentifier>mallory<" in package.report
+        assert b"kim" not in package.report
+        assert b"The app of an account that had received a picture found it" in package.report
 
 
 def test_a_picture_of_which_one_region_is_missing_was_not_viewed(here: Referring) -> None:

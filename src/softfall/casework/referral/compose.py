@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
+from softfall.casework.effects import RECEIVED
 from softfall.casework.incoming import HashFacts, ReportedMessage
 from softfall.casework.model import Source
 from softfall.casework.referral.documents import UNNUMBERED, date_time
@@ -236,11 +237,13 @@ def _found(source: SourceFacts) -> str:
     what = f" ({source.kind})" if source.kind else ""
     match = f" {_match(source.facts)}" if source.facts is not None else ""
     match += "" if source.trusted else " This is that tool's word; it was not verified here."
-    named = _FOUND[source.source] + (option if source.source in _BY_OPTION else "")
+    found = _RECEIVED if source.kind == RECEIVED else _FOUND[source.source]
+    named = found + (option if source.source in _BY_OPTION else "")
     return f"- {_utc(source.arrived_at_ms)}: {named}{what}.{match}"
 
 
 _BY_OPTION = frozenset({Source.HOLD, Source.BLOCKED})
+_RECEIVED = "The app of an account that had received a picture found it by the option"
 
 
 def _match(facts: HashFacts) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, exists, select
 
 from softfall.casework import cases as case_rows
 from softfall.casework.cases import PROVIDER
+from softfall.casework.effects import RECEIVED
 from softfall.casework.evidence.tables import evidence
 from softfall.casework.evidence.vault import Vault
 from softfall.casework.evidence.views import viewed_whole
@@ -58,11 +59,13 @@ class EvidenceCaseFile:
             for source in sources
             for message in source.messages
         }
-        subjects = dict.fromkeys((case.subject, *(row.subject for row in rows)))
+        # Who received a listed picture is not its sender: that account is not reported.
+        about = dict.fromkeys(row.subject for row in rows if row.kind != RECEIVED)
+        subject = case.subject if case.subject in about else next(iter(about), case.subject)
         pictures = [piece for piece in kept if piece.kind == EvidenceKind.PICTURE]
         return ReferralFacts(
             case_id=case_id,
-            subject=case.subject,
+            subject=subject,
             opened_at_ms=case.opened_at_ms,
             child_at_risk_now=case.child_at_risk_now,
             sources=sources,
@@ -70,7 +73,7 @@ class EvidenceCaseFile:
                 self._picture(tx, each, position, by_row.get(each.source_row), receipts)
                 for position, each in enumerate(pictures, 1)
             ),
-            others=tuple(subjects)[1:],
+            others=tuple(name for name in about if name != subject),
         )
 
     def picture(self, tx: Connection, evidence_id: int) -> bytes:
