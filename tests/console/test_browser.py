@@ -286,6 +286,36 @@ def test_the_keyboard_is_enough(browser: Browser, office: Office) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("The log is whole")
 
 
+def test_a_filter_changes_its_part_of_the_page_alone(browser: Browser, office: Office) -> None:
+    page = person(browser, office.url, "audrey")
+    watched = Watched(page.context, office.url)
+    page.goto("/audit")
+    page.evaluate("window.stayed = true")
+    page.fill("#action", "staff.added")
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url(f"{office.url}/audit?action=staff.added&**")
+    expect(page.locator("#lines")).not_to_contain_text("staff.logged_in")
+    assert page.evaluate("window.stayed") is True
+    page.goto("/transparency")
+    page.evaluate("window.stayed = true")
+    offered = page.locator("#month option")
+    page.select_option("#month", index=0)
+    expect(page.locator("#figures")).to_contain_text("This month is not over")
+    assert page.evaluate("window.stayed") is True
+    assert offered.count() > 6
+    assert watched.complaints == []
+    assert watched.foreign == []
+
+
+def test_a_part_of_a_page_is_not_the_log_in_page(browser: Browser, office: Office) -> None:
+    page = person(browser, office.url, "audrey")
+    page.goto("/audit")
+    page.context.clear_cookies()
+    page.fill("#action", "staff.added")
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url(f"{office.url}/login?next=/audit")
+
+
 def focused(page: Page) -> str:
     return str(page.evaluate("document.activeElement.id"))
 

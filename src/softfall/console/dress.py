@@ -98,12 +98,21 @@ class _Answer:
 
     def _page(self, told: dict[str, str], status: int) -> Response:
         request = self._request
+        if request.headers.get("hx-request") == "true" and request.method == "GET":
+            # A part of a page can't show this: the whole page is asked for, and shows it.
+            return Response(status_code=status, headers={"hx-redirect": _address(request)})
         if told["error"] == "NotSignedIn":
             wanted = request.url.path if request.method == "GET" else "/"
             return RedirectResponse(f"/login?next={quote(pages.local_path(wanted))}", 303)
         if told["error"] == "PasswordChangeDue":
             return RedirectResponse("/password", 303)
         return pages.render(request, "error.html", status, told=told, status=status)
+
+
+def _address(request: Request) -> str:
+    """The path and query that were asked for, if they are such as we make."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return pages.local_path(request.url.path + query)
 
 
 def _is_json(message: Message) -> bool:
