@@ -244,7 +244,7 @@ def check_orders(tx: Connection, case: Row[Any]) -> None:
 
 TestAnyOrder = Casework.TestCase
 TestAnyOrder.settings = settings(
-    max_examples=25,
+    max_examples=15,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),

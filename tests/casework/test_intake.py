@@ -289,3 +289,53 @@ def test_a_caller_sees_the_state_of_its_own_and_no_outcome_before_it_stands(
     office.decide(case_id, Outcome.REFER)
     told = office.desk.status(PROVIDER, incoming.reference)
     assert (told.state, told.outcome) == (CaseState.IN_REVIEW, None)
+
+
+def test_a_report_about_two_accounts_is_two_linked_cases_or_one_without_doubles(
+    office: Office,
+) -> None:
+    words = report("ada").messages + report("bob").messages
+    first = office.take_in(report("ada", messages=words))
+    second = office.take_in(report("bob", messages=words))
+    assert first != second
+    (link,) = office.see(second).links
+    assert (link.case_id, link.why) == (first, "the same reported message")
+    shown = report("cy", picture=DIGEST).messages + report("dee").messages
+    third = office.take_in(report("cy", messages=shown))
+    assert office.take_in(report("dee", messages=shown)) == third
+    assert len(office.see(third).evidence) == 2
+
+
+def test_a_message_that_two_people_report_is_one_piece_of_evidence(office: Office) -> None:
+    told = report("ada")
+    case_id = office.take_in(told)
+    hidden = told.messages[0].model_copy(update={"conversation": "hidden"})
+    again = report("ada", reporter=None, messages=(hidden,))
+    assert office.take_in(again) == case_id
+    view = office.see(case_id)
+    assert (len(view.sources), len(view.evidence)) == (2, 1)
+
+
+def test_what_the_list_says_may_come_when_it_is_handed_in_again(office: Office) -> None:
+    bare = CERTIFIED.model_copy(update={"label": "", "sources": (), "certifiers": ()})
+    incoming = hold(facts=bare)
+    case_id = office.take_in(incoming)
+    office.take_in(incoming.model_copy(update={"facts": CERTIFIED}))
+    assert office.see(case_id).sources[0].facts == CERTIFIED
+    office.take_in(incoming)
+    assert office.see(case_id).sources[0].facts == CERTIFIED
+    unsure = bare.model_copy(update={"confirmed": False})
+    with pytest.raises(ReferenceTaken):
+        office.take_in(incoming.model_copy(update={"facts": unsure}))
+
+
+def test_nothing_is_done_to_an_account_that_received_something(office: Office) -> None:
+    received = hold("ada", source=Source.BLOCKED, kind="received", held=None)
+    case_id = office.take_in(received)
+    view = office.see(case_id)
+    assert [each.outcome for each in view.offers if each.allowed] == [Outcome.NO_ACTION]
+    assert view.proposed.outcome is Outcome.NO_ACTION
+    assert office.take_in(hold("bob")) == case_id
+    office.decide(case_id, Outcome.RESTRICT, accounts=("ada", "bob"))
+    (order,) = office.orders(case_id)
+    assert (order.subject, order.account_action) == ("bob", "restrict")

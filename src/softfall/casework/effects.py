@@ -56,7 +56,12 @@ class SourceFacts:
         Who received a listed picture is not its sender: that alone is no ground for anything.
         """
         known = self.trusted and self.facts is not None and self.facts.confirmed
-        return known and self.kind != RECEIVED
+        return known and not self.from_somebody_else
+
+    @property
+    def from_somebody_else(self) -> bool:
+        """Whether the account did nothing but receive it."""
+        return self.source is Source.BLOCKED and self.kind == RECEIVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +201,8 @@ def offer(facts: CaseFacts, outcome: Outcome) -> Offer:
 
 def _effect(one: SourceFacts, outcome: Outcome) -> Effect | None:
     """What an outcome does about one source; None where there's nothing left to do."""
+    if one.from_somebody_else and outcome is not Outcome.NO_ACTION:
+        return None
     effect = EFFECTS[one.source].get(outcome)
     moves_only = effect is not None and effect.hold is not None and effect.account == "none"
     if moves_only and one.hold is not HoldState.HELD and outcome in _MOVES_HOLDS:
@@ -209,6 +216,8 @@ _MOVES_HOLDS = frozenset({Outcome.RELEASE, Outcome.BLOCK})
 def _why_not(facts: CaseFacts, outcome: Outcome) -> str:
     """Why a case doesn't allow an outcome; empty if it does."""
     if all(_effect(one, outcome) is None for one in facts.sources):
+        if all(one.from_somebody_else for one in facts.sources):
+            return "the account received it from somebody else: nothing is known against it"
         return "nothing is held (any more) that this could move"
     if outcome in MEASURES and not facts.grounds:
         return "an unconfirmed match is innocent, and nobody has reported anything"
@@ -236,6 +245,8 @@ def proposed(facts: CaseFacts) -> Proposed:
     if facts.own_picture:
         kind = Outcome.WARN if offer(facts, Outcome.WARN).allowed else Outcome.NO_ACTION
         return Proposed(kind, "a young person's own picture: warn and support, never refer as such")
+    if all(one.from_somebody_else for one in facts.sources):
+        return Proposed(Outcome.NO_ACTION, "the account received it from somebody else")
     if facts.has_content:
         return Proposed(None, "somebody opened this to you: it has to be read first")
     if offer(facts, Outcome.REFER).allowed and facts.certified_match:

@@ -20,7 +20,7 @@ from softfall.casework import joining
 from softfall.casework.cases import PROVIDER, Doer
 from softfall.casework.effects import HoldState
 from softfall.casework.evidence.tables import evidence_keys
-from softfall.casework.incoming import HoldMoved, Incoming, TakenIn
+from softfall.casework.incoming import HashFacts, HoldMoved, Incoming, TakenIn
 from softfall.casework.life import JOINABLE, Actor
 from softfall.casework.model import CLOCK, INTAKE, CaseState, EvidenceKind, Severity, Source
 from softfall.casework.priority import Category
@@ -101,11 +101,12 @@ def take_in(
     trusted = origin == PROVIDER
     if not trusted:
         _check_own(incoming)
-    digest = vault.keyed_digest(b"body|" + incoming.model_dump_json().encode())
+    digest = vault.keyed_digest(b"body|" + _told(incoming))
     known = _known(tx, origin, incoming.reference)
     if known is not None:
         if bytes(known.body_digest) != digest:
             raise ReferenceTaken("this reference was used for something else")
+        _complete_facts(tx, known, incoming)
         return _answer(tx, vault, known, incoming)
     keys = joining.keys_of(incoming, vault.keyed_digest, trusted=trusted)
     joined = joining.to_join(tx, keys)
@@ -202,6 +203,24 @@ def _check_own(incoming: Incoming) -> None:
         raise NotYoursToTell("a tool can't name a reporter, nor escalate a hold")
 
 
+def _told(incoming: Incoming) -> bytes:
+    """What must be the same when it is handed in again: all but what a list says of its entry.
+
+    The caller asks the list on the way, and may have had no answer the first time.
+    """
+    return incoming.model_dump_json(exclude={"facts": {"label", "sources", "certifiers"}}).encode()
+
+
+def _complete_facts(tx: Connection, known: Row[Any], incoming: Incoming) -> None:
+    """Write down what the list says of its entry, where it was not known the first time."""
+    if incoming.facts is None or known.facts is None:
+        return
+    before = HashFacts.model_validate_json(known.facts)
+    if not (before.label or before.sources or before.certifiers):
+        told = incoming.facts.model_dump_json()
+        tx.execute(update(sources).where(sources.c.row == known.row).values(facts=told))
+
+
 def _known(tx: Connection, origin: str, reference: str) -> Row[Any] | None:
     wanted = select(sources).where(sources.c.origin == origin, sources.c.reference == reference)
     return tx.execute(wanted).one_or_none()
@@ -253,6 +272,8 @@ def _keep_words(
     now_ms: int,
 ) -> None:
     for position, message in enumerate(incoming.messages):
+        if joining.has(tx, case_row, joining.message_key(message, vault.keyed_digest)):
+            continue  # another report opened it, or the same one about another account
         label = f"message {position + 1} of {len(incoming.messages)} of report {source}"
         body = message.model_dump_json().encode()
         vault.put(tx, case_row, EvidenceKind.MESSAGE, body, source, now_ms, label)

@@ -3,7 +3,8 @@
 Guarantees: what is compared are keyed digests, which tell nothing without the vault's key. The
 account comes first, then the picture, then the entry; the oldest case that may still be joined is
 joined. One that has been decided is never joined: what comes then opens a case of its own, linked
-to the one before, so that no decision covers what its decider could not have seen.
+to the one before, so that no decision covers what its decider could not have seen. Cases that hold
+the same reported message (of a report about two accounts) are linked, each decided for itself.
 A case takes at most `MAX_SOURCES`; the next thing opens a linked one.
 Limit: an account that no match names and no picture ties to another is joined by its name alone.
 """
@@ -14,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
 
-from softfall.casework.incoming import Incoming
+from softfall.casework.incoming import Incoming, ReportedMessage
 from softfall.casework.life import JOINABLE
 from softfall.casework.tables import cases, join_keys, links, sources
 
@@ -26,7 +27,9 @@ _WHY = {
     "subject": "about the same account",
     "picture": "the same picture",
     "entry": "a match with the same entry of the list",
+    "message": "the same reported message",
 }
+_LINKS_ONLY = frozenset({"message"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,21 @@ def keys_of(incoming: Incoming, keyed: KeyedDigest, *, trusted: bool) -> tuple[K
     if trusted and facts is not None and facts.confirmed and facts.entry is not None:
         told = f"entry|{facts.option}|{facts.epoch}|{facts.entry}"
         found.append(Key("entry", keyed(told.encode())))
+    found += [message_key(message, keyed) for message in incoming.messages]
     return tuple(dict.fromkeys(found))
+
+
+def message_key(message: ReportedMessage, keyed: KeyedDigest) -> Key:
+    """By what a reported message is known again, whoever reports it; it links cases, no more."""
+    told = f"message|{message.sender}|{message.envelope_id}|{message.picture_sha256 or ''}"
+    return Key("message", keyed(told.encode()))
+
+
+def has(tx: Connection, case_row: int, key: Key) -> bool:
+    """Whether a case has this already."""
+    mine = join_keys.c.case == case_row, join_keys.c.kind == key.kind
+    found = select(join_keys.c.case).where(*mine, join_keys.c.digest == key.digest)
+    return tx.execute(found).first() is not None
 
 
 def pictures_of(incoming: Incoming) -> tuple[str, ...]:
@@ -78,7 +95,7 @@ def picture_digest(sha256: str, keyed: KeyedDigest) -> bytes:
 def to_join(tx: Connection, keys: Sequence[Key]) -> Joined | None:
     """The case that something with these keys joins, if any."""
     for key in keys:
-        for case in _with(tx, key):
+        for case in () if key.kind in _LINKS_ONLY else _with(tx, key):
             if case.state in JOINABLE and _size(tx, case.row) < MAX_SOURCES:
                 return Joined(case, key.why)
     return None
