@@ -116,6 +116,10 @@ def test_a_checkpoint_carried_away_finds_a_log_begun_anew(house: House, tmp_path
         (["verify", "--export", "nowhere"], "FileUnusable"),
         (["verify", "--checkpoints", "nowhere"], "FileUnusable"),
         (["verify", "--public-key", "zz"], "NotAPublicKey"),
+        (["verify", "--public-key", "a" * 5_000], "NotAPublicKey"),
+        (["verify", "--public-key", "console/casework.db"], "NotAPublicKey"),
+        (["verify", "--export", "console/casework.db"], "NotALog"),
+        (["verify", "--checkpoints", "console/casework.db"], "NotACheckpoint"),
         (["export", "console"], "FileUnusable"),
     ],
 )

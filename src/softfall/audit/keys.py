@@ -88,7 +88,9 @@ def load_key(data_dir: Path) -> AuditKey:
 def public_keys_of(data_dir: Path) -> frozenset[bytes]:
     """The public half that lies in `data_dir`; empty where there is none. Raises NotAPublicKey."""
     path = data_dir / PUBLIC_FILE
-    return frozenset({parse_public_key(path.read_text("ascii"))}) if path.exists() else frozenset()
+    if not path.exists():
+        return frozenset()
+    return frozenset({parse_public_key(path.read_text("ascii", errors="replace"))})
 
 
 def parse_public_key(text: str) -> bytes:

@@ -1,5 +1,6 @@
 """`softfall audit`: look over the console's log, sign a checkpoint, write the log as a file."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -186,14 +187,17 @@ def parsed_key(text: str) -> bytes:
     """A public key as it is typed: its digits, or a file of them. Raises NotAPublicKey."""
     from softfall.audit.keys import parse_public_key
 
-    path = Path(text)
-    return parse_public_key(path.read_text("ascii") if path.is_file() else text)
+    try:
+        digits = Path(text).read_text("ascii", errors="replace")
+    except (OSError, ValueError):
+        digits = text
+    return parse_public_key(digits)
 
 
 def there(path: Path) -> Path:
     """The path of a file that is there. Raises FileUnusable."""
-    if not path.is_file():
-        raise FileUnusable(f"{path} is no file")
+    if not (path.is_file() and os.access(path, os.R_OK)):
+        raise FileUnusable(f"{path} is no file, or can't be read")
     return path
 
 
