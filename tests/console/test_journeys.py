@@ -51,8 +51,7 @@ def test_a_known_match_is_decided_with_nothing_opened_and_kept_back(
     decide(mo, "block", "known-material", "a confirmed match, certified by two")
     expect(mo.get_by_role("status")).to_contain_text("Decided")
     wait_for(lambda: street.life(sent.envelope_id) == "blocked", "the provider's block")
-    mo.reload()
-    expect(mo.locator("#enacted + ul")).to_contain_text("done")
+    expect(mo.locator("#enacted + ul")).to_contain_text("done", timeout=20_000)
     assert not [line for line in lines(street) if line.action == "evidence.viewed"]
     assert [each.text for each in ben.sync(2.0) if isinstance(each, Shown)] == [
         "see you at the lake"
