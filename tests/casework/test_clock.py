@@ -1,4 +1,5 @@
 from softfall.casework.clock import Ticked
+from softfall.casework.evidence.tables import views
 from softfall.casework.model import CaseState, Outcome
 
 from .office import DAY_MS, MINUTE_MS, MO, Office, hold, report
@@ -21,6 +22,26 @@ def test_a_case_that_nobody_touches_goes_back_to_all(office: Office) -> None:
     assert view.timeline[-1].who == "clock"
     assert office.audited(case_id)[-1] == "case.given_back"
     assert office.desk.tick() == NOTHING
+
+
+def test_who_looks_at_a_cases_evidence_keeps_it(office: Office) -> None:
+    case_id = office.take_in(report())
+    office.desk.take(case_id, MO)
+    (piece,) = office.see(case_id).evidence
+    office.later(59 * MINUTE_MS)
+    with office.db.write() as tx:
+        for name in ("mo", "mia"):
+            tx.execute(
+                views.insert().values(
+                    staff=name, evidence=piece.evidence_id, region=0, severity="ordinary",
+                    opened_at_ms=office.now_ms if name == "mo" else office.now_ms + DAY_MS,
+                    until_ms=office.now_ms, closed_at_ms=office.now_ms,
+                )
+            )  # fmt: skip
+    office.later(59 * MINUTE_MS)
+    assert office.desk.tick() == NOTHING
+    office.later(MINUTE_MS)
+    assert office.desk.tick() == Ticked(1, 0, 0)
 
 
 def test_a_referral_that_waits_for_its_second_reader_is_not_given_back(office: Office) -> None:

@@ -2,7 +2,8 @@
 
 Guarantees: time decides nothing about anybody; each step is a row of the case's timeline and a
 line of the audit log. Run by every process as often as it likes: a step is done once. A proposal
-that waits for its second reader is nobody's, and is not given back.
+that waits for its second reader is nobody's, and is not given back. Opening evidence counts as
+touching its case.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from softfall.casework import enacting
 from softfall.casework.cases import Doer
 from softfall.casework.effects import APPEALABLE
 from softfall.casework.evidence.legal_hold import withholds_telling
+from softfall.casework.evidence.tables import evidence, views
 from softfall.casework.life import Actor
 from softfall.casework.model import CLOCK, CaseState
 from softfall.casework.tables import cases, decisions, enactments
@@ -55,12 +57,20 @@ def run_once(db: Database, times: Times, now_ms: int) -> Ticked:
 
 
 def _give_back(tx: Connection, times: Times, now_ms: int) -> int:
+    since_ms = now_ms - times.assignment_ms
+    looked = exists().where(
+        evidence.c.case_row == cases.c.row,
+        views.c.evidence == evidence.c.row,
+        views.c.staff == cases.c.assigned_to,
+        views.c.opened_at_ms > since_ms,
+    )
     overdue = tx.execute(
         select(cases)
         .where(
             cases.c.state == CaseState.IN_REVIEW,
             cases.c.assigned_to.is_not(None),
-            cases.c.touched_at_ms <= now_ms - times.assignment_ms,
+            cases.c.touched_at_ms <= since_ms,
+            ~looked,
         )
         .limit(AT_ONCE)
     ).all()
