@@ -8,7 +8,7 @@ from softfall.config import Settings
 from softfall.console import pages
 from softfall.console.dress import HEADERS
 
-from .house import House
+from .house import START_MS, House
 
 PAGES = ("/", "/settings", "/password", "/transparency")
 
@@ -82,6 +82,35 @@ def test_no_redirect_leads_elsewhere(house: House, elsewhere: str) -> None:
     assert pages.local_path(elsewhere) == "/"
     mo = house.person(Role.MODERATOR)
     assert mo.post("/theme", {"theme": "dark", "onward": elsewhere}).headers["location"] == "/"
+
+
+def test_what_no_database_keeps_alike_is_refused(either_house: House) -> None:
+    browser = either_house.browser()
+    assert (
+        browser.post("/login", {"name": "a\0b", "password": "x"}, page="/login").status_code == 422
+    )
+    ann = either_house.person(Role.AUDITOR)
+    assert ann.get("/audit", params={"subject": "a\0b"}).status_code == 422
+    ada = either_house.person(Role.ADMINISTRATOR)
+    assert ada.post("/staff", {"name": "a\0b", "role": "lead"}).status_code == 422
+    assert ada.post("/staff/a%00b/unlock").status_code == 422
+    assert ada.post("/staff/nobody\u2028\ud7ff/unlock").status_code == 404
+
+
+@pytest.mark.parametrize("field", ["reference", "reason", "kind", "subject", "reporter", "text"])
+def test_what_no_database_keeps_alike_is_refused_at_the_intake(
+    either_house: House, field: str
+) -> None:
+    body = {
+        "reference": "r:1", "source": "report", "subject": "sam", "reason": "other",
+        "arrived_at_ms": START_MS, field: "a\0b",
+    }  # fmt: skip
+    own = {"authorization": f"Bearer {either_house.service.provider_token}"}
+    http = either_house.browser().http
+    # A text lies encrypted in the vault, so it may hold anything.
+    expected = 200 if field == "text" else 422
+    assert http.post("/v1/intake", json=body, headers=own).status_code == expected
+    assert http.get("/v1/intake/cases/a%00b", headers=own).status_code == 422
 
 
 def test_a_redirect_keeps_a_path_of_ours() -> None:

@@ -3,12 +3,12 @@
 Guarantees: `reference` makes handing in twice harmless, `enactment_id` makes enacting twice
 harmless. No hash of a picture is in either (a digest here is of a reported file's bytes, which the
 reporter opened); a reporter who asked for it has no name in either.
-Refuses, by the models' forms: unknown fields, texts and lists beyond their sizes.
+Refuses, by the models' forms: unknown fields, texts and lists beyond their sizes, NUL characters.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationInfo, field_validator
 
 from softfall.casework.model import Outcome, Source
 
@@ -26,6 +26,14 @@ class Body(BaseModel):
     """Strict, closed, and never changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+    @field_validator("*")
+    @classmethod
+    def _is_text(cls, value: Any, about: ValidationInfo) -> Any:
+        """No NUL, which PostgreSQL does not keep; `text` lies encrypted, whatever is in it."""
+        if isinstance(value, str) and "\0" in value and about.field_name != "text":
+            raise ValueError("a text holds a NUL character")
+        return value
 
 
 class HashFacts(Body):

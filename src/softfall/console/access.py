@@ -28,6 +28,7 @@ from softfall.console.service import ConsoleService
 from softfall.console.sessions import SESSION_IN_SCOPE, NotSignedIn, Session, csrf_of
 from softfall.console.staff_names import PROVIDER
 from softfall.console.tools import tool_of
+from softfall.edge.errors import InvalidRequest
 from softfall.errors import RefusedError
 
 CSRF_FIELD: Final = "csrf"
@@ -90,16 +91,21 @@ ConsoleNow = Annotated[ConsoleService, Depends(running_console)]
 
 
 async def shown_csrf(request: Request) -> str:
-    """The token that the request carries, in its header or its form."""
+    """The token that the request carries, in its header or its form.
+
+    Raises InvalidRequest for a value that no database keeps alike (NUL).
+    """
+    _require_text(*request.path_params.values(), *request.query_params.values())
     if request.method in _HARMLESS:
         return ""
     header = request.headers.get(CSRF_HEADER)
-    if header is not None:
-        return header
+    field = ""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() in _FORMS:
-        value = (await request.form()).get(CSRF_FIELD, "")
-        return value if isinstance(value, str) else ""
-    return ""
+        form = await request.form()
+        _require_text(*form.values())
+        value = form.get(CSRF_FIELD, "")
+        field = value if isinstance(value, str) else ""
+    return field if header is None else header
 
 
 ShownCsrf = Annotated[str, Depends(shown_csrf)]
@@ -142,12 +148,14 @@ class IntakeCaller:
 
     def __call__(
         self,
+        request: Request,
         service: ConsoleNow,
         shown: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     ) -> Caller:
-        """Who it is. Raises IntakeTokenWrong."""
+        """Who it is. Raises IntakeTokenWrong, InvalidRequest."""
         token = shown.credentials if shown else ""
         known = service.provider_token
+        _require_text(*request.path_params.values(), *request.query_params.values())
         if known and hmac.compare_digest(token.encode(), known.encode()):
             service.callers.saw(token, PROVIDER)
             return Caller(PROVIDER, is_provider=True)
@@ -188,6 +196,11 @@ def require_own_page(request: Request, service: ConsoleService, shown: str, expe
         raise CsrfTokenWrong("the request does not carry the page's token")
 
 
+def _require_text(*values: object) -> None:
+    if any(isinstance(value, str) and "\0" in value for value in values):
+        raise InvalidRequest("a value holds a character that is no text")
+
+
 def _same_origin(request: Request, service: ConsoleService) -> bool:
     """Whether the browser vouches for the origin.
 
@@ -195,7 +208,10 @@ def _same_origin(request: Request, service: ConsoleService) -> bool:
     which no page can forge, then says it alone.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    own = service.settings.console.public_url.rstrip("/") or f"https://{request.headers['host']}"
+    own = (
+        service.settings.console.public_url.rstrip("/")
+        or f"https://{request.headers.get('host', '')}"
+    )
     if origin not in (None, "null") and origin != own:
         return False
     return site == "same-origin" if site is not None else origin == own
