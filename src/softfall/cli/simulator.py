@@ -10,6 +10,23 @@ import typer
 app = typer.Typer(help="Play an outside party on this machine, for trying out.")
 
 
+Schema = Annotated[
+    Path | None,
+    typer.Option(
+        help="The published schema: documents are checked against it too.", show_default=False
+    ),
+]
+Faults = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Fail the next such call, as CALL=FAULT: `/finish=drop after accept`. Calls: "
+        "/submit, /upload, /fileinfo, /finish, /retract, *. Faults: 500, 500 after accept, "
+        "empty 401, 4100, drop, drop after accept, slow, wrong md5, no xml.",
+        show_default=False,
+    ),
+]
+
+
 @app.callback()
 def _group() -> None:
     """Keep `cybertipline` a verb of its own, though it is the only one."""
@@ -22,21 +39,8 @@ def cybertipline(
     password: Annotated[  # a simulator's, on this machine
         str, typer.Option(help="Its password.")
     ] = "local authority",  # noqa: S107
-    schema: Annotated[
-        Path | None,
-        typer.Option(
-            help="The published schema: documents are checked against it too.", show_default=False
-        ),
-    ] = None,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Fail the next such call, as CALL=FAULT: `/finish=drop after accept`. Calls: "
-            "/submit, /upload, /fileinfo, /finish, /retract, *. Faults: 500, 500 after accept, "
-            "empty 401, 4100, drop, drop after accept, slow, wrong md5, no xml.",
-            show_default=False,
-        ),
-    ] = None,
+    schema: Schema = None,
+    fault: Faults = None,
 ) -> None:
     """Run a local authority that takes referrals, until Ctrl-C; prints `listening on ...`.
 
