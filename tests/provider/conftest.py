@@ -30,6 +30,24 @@ with warnings.catch_warnings():
 
 STAFF = "a staff token"
 
+# What is tested here is not in the database, or others use the same of it: SQLite will do.
+ON_SQLITE = {
+    f"tests.provider.test_{name}"
+    for name in ("accounts", "logs", "mirror", "nothing_before", "outage", "surface_routes")
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out the second run, on PostgreSQL, of the modules above."""
+    items[:] = [item for item in items if not _is_second_run_too_many(item)]
+
+
+def _is_second_run_too_many(item: pytest.Item) -> bool:
+    if not isinstance(item, pytest.Function) or item.module.__name__ not in ON_SQLITE:
+        return False
+    told = getattr(item, "callspec", None)
+    return told is not None and told.params.get("databases") == "postgresql"
+
 
 class House:
     """A running provider and everything around it."""
