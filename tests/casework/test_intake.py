@@ -3,6 +3,7 @@ import hashlib
 import pytest
 from sqlalchemy import select
 
+from softfall.audit import trail
 from softfall.casework.effects import HoldState
 from softfall.casework.evidence.vault import forget_case
 from softfall.casework.incoming import HoldMoved, Incoming
@@ -339,3 +340,14 @@ def test_nothing_is_done_to_an_account_that_received_something(office: Office) -
     office.decide(case_id, Outcome.RESTRICT, accounts=("ada", "bob"))
     (order,) = office.orders(case_id)
     assert (order.subject, order.account_action) == ("bob", "restrict")
+
+
+def test_no_account_is_named_in_the_audit_log_of_what_comes_in(office: Office) -> None:
+    case_id = office.take_in(hold("an account's name", reference="hold:an account's name:1"))
+    office.take_in(report("an account's name", reporter="a reporter's name"))
+    office.decide(case_id, Outcome.WARN)
+    office.appeal(case_id, "an account's name")
+    with office.db.read() as tx:
+        told = str(trail.read(tx))
+    assert "case.appealed" in told
+    assert "name" not in told

@@ -334,7 +334,7 @@ def _tell(
         case_rows.note(tx, case.row, _INTAKE, "moved", words, now_ms, moved)
     case_rows.audit(
         tx, INTAKE, action, case.case_id, now_ms, origin=origin, source=str(incoming.source),
-        reference=incoming.reference, why=why,
+        number=case.newest_source, why=why,
     )  # fmt: skip
 
 
