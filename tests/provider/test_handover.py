@@ -2,6 +2,7 @@ import hashlib
 import io
 import secrets
 import time
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,8 @@ from sqlalchemy import select
 
 from softfall.edge.logs import make_logger
 from softfall.lists.facts import EntryFacts
+from softfall.messaging.envelope import RECEIPT
+from softfall.provider import telling
 from softfall.provider.casework_tables import handovers
 from softfall.provider.figures import Figures
 from softfall.provider.handover import Handover, Pictures
@@ -135,6 +138,32 @@ def test_an_anonymous_reporter_is_named_to_nobody(manned: House, fake: FakeConso
     assert case.messages[0].conversation.startswith("hidden:")
     read = manned.staff("GET", f"/v1/staff/reports/{report_id}").json()
     assert "ben" not in repr(read)
+
+
+def test_no_name_of_a_conversation_keeps_a_report_from_being_told(
+    manned: House, fake: FakeConsole
+) -> None:
+    talk = Talk(manned)
+    opened = talk.message()
+    report_id = file(talk.ben, encoded(opened)).json()["report_id"]
+    settled(manned)
+    row = types.SimpleNamespace(
+        receipt=RECEIPT.encode({**opened["receipt"], "conversation": "no\0name"}),
+        content=opened["content"],
+        sender="ada",
+        picture_sha256=None,
+        lie=None,
+        finding=None,
+    )
+    told = telling._message(row, None)  # type: ignore[arg-type]  # as much of a row as is read
+    assert told.conversation == "no\N{REPLACEMENT CHARACTER}name"
+    assert f"report:{report_id}:0" in fake.cases
+
+
+def test_a_conversation_is_named_by_text_that_every_database_keeps(house: House) -> None:
+    ada, ben = house.join("ada"), house.join("ben")
+    answer = ada.post(ada.text(ben.name, conversation="no\0name"))
+    assert (answer.status_code, answer.json()["error"]) == (400, "MalformedMessage")
 
 
 def test_one_conversation_stays_one_in_anonymous_reports(manned: House, fake: FakeConsole) -> None:

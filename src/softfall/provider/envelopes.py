@@ -90,6 +90,8 @@ def read_envelope(sender: Account, body: bytes) -> Outgoing:
     values: dict[str, Any] = ENVELOPE.decode(body)
     if values["version"] != VERSION:
         raise MalformedMessage(f"envelope.version must be {VERSION}")
+    if "\0" in values["conversation"]:  # no database but SQLite keeps it
+        raise MalformedMessage("envelope.conversation must hold no NUL")
     told = values["submission"]
     outgoing = Outgoing(
         sender=sender,

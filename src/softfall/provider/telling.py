@@ -157,7 +157,8 @@ def _facts_of_hold(row: Row[Any], kind: HoldKind) -> HashFacts:
 def _message(row: Row[Any], conversation_key: bytes | None) -> ReportedMessage:
     receipt: dict[str, Any] = RECEIPT.decode(row.receipt)
     content: dict[str, Any] = CONTENT.decode(row.content)
-    conversation = receipt["conversation"]
+    # The sender chose its name: nothing in it may keep a report from being taken in.
+    conversation = receipt["conversation"].replace("\0", "\N{REPLACEMENT CHARACTER}")
     if conversation_key is not None:  # its name may be a digest of its members' names
         named = hmac.digest(conversation_key, conversation.encode(), hashlib.sha256)
         conversation = f"hidden:{named.hex()[:40]}"
