@@ -25,7 +25,7 @@ from .office import (
     CERTIFIERS,
     HOUR_MS,
     Office,
-    Process,
+    closing_process,
     harmless_jpeg,
     held,
     now_ms,
@@ -70,7 +70,12 @@ class Filled:
 @contextmanager
 def filled_office(folder: Path) -> Iterator[Filled]:
     """Cases in every state, two people at work, one referral sent to a local authority."""
-    authority = Process(folder / "authority.log", "simulator", "cybertipline", "--port=0")
+    log = folder / "authority.log"
+    with closing_process(log, "simulator", "cybertipline", "--port=0") as authority:
+        yield from _filled(folder, authority.url)
+
+
+def _filled(folder: Path, authority_url: str) -> Iterator[Filled]:
     office = Office(
         folder,
         {
@@ -80,7 +85,7 @@ def filled_office(folder: Path) -> Iterator[Filled]:
                 "there are nobody else's business.",
             },
             "referral": {
-                "cybertipline_url": authority.url,
+                "cybertipline_url": authority_url,
                 "cybertipline_username": "softfall",
                 "cybertipline_password": "local authority",
                 "esp_name": "Lantern Chat",
@@ -98,7 +103,6 @@ def filled_office(folder: Path) -> Iterator[Filled]:
         _come_in(made)
         _work(made)
         yield made
-    authority.stop()
 
 
 def _come_in(made: Filled) -> None:

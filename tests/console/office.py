@@ -67,6 +67,16 @@ class Process:
         self._log.close()
 
 
+@contextmanager
+def closing_process(log: Path, *arguments: str) -> Iterator[Process]:
+    """A process that ends with the block, however that ends."""
+    process = Process(log, *arguments)
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
 class Office:
     """A folder with a configuration, staff, and `softfall serve console` on it."""
 
@@ -99,13 +109,9 @@ class Office:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        served = Process(
-            self.folder / "console.log", "serve", "console", "--config", str(self.config)
-        )
-        try:
+        log = self.folder / "console.log"
+        with closing_process(log, "serve", "console", "--config", str(self.config)):
             yield
-        finally:
-            served.stop()
 
     @contextmanager
     def served_here(self, clock: Callable[[], int]) -> Iterator[FastAPI]:
