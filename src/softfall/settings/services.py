@@ -1,0 +1,245 @@
+"""The tables of what carries and matches messages: limits, the services, the device."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from softfall.settings.section import Section
+
+
+class MediaLimits(Section):
+    """[media]: what a picture may be before it is refused unopened."""
+
+    max_file_bytes: int = Field(
+        32 * 1024 * 1024, gt=0, description="A larger file is refused before it is read."
+    )
+    max_pixels: int = Field(
+        100_000_000, gt=0, description="Width times height; checked before a picture is expanded."
+    )
+
+
+class ProviderSettings(Section):
+    """[provider]: the messaging service."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8443, ge=0, le=65535, description="Port to listen on.")
+    data_dir: Path = Field(Path("softfall-data/provider"), description="Its own store and keys.")
+    tls_dir: Path = Field(
+        Path("softfall-data/tls"),
+        description="provider.crt/.key, ca.crt; made by `softfall keys init`.",
+    )
+    option: Literal["split", "on_device", "enclave", "none"] = Field(
+        "split", description="Which option matches media; `none` delivers all unmatched."
+    )
+    custodian_url: str = Field("https://127.0.0.1:8444", description="Where the custodian listens.")
+    dealer_url: str = Field("https://127.0.0.1:8445", description="Where the dealer listens.")
+    confirm_stock: int = Field(
+        256, gt=0, le=2048, description="More dealt serials are fetched when fewer are left."
+    )
+    custodian_timeout_seconds: float = Field(
+        3.0, gt=0, description="How long one relayed question may take."
+    )
+    enclave_url: str = Field(
+        "https://127.0.0.1:8446", description="Where the enclave listens; for option `enclave`."
+    )
+    enclave_timeout_seconds: float = Field(
+        3.0, gt=0, description="How long one question to the enclave may take."
+    )
+    custodian_outage_rule: Literal["hold", "deliver"] = Field(
+        "hold", description="Media sent while the custodian is down: hold it, or deliver unchecked."
+    )
+    hold_timeout_hours: float = Field(
+        72.0, gt=0, description="An unconfirmed or outage hold is released after this."
+    )
+    held_retention_days: float = Field(
+        90.0, gt=0, description="A hold's ciphertext is deleted after this, undelivered: expired."
+    )
+    delivery_jitter_ms: int = Field(
+        50, ge=0, description="All media wait a random 0 to this before delivery (timing oracle)."
+    )
+    max_envelope_bytes: int = Field(256 * 1024, gt=0, description="One envelope, without media.")
+    max_attachment_bytes: int = Field(33 * 1024 * 1024, gt=0, description="One encrypted file.")
+    clock_skew_seconds: float = Field(
+        300.0, gt=0, description="How far a device's clock may be from ours."
+    )
+    requests_per_minute: int = Field(1200, gt=0, description="One device's limit, all routes.")
+    list_mib_per_hour: int = Field(
+        128, gt=0, description="One device's limit on the on-device list, in MiB that it asks for."
+    )
+    media_per_minute: int = Field(
+        120, gt=0, description="One device's limit on media (the delivery-delay oracle)."
+    )
+    tokens_per_account_per_day: int = Field(
+        100, gt=0, description="Tokens that one account may be issued in 24 hours; one a question."
+    )
+    clearances_per_day: int = Field(
+        100, gt=0, description="Answers before sending (`on_device`) that one account gets a day."
+    )
+    receipt_key_days: float = Field(7.0, gt=0, description="How long one receipt key stamps.")
+    report_window_days: float = Field(
+        90.0, gt=0, description="A receipt older than this can no longer be reported."
+    )
+    restricted_may_not_send: Literal["everything", "media"] = Field(
+        "everything", description="What an account may not send while a person's decision says so."
+    )
+    report_compare_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="How long a report waits for its pictures to be compared by the hasher; what "
+        "is left then is kept, and says that it was not compared.",
+    )
+    hasher_max_pixels: int = Field(
+        100_000_000, gt=0, description="A larger reported picture is not compared."
+    )
+    hasher_memory_mib: int = Field(
+        4096, ge=512, description="Address space that the hasher may take for one picture."
+    )
+    registration_token: str = Field(
+        "", description="Devices must show it to register; empty: anyone may register."
+    )
+    staff_token: str = Field(
+        "", description="Bearer token of staff routes; empty: staff routes are off."
+    )
+    database_url: str = Field(
+        "", description="An SQLAlchemy URL, postgresql+pg8000://...; empty: SQLite in data_dir."
+    )
+    surface_token: str = Field(
+        "",
+        description="Bearer token of the platform's own routes for what is public (profile "
+        "pictures, group names); empty: they are off.",
+    )
+    surface_words_file: str = Field(
+        "", description="Words that public names are compared with, one a line; empty: none."
+    )
+    console_url: str = Field(
+        "", description="Where reports and holds go to be decided; empty: they stay here."
+    )
+
+
+class CustodianSettings(Section):
+    """[custodian]: the keeper of the list."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8444, ge=0, le=65535, description="Port to listen on.")
+    data_dir: Path = Field(Path("softfall-data/custodian"), description="Its list and keys.")
+    tls_dir: Path = Field(
+        Path("softfall-data/tls"),
+        description="custodian.crt/.key, ca.crt; made by `softfall keys init`.",
+    )
+    dealer_url: str = Field("https://127.0.0.1:8445", description="Where the dealer listens.")
+    evaluations_per_hour: int = Field(
+        160_000,
+        gt=0,
+        description="Global quota of OPRF evaluations, whoever asks; 128 a picture under `split`, "
+        "64 under `on_device`.",
+    )
+    confirms_per_hour: int = Field(
+        2_000, gt=0, description="Global quota of confirmations; one a candidate and entry."
+    )
+    confirm_stock: int = Field(
+        256, gt=0, le=2048, description="More dealt serials are fetched when fewer are left."
+    )
+    lookups_per_hour: int = Field(
+        20_000,
+        gt=0,
+        description="Global quota of facts about entries: for cases, and for public pictures.",
+    )
+    tokens_per_day: int = Field(
+        10_000, gt=0, description="Global limit on tokens, whoever asks; one buys one question."
+    )
+    token_key_days: float = Field(
+        14.0, gt=0, description="The first epoch published after this gets a new token key."
+    )
+    max_request_bytes: int = Field(64 * 1024, gt=0, description="One relayed question.")
+    requests_per_minute: int = Field(6000, gt=0, description="All routes, all callers.")
+    epoch_days: float = Field(30.0, gt=0, description="A published epoch's key is destroyed after.")
+    overlap_minutes: float = Field(
+        60.0, ge=0, description="How long the epoch before still answers after a new one."
+    )
+    list_timestamp_hours: float = Field(
+        24.0,
+        ge=0.01,
+        description="How long devices may believe that no newer on-device list exists.",
+    )
+    enclave_root_file: Path = Field(
+        Path("softfall-data/attester/software-root.crt"),
+        description="The root certificate that vouches for enclaves: a SOFTWARE one, or AWS's.",
+    )
+    enclave_measurements_file: Path = Field(
+        Path("softfall-data/custodian/enclaves.jsonl"),
+        description="The enclaves allowed: a line of `softfall enclave measure` for each.",
+    )
+    enclave_policy: Literal["hash", "luminance"] = Field(
+        "hash", description="What devices seal to the enclave: the hash, or the 64x64 luminance."
+    )
+    enclave_document_minutes: float = Field(
+        60.0, gt=0, le=10_080, description="How long devices may use one attestation document."
+    )
+
+
+class EnclaveSettings(Section):
+    """[enclave]: the attested service that matches for the provider, who can't look inside."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8446, ge=0, le=65535, description="Port to listen on.")
+    tls_dir: Path = Field(
+        Path("softfall-data/tls"),
+        description="enclave.crt/.key, ca.crt; made by `softfall keys init`.",
+    )
+    attester_dir: Path = Field(
+        Path("softfall-data/attester"),
+        description="The SOFTWARE attester's certificates and key; made by `softfall keys init`.",
+    )
+    custodian_key_file: Path = Field(
+        Path("softfall-data/attester/custodian.pub"),
+        description="The custodian whose lists it takes, and no other's; measured into PCR0.",
+    )
+    max_entries: int = Field(
+        2_000_000, gt=0, description="A larger list is refused; 32 bytes of locked memory each."
+    )
+
+
+class DealerSettings(Section):
+    """[dealer]: who deals randomness for `confirm` in advance, independent of all others."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8445, ge=0, le=65535, description="Port to listen on.")
+    data_dir: Path = Field(Path("softfall-data/dealer"), description="Halves not fetched yet.")
+    tls_dir: Path = Field(
+        Path("softfall-data/tls"),
+        description="dealer.crt/.key, ca.crt, both dealer-....token; made by `softfall keys init`.",
+    )
+    max_batch: int = Field(
+        1024, gt=0, le=4096, description="Serials in one answer; one serves one candidate."
+    )
+    max_backlog: int = Field(
+        100_000, gt=0, description="Halves that may wait for one party, about 150 bytes each."
+    )
+    requests_per_minute: int = Field(600, gt=0, description="All callers together.")
+
+
+class DeviceSettings(Section):
+    """[device]: the app side."""
+
+    media_wait_seconds: float = Field(
+        10.0, gt=0, description="How long a photo waits for the custodian before the outage rule."
+    )
+    one_time_keys: int = Field(50, gt=0, le=100, description="Signed one-time keys kept published.")
+    tokens_kept: int = Field(
+        16, gt=0, le=64, description="Tokens for questions kept in stock; refilled at half."
+    )
+    list_check_minutes: float = Field(
+        60.0, gt=0, description="How often the on-device list is looked for, in the background."
+    )
+    look_at_received: bool = Field(
+        True, description="Look for received pictures that came unchecked, in this device's list."
+    )
+    country: str = Field(
+        "",
+        pattern="^([A-Za-z]{2})?$",
+        description="Two letters (ISO 3166-1): whose help lines are shown; empty: anywhere's.",
+    )
+    old_list_hours: float = Field(
+        72.0, gt=0, description="How long the list goes on serving once no newer one can be had."
+    )
