@@ -92,9 +92,10 @@ def page(lines: Sequence[HelpLine] = ()) -> str:
             "What a device shows beside a report, and beside a notice that may weigh on somebody. "
             "The table is part of the package (`device/help_lines.toml`), so that no network is "
             "needed and nobody learns that it was looked at. Each line was read on the page named "
-            "as its source (Childline's number: as many public sources print it alike), at the date "
-            "given; none was called. **Read them again before you rely on them**: numbers change, and this table is as old as its dates say. Send a "
-            "correction as a change of that one file.\n",
+            "as its source (Childline's number: as many public sources print it alike), at the "
+            "date given; none was called. **Read them again before you rely on them**: numbers "
+            "change, and this table is as old as its dates say. Send a correction as a change of "
+            "that one file.\n",
             f"{EMERGENCY}\n",
             "`device.country` chooses the country; without it, or where a country has no line, "
             "those for anywhere (`WORLD`) are shown.\n",
