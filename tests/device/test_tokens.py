@@ -12,7 +12,7 @@ from softfall.options.tokens.custodian import Mint, derive_secret
 from softfall.options.tokens.device import BadTokens, Token
 from softfall.options.tokens.wire import ASK, TOKEN_REPLY, TOKEN_REQUEST
 from softfall.testing.epochs import SmallEpoch
-from softfall.testing.provider import InMemoryTransport
+from softfall.testing.transport import InMemoryTransport
 
 from .conftest import Town
 from .pictures import FLOWER, jpeg
