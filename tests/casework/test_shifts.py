@@ -34,9 +34,9 @@ def standing(room: Room, staff: StaffRef = ANNE) -> Standing:
         return shifts.standing(tx, staff.name, room.settings, room.now_ms)
 
 
-def allow(room: Room, lead: StaffRef = LEO, name: str = "anne") -> None:
+def allow(room: Room, lead: StaffRef = LEO, whom: StaffRef = ANNE) -> None:
     with room.db.write() as tx:
-        shifts.let_start(tx, lead, name, room.now_ms)
+        shifts.let_start(tx, lead, whom, room.now_ms)
 
 
 def states(room: Room) -> dict[str, CapState]:
@@ -144,9 +144,12 @@ def test_a_permit_is_good_for_a_day_and_is_not_used_up_when_none_is_needed(room:
 
 def test_nobody_lets_themselves_and_only_a_lead_lets_anybody(room: Room) -> None:
     with pytest.raises(NotYourOwnPermit):
-        allow(room, LEO, "leo")
+        allow(room, LEO, LEO)
     with pytest.raises(NotYourRole):
         allow(room, BEN)
+    for role in (Role.AUDITOR, Role.ADMINISTRATOR):
+        with pytest.raises(shifts.NoShiftsOfTheirs):
+            allow(room, LEO, StaffRef("zoe", role))
 
 
 def test_a_permit_resets_no_count(room: Room) -> None:

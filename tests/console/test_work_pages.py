@@ -282,6 +282,16 @@ def test_a_lead_sees_one_word_of_others_and_lets_them_start_sooner(
     start(mo)
 
 
+@pytest.mark.parametrize("name", ["nobody", "au", "gone", "", "mo\0"])
+def test_only_somebody_who_has_shifts_here_may_be_let_start_sooner(house: House, name: str) -> None:
+    lee = house.person(Role.LEAD, "lee")
+    house.add("au", Role.AUDITOR)
+    house.add("gone", Role.MODERATOR)
+    house.service.office.disable("operator", "gone")
+    assert lee.post("/lead/let-start", {"name": name}).status_code in {400, 403, 404, 422}
+    assert house.lines("shift.allowed") == []
+
+
 def test_the_second_reader_reads_the_documents_and_agrees_to_those_alone(
     house: House, desk: Desk, mo: Browser
 ) -> None:

@@ -150,5 +150,13 @@ def test_who_may_have_sent_a_picture_of_themselves_is_met_with_support() -> None
         assert row.own_pictures
 
 
+def test_a_decision_that_names_no_message_fits_words_a_picture_and_a_public_name() -> None:
+    row = wording.wording_of(NoticeKind.DECIDED, Told.AGAINST_RULES)
+    first = row.words[0]
+    assert all(what in first for what in ("a message", "a picture", "a name"))
+    assert wording.OWN_PICTURE.startswith("If a picture of yourself")  # it may be none
+    assert "that you sent" not in " ".join((row.title, *row.words))
+
+
 def test_what_cannot_be_appealed_does_not_offer_an_appeal(town: Town) -> None:
     assert "another look" not in " ".join(told(town, "ada", NoticeKind.WARNED, Told.WARNED).words)

@@ -61,6 +61,12 @@ class NotYourOwnPermit(RefusedError):
     remedy = "Ask another lead."
 
 
+class NoShiftsOfTheirs(RefusedError):
+    """This person's role has no shifts, so there is none to start sooner."""
+
+    remedy = "Let a moderator or a lead start sooner: the lead's page names them."
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How somebody stands now, for their own eyes.
@@ -142,20 +148,25 @@ def stop(tx: Connection, staff: StaffRef, now_ms: int) -> None:
     tx.execute(update(shifts).where(*running).values(stopped_at_ms=now_ms))
 
 
-def let_start(tx: Connection, lead: StaffRef, name: str, now_ms: int) -> None:
+def let_start(tx: Connection, lead: StaffRef, whom: StaffRef, now_ms: int) -> None:
     """Let somebody start one shift sooner than the rules do, within 24 hours from now.
 
-    Raises NotYourRole, NotYourOwnPermit; ShiftRunning if theirs is running.
+    whom: somebody who may work here now. Raises NotYourRole, NotYourOwnPermit; NoShiftsOfTheirs if
+    their role has no shifts, ShiftRunning if theirs is running.
     """
     if lead.role is not Role.LEAD:
         raise NotYourRole("only a lead may let somebody start a shift sooner")
-    if lead.name == name:
+    if lead.name == whom.name:
         raise NotYourOwnPermit("a lead may not let themselves start sooner")
-    last = recorded(tx, name, now_ms).shift
+    if whom.role not in _WORKERS:
+        raise NoShiftsOfTheirs("only a lead or moderator has shifts")
+    last = recorded(tx, whom.name, now_ms).shift
     if last is not None and is_running(last, now_ms):
         raise ShiftRunning("their shift is running")
-    tx.execute(insert(shift_permits).values(staff=name, given_by=lead.name, given_at_ms=now_ms))
-    trail.append(tx, now_ms, lead.name, "shift.allowed", name)
+    tx.execute(
+        insert(shift_permits).values(staff=whom.name, given_by=lead.name, given_at_ms=now_ms)
+    )
+    trail.append(tx, now_ms, lead.name, "shift.allowed", whom.name)
 
 
 def standing(tx: Connection, name: str, settings: CaseworkSettings, now_ms: int) -> Standing:

@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from softfall.config import Settings
 from softfall.console import cookies
 from softfall.console.dress import Dressed
+from softfall.console.figures import ConsoleMetrics
 from softfall.console.routes import (
     appeals,
     audit,
@@ -101,6 +102,7 @@ def make(settings: Settings, around: Around | None = None) -> FastAPI:
         key_of_request=_key_of_request,
         statuses=STATUSES,
         health=health,
+        metrics=ConsoleMetrics(),
         log=outside.log,
         lifespan=lifespan,
         docs_url=None,

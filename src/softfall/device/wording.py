@@ -3,8 +3,8 @@
 Guarantees: one table, a row a kind and outcome; no sentence threatens, and none says what somebody
 else did. Beside whatever may weigh on somebody there is a way to help.
 Young people's own pictures: who is told that a message was blocked, or is warned, may have sent a
-picture of themselves. The words say that they are not in trouble for it, and where to have it taken
-down.
+picture of themselves; a notice does not know what it was, so its words fit both. They say that
+nobody is in trouble for it, and where to have it taken down.
 """
 
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ from typing import Any, Final
 from softfall.messaging.notices import NoticeKind, Told
 
 OWN_PICTURE: Final = (
-    "If it was a picture of yourself, or of somebody of your age: this happens to many, and you "
-    "are not in trouble for asking for help. The lines below can help to have it taken down "
-    "elsewhere, too."
+    "If a picture of yourself, or of somebody of your age, is part of this: this happens to many, "
+    "and you are not in trouble for asking for help. The lines below can help to have it taken "
+    "down elsewhere, too."
 )
 APPEAL: Final = (
     "If you think that this is wrong, ask for another look until {appeal_until}. Somebody else "
@@ -58,10 +58,11 @@ WORDINGS: Final[Mapping[tuple[NoticeKind, Told], Wording]] = {
     ),
     (NoticeKind.DECIDED, Told.BLOCKED): _BLOCKED,
     (NoticeKind.DECIDED, Told.AGAINST_RULES): Wording(
-        "A decision about your messages",
+        "A decision about your account",
         (
-            "A person looked at something that you sent, and found that it goes against this "
-            "service's rules.",
+            "A person looked at something of your account's that was reported or checked: a "
+            "message, a picture, or a name that everybody can see. They found that it goes "
+            "against this service's rules.",
             OWN_PICTURE,
             APPEAL,
         ),

@@ -37,9 +37,15 @@ class Metrics:
         )
 
     def count(
-        self, method: str, route: str, status: int, seconds: float, bytes_in: int, bytes_out: int
+        self,
+        method: str,
+        route: str,
+        status: int | str,
+        seconds: float,
+        bytes_in: int,
+        bytes_out: int,
     ) -> None:
-        """One answered request."""
+        """One answered request. status: HTTP's, or a word where a service tells less."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
         self._bytes.labels("in", route).inc(bytes_in)

@@ -16,6 +16,7 @@ from softfall.console import pages
 from softfall.console.access import ConsoleNow, Lead
 from softfall.console.service import ConsoleService
 from softfall.console.sessions import Session
+from softfall.console.staff import staff_ref
 from softfall.console.work_page import staff_of, work_page
 
 router = APIRouter(tags=["pages"])
@@ -49,9 +50,9 @@ def lead(request: Request, session: Lead, service: ConsoleNow) -> Response:
 def let_start(
     session: Lead, service: ConsoleNow, name: Annotated[str, Form(max_length=64)]
 ) -> Response:
-    """On record; nobody lets themselves."""
+    """On record; nobody lets themselves, nor anybody who has no shifts here now."""
     with service.db.write() as tx:
-        shifts.let_start(tx, staff_of(session), name, service.clock())
+        shifts.let_start(tx, staff_of(session), staff_ref(tx, name), service.clock())
     return pages.redirect("/lead", "let-start")
 
 
