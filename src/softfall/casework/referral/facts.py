@@ -6,12 +6,15 @@ Refuses, by the model's form: unknown fields, and texts beyond their sizes. Pure
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import Field
 
 from softfall.casework.incoming import Body, HashFacts, ReportedMessage
 from softfall.casework.model import Source
 from softfall.casework.referral.report import Classification, FileFlag, IncidentType, ReportFlag
+
+EvidenceNumber = Annotated[int, Field(ge=0, lt=2**63)]  # as a database numbers its rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +122,4 @@ class Edits(Body):
     agency: str = Field("", max_length=200)
     agency_case: str = Field("", max_length=200)
     left_out: tuple[str, ...] = Field((), max_length=2_000)
-    files: dict[int, FileEdits] = Field(default_factory=dict, max_length=500)
+    files: dict[EvidenceNumber, FileEdits] = Field(default_factory=dict, max_length=500)

@@ -1,6 +1,7 @@
 """One case: what is known, what may be decided and why not; taking it, and passing it on."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Path, Request
 from starlette.responses import Response
@@ -27,6 +28,12 @@ from softfall.errors import SoftfallError
 router = APIRouter(tags=["pages"])
 
 _TAKEABLE = frozenset({CaseState.OPEN, CaseState.IN_REVIEW})
+# What is said beside closed evidence where nobody takes the case any more.
+_OVER: Final[Mapping[CaseState, str]] = {
+    CaseState.DECIDED: "This case is decided.",
+    CaseState.APPEALED: "This case is decided; its appeal is a lead's to look at.",
+    CaseState.CLOSED: "This case is closed.",
+}
 RowNumber = Annotated[int, Path(ge=0, lt=2**63)]
 
 
@@ -170,17 +177,32 @@ def _rights(
     free = row.assigned_to is None and row.state in _TAKEABLE and waiting is None
     with service.db.read() as tx:
         holds = legal_hold.active(tx, case_rows.find(tx, row.case_id).row)
-    why_not = "Start a shift to open it." if mine or reads else "Take the case to open it."
     return {
         "mine": mine,
         "is_lead": lead,
         "waiting": waiting,
         "can_take": free and (lead or not row.escalated),
         "may_open": shift and (mine or reads),
-        "why_not_open": why_not,
+        "why_not_open": _why_not_open(seen, may=mine or reads, lead=lead),
         "may_hold": legal_hold.may_set(session.name, service.settings.casework),
         "legal_holds": holds,
     }
+
+
+def _why_not_open(seen: CaseView, *, may: bool, lead: bool) -> str:
+    """What stands between this person and the case's evidence. may: only a shift is missing."""
+    row = seen.row
+    if may:
+        return "Start a shift to open it."
+    if waiting_proposal(seen) is not None:
+        return "A referral of it waits for its second reader."
+    if row.state in _OVER:
+        return _OVER[row.state]
+    if row.assigned_to is not None:
+        return f"{row.assigned_to} has this case."
+    if row.escalated and not lead:
+        return "This case is with the leads."
+    return "Take the case to open it."
 
 
 def _choices(service: ConsoleService, seen: CaseView) -> dict[str, Any]:
@@ -203,3 +225,6 @@ def _choices(service: ConsoleService, seen: CaseView) -> dict[str, Any]:
         "chosen_policy": "own-picture" if seen.row.own_picture else "",
         "typed_reason": "",
     }
+        "typed_days": 0,
+        "typed_accounts": (),
+        "typed_override": "",

@@ -49,6 +49,8 @@ def decide(
         return case_page(
             request, service, session, case_id, problem,
             chosen=outcome, chosen_policy=policy, typed_reason=reason,
+            typed_days=restrict_days, typed_accounts=ruling.accounts,
+            typed_override=override_reason,
         )  # fmt: skip
     return pages.redirect(f"/cases/{case_id}", "decided" if decided.final else "proposed")
 

@@ -5,26 +5,33 @@ reason, which counts as any other; what was saved must be read by somebody else.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import ValidationError
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from softfall.casework.described import CaseView
+from softfall.casework.evidence.views import ViewReasonMissing
 from softfall.casework.exposure import NotNow
 from softfall.casework.model import CaseState, Role
-from softfall.casework.referral.facts import Edits, FileEdits
 from softfall.casework.referral.life import LIFE, Event
 from softfall.casework.referral.life import State as ReferralState
-from softfall.casework.referral.referrals import Draft
+from softfall.casework.referral.referrals import Draft, DraftMoved
 from softfall.casework.referral.report import Classification, FileFlag, IncidentType, ReportFlag
 from softfall.console import pages
 from softfall.console.access import ConsoleNow, Lead, Moderator
 from softfall.console.documents_shown import documents_of
+from softfall.console.draft_form import (
+    DraftUnfit,
+    Typed,
+    TypedFile,
+    reporting,
+    revision_in,
+    saved_as,
+    typed_in,
+)
 from softfall.console.routes.cases import waiting_proposal
 from softfall.console.routes.decisions import Digest
 from softfall.console.routes.hotline import deeds_of
@@ -43,14 +50,6 @@ DEEDS: Final[Mapping[Event, str]] = {
     Event.MARK_FINISHED: "Mark it finished",
     Event.EDIT_AGAIN: "Write it anew",
 }
-_TEXTS: Final = ("summary", "urgent", "time_words", "subject_words", "group", "agency",
-                 "agency_case")  # fmt: skip
-
-
-class DraftUnfit(InputError):
-    """A field of a referral's draft is too long, or not of its form; nothing was saved."""
-
-    remedy = "Shorten the field that is named, and save again."
 
 
 class NotYoursToWrite(RefusedError):
@@ -88,7 +87,10 @@ def read(
 ) -> Response:
     """Words that they quote are opened with this, within the limits and on record."""
     seen = service.desk.case(case_id, staff_of(session))
-    told = open_documents(service, session, case_id, reason)
+    try:
+        told = open_documents(service, session, case_id, reason)
+    except ViewReasonMissing as problem:
+        return _referral_page(request, service, session, case_id, problem=problem)
     if isinstance(told, NotNow):
         return _referral_page(request, service, session, case_id, not_now=told)
     draft, opened = told
@@ -164,57 +166,86 @@ def _referral_page(
     service: ConsoleService,
     session: Session,
     case_id: str,
+    *,
     problem: SoftfallError | None = None,
     not_now: NotNow | None = None,
+    typed: Typed | None = None,
 ) -> Response:
+    """The draft, or where the referral is. typed: what a refused form held."""
     seen = service.desk.case(case_id, staff_of(session))
     draft = service.referrals.draft(case_id)
     known = standing_of(service, session)
-    drafting = draft.state is ReferralState.DRAFT
-    letter = service.hotline.status(case_id)
-    values: dict[str, Any] = {
-        "case": seen,
+    shown = {
+        **_shared_values(service, session, seen),
         "draft": draft,
+        "known": known,
         "problem": problem,
         "not_now": not_now,
         "quotes": bool(draft.package.words),
+        "on_shift": on_shift(known, service.clock()),
+    }
+    status = 409 if problem or not_now else 200
+    if draft.state is ReferralState.DRAFT:
+        values = {**shown, **_form_values(draft, problem, typed)}
+        return work_page(request, service, session, "referral.html", status, **values)
+    values = {**shown, **_sent_values(service, case_id)}
+    return work_page(request, service, session, "referral_sent.html", status, **values)
+
+
+def _shared_values(service: ConsoleService, session: Session, seen: CaseView) -> dict[str, Any]:
+    """What both pages show, whatever the referral's state."""
+    case_id = seen.row.case_id
+    letter = service.hotline.status(case_id)
+    return {
+        "case": seen,
         "may_write": _may_write(session, seen) or _may_approve(session, service, case_id),
         "awaits": service.referrals.awaits_approval(case_id),
-        "on_shift": on_shift(known, service.clock()),
         "authority": bool(service.settings.referral.cybertipline_url),
         "is_lead": session.role is Role.LEAD,
         "hotline": service.settings.hotline.name,
         "letter": letter,
         "letter_deeds": deeds_of(letter),
     }
-    if not drafting:
-        where = service.referrals.status(case_id)
-        allowed = {row.event for row in LIFE if row.start is where.state}
-        deeds = [(event, label) for event, label in DEEDS.items() if event in allowed]
-        return work_page(
-            request, service, session, "referral_sent.html", known=known, where=where,
-            deeds=deeds, **values,
-        )  # fmt: skip
-    status = 409 if problem or not_now else 200
-    return work_page(
-        request, service, session, "referral.html", status, known=known,
-        incident_types=list(IncidentType), report_flags=list(ReportFlag),
-        file_flags=list(FileFlag), classes=list(Classification),
-        no_edits=FileEdits(), local_time=_local_time(draft.edits.incident_at_ms), **values,
-    )  # fmt: skip
+
+
+def _form_values(
+    draft: Draft, problem: SoftfallError | None, typed: Typed | None
+) -> dict[str, Any]:
+    """What the draft's form shows: what was typed, where that was refused; else what is saved."""
+    saved = saved_as(draft.edits)
+    moved = isinstance(problem, DraftMoved) and typed is not None
+    return {
+        "typed": typed or saved,
+        "saved_meanwhile": typed.differing(saved) if moved and typed else None,
+        "reporting": reporting(draft.facts),
+        "incident_types": list(IncidentType),
+        "report_flags": list(ReportFlag),
+        "file_flags": list(FileFlag),
+        "classes": list(Classification),
+        "nothing_typed": TypedFile(),
+    }
+
+
+def _sent_values(service: ConsoleService, case_id: str) -> dict[str, Any]:
+    """Where it is, and what a person may do about it now."""
+    where = service.referrals.status(case_id)
+    allowed = {row.event for row in LIFE if row.start is where.state}
+    deeds = [(event, label) for event, label in DEEDS.items() if event in allowed]
+    return {"where": where, "deeds": deeds}
 
 
 def _save(
     request: Request, service: ConsoleService, session: Session, case_id: str, form: FormData
 ) -> Response:
+    typed = typed_in(form)
     try:
         seen = service.desk.case(case_id, staff_of(session))
         if not (_may_write(session, seen) or _may_approve(session, service, case_id)):
             raise NotYoursToWrite("this referral is not yours to write")
-        edits, revision = _edits(form)
+        edits, revision = typed.edits(), revision_in(form)
         service.referrals.save_draft(case_id, session.name, edits, revision)
     except (RefusedError, InputError) as problem:
-        return _referral_page(request, service, session, case_id, problem)
+        return _referral_page(request, service, session, case_id, problem=problem, typed=typed)
     return pages.redirect(f"/cases/{case_id}/referral", "saved")
 
 
@@ -229,55 +260,3 @@ def _may_approve(session: Session, service: ConsoleService, case_id: str) -> boo
 
 def _is_mine(session: Session, seen: CaseView) -> bool:
     return seen.row.state is CaseState.IN_REVIEW and seen.row.assigned_to == session.name
-
-
-def _edits(form: FormData) -> tuple[Edits, int]:
-    """What was typed. Raises DraftUnfit."""
-
-    def one(name: str) -> str:
-        value = form.get(name, "")
-        return value.replace("\r\n", "\n") if isinstance(value, str) else ""
-
-    def several(name: str) -> list[str]:
-        return [value for value in form.getlist(name) if isinstance(value, str)]
-
-    numbers = [int(value) for value in several("file") if value.isascii() and value.isdigit()]
-    files = {
-        number: {
-            "left_out": bool(one(f"file-{number}-left-out")),
-            "flags": several(f"file-{number}-flag"),
-            "classification": one(f"file-{number}-class") or None,
-            "words": one(f"file-{number}-words"),
-        }
-        for number in numbers[:500]
-    }
-    try:
-        edits = Edits.model_validate({
-            **{name: one(name) for name in _TEXTS},
-            "incident_type": one("incident_type") or None,
-            "flags": several("flag"),
-            "incident_at_ms": _moment_ms(one("incident_at")),
-            "reporter_is": one("reporter_is") or "recipient",
-            "victim_age": one("victim_age") or None,
-            "left_out": several("left_out"),
-            "files": files,
-        })  # fmt: skip
-        return edits, int(one("revision"))
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"][:1])
-        raise DraftUnfit(f"the field {where} is too long, or not of its form") from None
-    except ValueError:
-        raise DraftUnfit(
-            "the field for the time, or the draft's revision, is not of its form"
-        ) from None
-
-
-def _moment_ms(local: str) -> int | None:
-    """A datetime-local field's value, in UTC."""
-    if not local:
-        return None
-    return round(datetime.fromisoformat(local).replace(tzinfo=UTC).timestamp() * 1000)
-
-
-def _local_time(at_ms: int | None) -> str:
-    return "" if at_ms is None else f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%dT%H:%M}"

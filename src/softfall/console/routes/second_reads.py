@@ -10,6 +10,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from softfall.casework.described import QueueFilter, Shelf
+from softfall.casework.evidence.views import ViewReasonMissing
 from softfall.casework.exposure import NotNow
 from softfall.console import pages
 from softfall.console.access import ConsoleNow, Lead
@@ -19,6 +20,7 @@ from softfall.console.routes.referrals import documents_values, open_documents
 from softfall.console.service import ConsoleService
 from softfall.console.sessions import Session
 from softfall.console.work_page import CaseId, Text, staff_of, work_page
+from softfall.errors import SoftfallError
 
 router = APIRouter(tags=["pages"])
 
@@ -44,9 +46,12 @@ def open_to_read(
     request: Request, case_id: CaseId, session: Lead, service: ConsoleNow, reason: Text = ""
 ) -> Response:
     """Words that they quote are opened with this, within the limits and on record."""
-    told = open_documents(service, session, case_id, reason)
+    try:
+        told = open_documents(service, session, case_id, reason)
+    except ViewReasonMissing as problem:
+        return _page(request, service, session, case_id, problem=problem)
     if isinstance(told, NotNow):
-        return _page(request, service, session, case_id, told)
+        return _page(request, service, session, case_id, not_now=told)
     draft, opened = told
     seen = service.desk.case(case_id, staff_of(session))
     return work_page(
@@ -78,13 +83,16 @@ def _page(
     service: ConsoleService,
     session: Session,
     case_id: str,
+    *,
     not_now: NotNow | None = None,
+    problem: SoftfallError | None = None,
 ) -> Response:
     seen = service.desk.case(case_id, staff_of(session))
     draft = service.referrals.draft(case_id)
     return work_page(
-        request, service, session, "second_read.html", 409 if not_now else 200,
+        request, service, session, "second_read.html", 409 if not_now or problem else 200,
         case=seen, waiting=waiting_proposal(seen), draft=draft, not_now=not_now,
+        problem=problem,
         quotes=bool(draft.package.words),
         policy_titles={policy.id: policy.title for policy in service.desk.policies.rows},
     )  # fmt: skip

@@ -8,14 +8,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse
+from pydantic import Field
 from starlette.responses import Response
 
 from softfall.casework.described import CaseView, EvidenceListed
 from softfall.casework.evidence.vault import EvidenceGone, EvidenceUnknown
-from softfall.casework.evidence.views import Asked
+from softfall.casework.evidence.views import Asked, ViewReasonMissing
 from softfall.casework.exposure import Allowed, NotNow
 from softfall.casework.incoming import ReportedMessage
-from softfall.casework.model import EvidenceKind
+from softfall.casework.model import EvidenceKind, Role
 from softfall.casework.shifts import Standing
 from softfall.console import pages, standing, wording
 from softfall.console.access import ConsoleNow, Moderator
@@ -31,11 +32,13 @@ from softfall.console.work_page import (
     standing_of,
     work_page,
 )
+from softfall.errors import SoftfallError
 from softfall.media.rendered import NotRendered
 
 router = APIRouter(tags=["pages"])
 
-ViewIds = Annotated[list[int], Form(max_length=200)]
+ViewId = Annotated[int, Field(ge=0, lt=2**63)]
+ViewIds = Annotated[list[ViewId], Form(max_length=200)]
 _PAGE = "/cases/{case_id}/evidence/{evidence_id}"
 
 
@@ -90,13 +93,20 @@ def read(
     reason: Text = "",
 ) -> Response:
     """The words, in plain type, until they are closed or their time is over."""
-    opened = service.viewing.open_words(staff_of(session), case_id, [evidence_id], reason)
+    try:
+        opened = service.viewing.open_words(staff_of(session), case_id, [evidence_id], reason)
+    except ViewReasonMissing as problem:
+        return _closed_page(
+            request, service, session, case_id, evidence_id, problem=problem, typed_reason=reason
+        )
     if isinstance(opened, NotNow):
-        return _closed_page(request, service, session, case_id, evidence_id, opened)
-    piece = _piece(service.desk.case(case_id, staff_of(session)), evidence_id)
+        return _closed_page(request, service, session, case_id, evidence_id, not_now=opened)
+    seen = service.desk.case(case_id, staff_of(session))
+    piece = _piece(seen, evidence_id)
     return work_page(
         request, service, session, "words_open.html",
         case_id=case_id, piece=piece, view_id=opened.view_ids[0],
+        onward=_way_back(session, seen, evidence_id),
         said=_said(piece.kind, opened), seconds=_seconds_left(opened, service.clock()),
     )  # fmt: skip
 
@@ -122,7 +132,10 @@ def _closed_page(
     session: Session,
     case_id: str,
     evidence_id: int,
+    *,
     not_now: NotNow | None = None,
+    problem: SoftfallError | None = None,
+    typed_reason: str = "",
 ) -> Response:
     seen = service.desk.case(case_id, staff_of(session))
     piece = _piece(seen, evidence_id)
@@ -133,13 +146,24 @@ def _closed_page(
         "case": seen,
         "piece": piece,
         "not_now": not_now,
+        "problem": problem,
+        "typed_reason": typed_reason,
+        "way_back": _way_back(session, seen, evidence_id),
         "left_words": _left_words(known),
         "seconds": f"{service.settings.casework.text_view_seconds:g}",
         "regions": wording.REGION_NAMES,
     }
     template = "viewer.html" if piece.kind is EvidenceKind.PICTURE else "words_closed.html"
-    status = 409 if not_now else 200
+    status = 409 if not_now or problem else 200
     return work_page(request, service, session, template, status, known=known, **values)
+
+
+def _way_back(session: Session, seen: CaseView, evidence_id: int) -> str:
+    """The page that led here: an appeal's, for its words, where this person decides it."""
+    for one in seen.appeals:
+        if one.evidence_id == evidence_id and one.decided_by is None and session.role is Role.LEAD:
+            return f"/appeals/{one.appeal_id}"
+    return f"/cases/{seen.row.case_id}"
 
 
 def _piece(seen: CaseView, evidence_id: int) -> EvidenceListed:
