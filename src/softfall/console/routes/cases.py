@@ -224,7 +224,7 @@ def _choices(service: ConsoleService, seen: CaseView) -> dict[str, Any]:
         "chosen": seen.proposed.outcome,
         "chosen_policy": "own-picture" if seen.row.own_picture else "",
         "typed_reason": "",
-    }
         "typed_days": 0,
         "typed_accounts": (),
         "typed_override": "",
+    }
