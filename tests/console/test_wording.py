@@ -27,6 +27,13 @@ def test_a_time_ago_is_told_in_its_largest_unit(minutes: int, words: str) -> Non
     assert wording.ago(NOW_MS - minutes * MINUTE_MS, NOW_MS) == words
 
 
+def test_a_measure_in_bits_is_told_as_a_confirmed_match_and_any_other_reason_as_it_is() -> None:
+    for measured in ("confirmed: within 31 bits of an entry", "within 31 bits of a list entry"):
+        assert wording.reason(measured) == "a confirmed match"
+    for given_so in ("within 31 bits of an entry, says ada", "spam", "unconfirmed", ""):
+        assert wording.reason(given_so) == given_so
+
+
 @given(st.integers(-(10**12), 10**12))
 def test_what_has_passed_is_not_ahead_and_the_other_way_round(length_ms: int) -> None:
     ahead = wording.ahead(NOW_MS + length_ms, NOW_MS)

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationInfo, field
 from softfall.casework.model import Outcome, Source
 
 MAX_MESSAGES = 20
+DIRECT = "plain PDQ"  # as hash facts name it: something public, compared with the list itself
+UNNAMED_ROOM = "hidden:"  # before a pseudonym: the conversation of a reporter without a name
 
 Hex32 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 Hex64 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -39,6 +41,7 @@ class Body(BaseModel):
 class HashFacts(Body):
     """What is known of a match: never a hash.
 
+    option: how it was found, or `DIRECT`. epoch: the list's version; 0 where there is none to tell.
     confirmed: by `confirm`, or by the enclave. certifiers: organisations that vouch for the list
     entry; sources: the lists that it came from; label: the list's own word for it; empty where the
     option does not tell which entry matched.
@@ -51,6 +54,11 @@ class HashFacts(Body):
     label: str = Field("", max_length=200)
     sources: tuple[str, ...] = Field((), max_length=32)
     certifiers: tuple[str, ...] = Field((), max_length=32)
+
+    @property
+    def compared_directly(self) -> bool:
+        """Whether it was compared with the list as it stood then: no option ran."""
+        return self.option == DIRECT
 
 
 class HeldMessage(Body):
@@ -65,6 +73,7 @@ class ReportedMessage(Body):
 
     lie: what is proved of its sender's app; finding: why, or why nothing is.
     picture_sha256: of the picture's bytes, which follow by PUT.
+    conversation: its name, or `UNNAMED_ROOM` and a pseudonym that means nothing anywhere else.
     """
 
     sender: Name
@@ -75,6 +84,11 @@ class ReportedMessage(Body):
     picture_sha256: Hex64 | None = None
     lie: str | None = Field(None, max_length=200)
     finding: str = Field("", max_length=400)
+
+    @property
+    def room(self) -> str:
+        """The conversation's name; empty where it is not told, which could tell who reported."""
+        return "" if self.conversation.startswith(UNNAMED_ROOM) else self.conversation
 
 
 class Incoming(Body):

@@ -3,6 +3,7 @@
 Pure: the clock is an argument. Nothing here knows a case; a page puts these beside what it shows.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -11,6 +12,9 @@ from softfall.casework.model import CaseState, EvidenceKind, Outcome, Severity, 
 
 _MINUTE_MS: Final = 60_000
 _STEPS: Final = ((24 * 60 * _MINUTE_MS, "day"), (60 * _MINUTE_MS, "hour"), (_MINUTE_MS, "minute"))
+
+# How the provider says that the exact second step, or a direct comparison, found an entry.
+_MEASURED: Final = re.compile(r"(confirmed: )?within \d+ bits of (an|a list) entry")
 
 # Row by row, as the regions are numbered.
 REGION_NAMES: Final = (
@@ -108,6 +112,11 @@ def source(name: Source) -> str:
     return SOURCE_WORDS[name]
 
 
+def reason(given: str) -> str:
+    """A source's reason, with the service's own measure of a match in plain words."""
+    return "a confirmed match" if _MEASURED.fullmatch(given) else given
+
+
 def state(name: CaseState) -> str:
     """Where a case is."""
     return STATE_WORDS[name]
@@ -128,7 +137,12 @@ def outcome(name: Outcome) -> str:
     return OUTCOME_WORDS[name]
 
 
+def day(at_ms: int) -> str:
+    """A day in UTC, as "21 November 2026"."""
+    moment = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return f"{moment.day} {moment:%B %Y}"
+
+
 def day_and_time(at_ms: int) -> str:
     """A moment in UTC, as "21 November 2026, 14:05 UTC"."""
-    moment = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+    return f"{day(at_ms)}, {clock_time(at_ms)} UTC"

@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, delete, insert, select
 
-from softfall.casework.incoming import HashFacts, Incoming
+from softfall.casework.incoming import DIRECT, HashFacts, Incoming
 from softfall.casework.model import Source
 from softfall.edge.hashing import Hasher
 from softfall.errors import InputError, OperatorError, RefusedError
@@ -32,7 +32,6 @@ from softfall.provider.entry_facts import EntryFactsWay
 from softfall.provider.tables import surface_checks
 from softfall.store.transactions import Database
 
-OPTION: Final = "plain PDQ"  # as a case's hash facts name it: nothing was hidden, no option ran
 KEPT_MS: Final = days_ms(90.0)
 HASHING_SECONDS: Final = 20.0
 MAX_WORDS: Final = 10_000
@@ -259,7 +258,7 @@ def _case(
 
 def _hash_facts(entry: EntryFacts) -> HashFacts:
     return HashFacts(
-        option=OPTION,
+        option=DIRECT,
         epoch=0,
         confirmed=True,  # exact: the custodian compared the hash itself
         entry=entry.entry,

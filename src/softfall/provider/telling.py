@@ -13,7 +13,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from softfall.casework.incoming import HashFacts, HeldMessage, Incoming, ReportedMessage
+from softfall.casework.incoming import (
+    UNNAMED_ROOM,
+    HashFacts,
+    HeldMessage,
+    Incoming,
+    ReportedMessage,
+)
 from softfall.casework.model import Source
 from softfall.messaging.envelope import CONTENT, RECEIPT
 from softfall.provider.life import HoldKind
@@ -161,7 +167,7 @@ def _message(row: Row[Any], conversation_key: bytes | None) -> ReportedMessage:
     conversation = receipt["conversation"].replace("\0", "\N{REPLACEMENT CHARACTER}")
     if conversation_key is not None:  # its name may be a digest of its members' names
         named = hmac.digest(conversation_key, conversation.encode(), hashlib.sha256)
-        conversation = f"hidden:{named.hex()[:40]}"
+        conversation = f"{UNNAMED_ROOM}{named.hex()[:40]}"
     return ReportedMessage(
         sender=row.sender,
         conversation=conversation,

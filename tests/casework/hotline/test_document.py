@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from softfall.casework.hotline import page as pages
 from softfall.casework.hotline.document import (
     Decision,
     Referral,
@@ -15,7 +16,7 @@ from softfall.casework.hotline.document import (
     to_json,
 )
 from softfall.casework.hotline.page import FontUnusable, draw_page
-from softfall.casework.incoming import HashFacts, ReportedMessage
+from softfall.casework.incoming import DIRECT, HashFacts, ReportedMessage
 from softfall.casework.model import Source
 from softfall.casework.referral.facts import (
     Edits,
@@ -61,6 +62,11 @@ def made(edits: Edits | None = None, facts: ReferralFacts = FACTS) -> Referral:
     return referral_document(facts, edits or Edits(), DECISION, SERVICE, 1_700_000_200_000)
 
 
+def drawn(document: Referral) -> str:
+    """The words of a referral's page, before they are drawn."""
+    return "\n".join(words for _, words in pages._lines(document, "title", "A hotline"))
+
+
 def test_the_documents_schema_is_the_one_in_the_docs() -> None:
     assert SCHEMA.read_text("utf-8") == schema_json()
 
@@ -72,6 +78,35 @@ def test_what_is_written_is_read_back_as_it_was() -> None:
 def test_a_reporter_who_is_not_to_be_named_is_nowhere() -> None:
     assert b'"ben"' in to_json(made())
     assert b'"ben"' not in to_json(made(Edits(reporter_is="nobody")))
+
+
+@pytest.mark.parametrize("said", ["recipient", "victim", "nobody"])
+def test_reporters_who_all_asked_not_to_be_named_are_nobody(said: str) -> None:
+    sources = tuple(replace(source, reporter=None) for source in FACTS.sources)
+    unnamed = made(Edits(reporter_is=said, victim_age=13), replace(FACTS, sources=sources))
+    assert (unnamed.reporter_is, unnamed.reporter_age) == ("nobody", None)
+    assert made(Edits(reporter_is=said)).reporter_is == said
+
+
+def test_a_conversation_without_a_name_is_said_to_have_none() -> None:
+    source = FACTS.sources[0]
+    message = source.messages[0].model_copy(update={"conversation": f"hidden:{7:040x}"})
+    unnamed = replace(source, reporter=None, messages=(message,))
+    document = made(facts=replace(FACTS, sources=(unnamed,)))
+    assert b"hidden:" not in to_json(document)
+    assert document.case.sources[0].messages[0].conversation == ""
+    assert "a conversation whose name is not told" in drawn(document)
+
+
+def test_what_was_compared_directly_has_a_day_and_no_epoch() -> None:
+    direct = MATCH.model_copy(update={"option": DIRECT, "epoch": 0})
+    public = replace(FACTS.sources[0], source=Source.SURFACE, facts=direct, messages=())
+    document = made(facts=replace(FACTS, sources=(public,)))
+    match = document.case.sources[0].match
+    assert match is not None
+    assert match.epoch is None
+    assert "compared directly with the list as it stood on 2023-11-14" in drawn(document)
+    assert "found by split, list epoch 7" in drawn(made())
 
 
 def test_no_entrys_number_is_told() -> None:
@@ -128,7 +163,8 @@ def test_whatever_people_write_is_drawn_as_text(words: str) -> None:
     source = FACTS.sources[0]
     message = source.messages[0].model_copy(update={"text": words})
     facts = replace(FACTS, sources=(replace(source, messages=(message,), text=words),))
-    edits = Edits(summary=words, urgent=words, subject_words=words)
+    said = words.replace("\0", "")  # which edits refuse, and a reported text may hold
+    edits = Edits(summary=said, urgent=said, subject_words=said)
     assert draw_page(made(edits, facts), words).startswith(b"%PDF-")
 
 

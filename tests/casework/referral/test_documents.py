@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from softfall.casework.incoming import HashFacts, ReportedMessage
+from softfall.casework.incoming import DIRECT, HashFacts, ReportedMessage
 from softfall.casework.model import Source
 from softfall.casework.referral import documents
 from softfall.casework.referral.compose import NOT_VIEWED, compose
@@ -26,7 +26,7 @@ from softfall.casework.referral.package import from_json, pack
 from softfall.casework.referral.report import Classification, FileFlag, IncidentType, ReportFlag
 from softfall.config import ReferralSettings
 from softfall.testing.cybertipline_forms import parse, problem
-from tests.casework.referral.town import SETTINGS, hash_only, text_only
+from tests.casework.referral.town import NOW_MS, SETTINGS, hash_only, text_only
 
 SCHEMA = Path(__file__).parents[4] / "shared" / "data" / "cybertipline.xsd"
 needs_schema = pytest.mark.skipif(
@@ -38,7 +38,11 @@ hostile = st.one_of(
     st.sampled_from(["", "\x00\x07\x1b", "\ud800", "\ufffe", "]]>", "<report>", "&amp;", "\r\n\r"]),
     st.sampled_from(["🛝" * 40, "x" * 5_000, "</content><content>", "\u202eabc", " \t "]),
 )
-names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+# What casework's bodies take: UTF-8, and no NUL, which they refuse by name.
+carriable = hostile.map(lambda text: text.encode("utf-8", "replace").decode().replace("\0", ""))
+names = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20
+)
 times = st.integers(0, 2**47)
 digests = st.binary(min_size=1, max_size=8).map(lambda b: hashlib.sha256(b).hexdigest())
 
@@ -47,7 +51,7 @@ matches = st.builds(
     option=st.sampled_from(["split", "on_device", "enclave"]),
     epoch=st.integers(0, 2**31),
     confirmed=st.booleans(),
-    label=hostile.map(lambda text: text.encode("utf-8", "replace").decode()[:100]),
+    label=carriable.map(lambda text: text[:100]),
     sources=st.lists(names, max_size=3).map(tuple),
     certifiers=st.lists(names, max_size=3).map(tuple),
 )
@@ -114,9 +118,9 @@ file_edits = st.builds(
     left_out=st.booleans(),
     flags=st.lists(st.sampled_from(FileFlag), max_size=4).map(tuple),
     classification=st.none() | st.sampled_from(Classification),
-    words=hostile.map(lambda text: text.encode("utf-8", "replace").decode()[:1000]),
+    words=carriable.map(lambda text: text[:1000]),
 )
-clean = hostile.map(lambda text: text.encode("utf-8", "replace").decode()[:900])
+clean = carriable.map(lambda text: text[:900])
 edits = st.builds(
     Edits,
     incident_type=st.none() | st.sampled_from(IncidentType),
@@ -268,6 +272,54 @@ def test_a_reporter_who_asked_not_to_be_named_is_nowhere_in_it() -> None:
     report = pack(compose(unnamed, Edits(reporter_is="victim"), SETTINGS), unnamed).report
     assert b"kim" not in report
     assert b"A reporter asked not to be named." in report
+
+
+def test_a_conversation_without_a_name_gets_no_element_and_is_said_to_have_none(
+    schema: etree.XMLSchema,
+) -> None:
+    facts = text_only()
+    hidden = tuple(
+        each.model_copy(update={"conversation": f"hidden:{number:040x}"})
+        for number, each in enumerate(facts.sources[0].messages)
+    )
+    facts = replace(facts, sources=(replace(facts.sources[0], reporter=None, messages=hidden),))
+    report = pack(compose(facts, Edits(), SETTINGS), facts).report
+    validate(schema, report)
+    assert b"hidden:" not in report
+    assert b"chatRoomName" not in report
+    told = text_of(report, "internetDetails/chatImIncident/additionalInfo")
+    assert len(told) == 2  # two conversations stay two, whatever they are called
+    assert all("name is not told" in each for each in told)
+    assert text_of(
+        pack(compose(text_only(), Edits(), SETTINGS), text_only()).report,
+        "internetDetails/chatImIncident/chatRoomName",
+    ) == ["r00m"]
+
+
+@pytest.mark.parametrize("kind", ["profile picture", "group name"])
+def test_what_was_public_is_said_to_be_no_chat_and_to_have_no_epoch(
+    schema: etree.XMLSchema, kind: str
+) -> None:
+    is_name = kind.endswith("name")
+    facts = HashFacts(
+        option=DIRECT, epoch=0, confirmed=True, sources=("hotline one",),
+        certifiers=("hotline one",),
+    )  # fmt: skip
+    public = SourceFacts(
+        Source.SURFACE, "surface/1", kind, "a match", NOW_MS, None, None if is_name else facts,
+        None, text="birds of the river" if is_name else "",
+    )  # fmt: skip
+    known = replace(hash_only(), sources=(public,))
+    report = pack(compose(known, Edits(), SETTINGS), known).report
+    validate(schema, report)
+    (incident,) = text_of(report, "internetDetails/chatImIncident/additionalInfo")
+    assert incident == f"No chat: public on the service, and not encrypted ({kind})."
+    (told,) = text_of(report, "additionalInfo")
+    assert f"not encrypted, matched ({kind})." in told
+    assert "epoch" not in told
+    if not is_name:
+        assert "1 organisation certifies (hotline one)" in told
+        assert "compared directly with the list as it stood on 2026-09-" in told
 
 
 def test_the_word_of_another_tool_is_said_to_be_its_word() -> None:

@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from softfall.casework.incoming import Body
-from softfall.casework.referral.compose import incident_at_ms, quoted, suggested_type
+from softfall.casework.referral.compose import incident_at_ms, quoted, reporters, suggested_type
 from softfall.casework.referral.facts import (
     Edits,
     FileEdits,
@@ -34,7 +34,10 @@ class Match(Body):
     """What is known of a match with a list: never the hash."""
 
     option: str = Field(description="How it was found: which of the messaging service's options.")
-    epoch: int = Field(description="The list's version.")
+    epoch: int | None = Field(
+        description="The list's version; null: something public, compared directly with the list "
+        "as it stood when it came in, or not told."
+    )
     confirmed: bool = Field(description="Whether an exact second step confirmed the match.")
     label: str = Field(description="The list's own word for the entry; empty where not told.")
     sources: tuple[str, ...] = Field(description="The lists that the entry came from.")
@@ -45,7 +48,9 @@ class Message(Body):
     """A message that a reporter opened, as its commitment and receipt prove it."""
 
     sender: str
-    conversation: str
+    conversation: str = Field(
+        description="Its name; empty where not told, as where a reporter asks not to be named."
+    )
     envelope_id: str
     received_at: Time
     text: str
@@ -125,7 +130,7 @@ class Referral(Body):
     about_time: str
     about_account: str
     group: str = Field(description="The group or channel, where a person knows it.")
-    reporter_is: str = Field(description="recipient or victim; nobody: the reporter is not named.")
+    reporter_is: str = Field(description="recipient or victim; nobody: no reporter is named.")
     reporter_age: int | None = Field(description="Where the reporter is the victim, and told it.")
     agency: str = Field(description="The police that already know.")
     agency_case: str
@@ -168,6 +173,7 @@ def referral_document(
     made_at_ms: int,
 ) -> Referral:
     """The referral of a case; what nobody filled in is empty."""
+    reporter_is = edits.reporter_is if reporters(facts) else "nobody"
     contact = f"{settings.reporter_first_name} {settings.reporter_last_name}".strip()
     return Referral(
         made_at=iso(made_at_ms),
@@ -185,8 +191,8 @@ def referral_document(
         about_time=edits.time_words,
         about_account=edits.subject_words,
         group=edits.group,
-        reporter_is=edits.reporter_is,
-        reporter_age=edits.victim_age if edits.reporter_is == "victim" else None,
+        reporter_is=reporter_is,
+        reporter_age=edits.victim_age if reporter_is == "victim" else None,
         agency=edits.agency,
         agency_case=edits.agency_case,
         tags=tuple(flag.value for flag in edits.flags),
@@ -234,7 +240,7 @@ def _source(source: SourceFacts, quoted_ids: set[str], edits: Edits) -> CaseSour
         text=source.text,
         match=Match(
             option=found.option,
-            epoch=found.epoch,
+            epoch=found.epoch or None,
             confirmed=found.confirmed,
             label=found.label,
             sources=found.sources,
@@ -245,7 +251,7 @@ def _source(source: SourceFacts, quoted_ids: set[str], edits: Edits) -> CaseSour
         messages=tuple(
             Message(
                 sender=message.sender,
-                conversation=message.conversation,
+                conversation=message.room,
                 envelope_id=message.envelope_id,
                 received_at=iso(message.received_at_ms),
                 text=message.text,

@@ -22,7 +22,8 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer
 
-from softfall.casework.hotline.document import CaseSource, Message, Picture, Referral
+from softfall.casework.hotline.document import CaseSource, Match, Message, Picture, Referral
+from softfall.casework.incoming import DIRECT
 from softfall.errors import OperatorError
 
 _BUNDLED = Path(reportlab.__file__).parent / "fonts"
@@ -37,6 +38,7 @@ _INCIDENTS = {
     "unsolicited": "Unsolicited material sent to a child",
 }
 _NOT_VIEWED = "Not viewed: no person at the service has looked at this picture as a whole."
+_UNNAMED = "a conversation whose name is not told"
 _EMPTY = "Nobody filled this in."
 
 
@@ -189,7 +191,7 @@ def _source(number: int, source: CaseSource, who: str) -> Iterator[tuple[str, st
     if source.match:
         match = source.match
         certain = "confirmed" if match.confirmed else "NOT confirmed"
-        yield ("text", f"Match with a list: {certain}; found by {match.option}.")
+        yield ("text", f"Match with a list: {certain}; {_found_by(match, source.arrived_at)}.")
         yield ("text", f"Lists: {', '.join(match.sources) or 'not told'}")
         yield ("text", f"Certified by: {', '.join(match.certifiers) or 'not told'}")
     if source.text:
@@ -198,11 +200,18 @@ def _source(number: int, source: CaseSource, who: str) -> Iterator[tuple[str, st
         yield from _message(message)
 
 
+def _found_by(match: Match, arrived_at: str) -> str:
+    if match.option == DIRECT:
+        return f"compared directly with the list as it stood on {arrived_at[:10]} ({match.option})"
+    epoch = f", list epoch {match.epoch}" if match.epoch else ""
+    return f"found by {match.option}{epoch}"
+
+
 def _message(message: Message) -> Iterator[tuple[str, str]]:
     yield ("gap", "")
     yield (
         "text",
-        f"{message.sender} in {message.conversation}, received {message.received_at} "
+        f"{message.sender} in {message.conversation or _UNNAMED}, received {message.received_at} "
         f"(message {message.envelope_id}):",
     )
     yield ("quote", message.text or "(no words)")

@@ -9,7 +9,7 @@ Refuses nothing: what can't be said is left out, and `completeness` tells what i
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -136,13 +136,28 @@ def _incidents(
 ) -> Iterator[InternetDetails]:
     """One a conversation; one without words where nothing was opened."""
     by_room = sorted(quoted(facts, edits), key=attrgetter("conversation"))
-    for room, messages in itertools.groupby(by_room, key=attrgetter("conversation")):
+    for _, group in itertools.groupby(by_room, key=attrgetter("conversation")):
+        messages = list(group)
         lines = [_line(message) for message in messages]
-        yield _chat(settings, room, "\n".join(lines), "Times are when the service received it.")
+        told = _TIMES if messages[0].room else f"{_TIMES} {_UNNAMED}"
+        yield _chat(settings, messages[0].room, "\n".join(lines), told)
     other = [source for source in facts.sources if not source.messages]
     said = [f"{source.kind or source.source}: {source.text}" for source in other if source.text]
     if said or not by_room:
-        yield _chat(settings, "", "\n".join(said), "" if said else "No words were opened.")
+        yield _chat(settings, "", "\n".join(said), _about(other, opened=bool(said)))
+
+
+_TIMES = "Times are when the service received it."
+_UNNAMED = "The conversation's name is not told, as where whoever reports asks not to be named."
+
+
+def _about(sources: Sequence[SourceFacts], *, opened: bool) -> str:
+    """What an incident without messages is: public things are in no chat, whatever it is called."""
+    public = [source.kind for source in sources if source.source is Source.SURFACE]
+    if public:
+        what = ", ".join(dict.fromkeys(kind or "picture or name" for kind in public))
+        return f"No chat: public on the service, and not encrypted ({what})."
+    return "" if opened else "No words were opened."
 
 
 def _chat(settings: ReferralSettings, room: str, content: str, info: str) -> InternetDetails:
@@ -235,7 +250,7 @@ _SOME_VIEWED = (
 def _found(source: SourceFacts) -> str:
     option = f" `{source.facts.option}`" if source.facts is not None else ""
     what = f" ({source.kind})" if source.kind else ""
-    match = f" {_match(source.facts)}" if source.facts is not None else ""
+    match = f" {_match(source.facts, source.arrived_at_ms)}" if source.facts is not None else ""
     match += "" if source.trusted else " This is that tool's word; it was not verified here."
     found = _RECEIVED if source.kind == RECEIVED else _FOUND[source.source]
     named = found + (option if source.source in _BY_OPTION else "")
@@ -246,16 +261,24 @@ _BY_OPTION = frozenset({Source.HOLD, Source.BLOCKED})
 _RECEIVED = "The app of an account that had received a picture found it by the option"
 
 
-def _match(facts: HashFacts) -> str:
+def _match(facts: HashFacts, at_ms: int) -> str:
     told = ["Confirmed match" if facts.confirmed else "Unconfirmed candidate", "with a list"]
     if facts.certifiers:
         names = ", ".join(facts.certifiers)
-        told.append(f"entry that {len(facts.certifiers)} organisations certify ({names})")
+        told.append(f"entry that {_certify(len(facts.certifiers))} ({names})")
     if facts.sources:
         told.append(f"from {', '.join(facts.sources)}")
     if facts.label:
         told.append(f'which calls it "{facts.label}"')
-    return " ".join([*told, f"(list epoch {facts.epoch})."])
+    if facts.compared_directly:
+        told.append(f"(compared directly with the list as it stood on {_utc(at_ms)[:10]})")
+    elif facts.epoch:
+        told.append(f"(list epoch {facts.epoch})")
+    return " ".join(told) + "."
+
+
+def _certify(count: int) -> str:
+    return "1 organisation certifies" if count == 1 else f"{count} organisations certify"
 
 
 def _events(facts: ReferralFacts) -> Iterator[str]:
