@@ -230,6 +230,9 @@ def casework_page() -> str:
                 for source, outcomes in effects.EFFECTS.items()
                 for outcome, effect in outcomes.items()
             ),
+            "\nA held message of an unconfirmed match, or of an outage, is "
+            f"{words[effects.ON_UNCONFIRMED.hold]} whatever is decided, without a measure and "
+            "without a word to its account; a case of nothing else allows no measure.",
             "\n## What is looked at first\n",
             "A child at risk now comes before everything else. All other cases go by when they "
             "are due: their opening plus the shortest time of the rules that apply.\n",

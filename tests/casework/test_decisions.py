@@ -284,12 +284,10 @@ def test_what_changes_while_a_referral_waits_is_looked_at_again(office: Office) 
     office.desk.second_read(case_id, LEA, True, "agreed", version=now.version)
 
 
-def test_the_second_reader_may_be_switched_off_but_not_for_a_hash_alone(
+def test_with_the_second_reader_switched_off_a_hash_alone_needs_one_all_the_same(
     databases: Any,
 ) -> None:
     office = new_office(databases, second_reader=False)
-    read = office.take_in(report("ada"))
-    assert office.decide(read, Outcome.REFER).final
     alone = office.take_in(hold("bob"))
     assert not office.decide(alone, Outcome.REFER).final
     office.db.close()

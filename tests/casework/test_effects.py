@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,10 +11,12 @@ from softfall.casework.effects import (
     MEASURES,
     RECEIVED,
     CaseFacts,
+    HoldEffect,
     HoldState,
     SourceFacts,
     offer,
     offers,
+    on_hold,
     on_subjects,
     proposed,
 )
@@ -34,6 +37,9 @@ def case(*sources: SourceFacts, content: bool = False, **how: bool) -> CaseFacts
     return CaseFacts(sources, content, **how)
 
 
+PUBLIC = SourceFacts(Source.SURFACE, "ada", "profile picture", facts=CERTIFIED)
+
+
 def one_source(
     source: Source, subject: str, kind: str, trusted: bool, hold: HoldState, facts: HashFacts | None
 ) -> SourceFacts:
@@ -48,7 +54,7 @@ FACTS = st.builds(
             one_source,
             source=st.sampled_from(list(Source)),
             subject=st.sampled_from(["ada", "bob"]),
-            kind=st.sampled_from(["", "outage", "confirmed", MALFORMED]),
+            kind=st.sampled_from(["", "outage", "candidate", "confirmed", MALFORMED, RECEIVED]),
             trusted=st.booleans(),
             hold=st.sampled_from(list(HoldState)),
             facts=st.none() | st.sampled_from([CERTIFIED, ONE_CERTIFIER, UNCONFIRMED]),
@@ -60,6 +66,8 @@ FACTS = st.builds(
     own_picture=st.booleans(),
     telling_withheld=st.booleans(),
     second_reader_always=st.booleans(),
+    listed_only=st.booleans(),
+    seen=st.booleans(),
 )
 
 
@@ -96,9 +104,68 @@ def test_a_referral_from_a_hash_alone_needs_two_certifiers_and_a_second_reader(
     facts: CaseFacts,
 ) -> None:
     told = offer(facts, Outcome.REFER)
-    if told.allowed and not facts.has_content:
+    nobody_looked = not facts.has_content or (facts.listed_only and not facts.seen)
+    if told.allowed and nobody_looked:
         assert facts.certified_match
         assert told.second_reader
+
+
+@given(FACTS)
+def test_no_referral_is_one_persons_alone_unless_somebody_looked(facts: CaseFacts) -> None:
+    told = offer(facts, Outcome.REFER)
+    if told.allowed and not told.second_reader:
+        assert facts.has_content
+        assert facts.seen
+        assert not facts.second_reader_always
+
+
+@given(FACTS, st.sampled_from(list(Outcome)))
+def test_what_becomes_of_a_held_message_goes_by_what_is_known_of_that_very_message(
+    facts: CaseFacts, outcome: Outcome
+) -> None:
+    for one in facts.sources:
+        done = on_hold(one, outcome)
+        if one.source is not Source.HOLD or one.hold is not HELD:
+            assert done is None
+        elif one.confirmed or one.kind == MALFORMED:
+            assert done is not None
+            assert done.move == ("block" if outcome in MEASURES else "release")
+        else:
+            assert done is not None
+            assert (done.move, done.tells) == ("release", False)
+
+
+@given(FACTS, st.sampled_from(sorted(MEASURES)), st.integers(0, 30))
+def test_an_account_of_unconfirmed_messages_alone_is_spared_whatever_is_decided_of_others(
+    facts: CaseFacts, outcome: Outcome, days: int
+) -> None:
+    for each in on_subjects(facts, outcome, facts.subjects, days):
+        if all(one.innocent for one in facts.sources if one.subject == each.subject):
+            assert (each.account, each.tells) == ("none", False)
+
+
+@given(FACTS, st.sampled_from(sorted(MEASURES)))
+def test_a_measure_that_would_only_let_unconfirmed_messages_go_is_not_offered(
+    facts: CaseFacts, outcome: Outcome
+) -> None:
+    if all(one.innocent for one in facts.sources):
+        assert not offer(facts, outcome).allowed
+    about = replace(facts, sources=tuple(one for one in facts.sources if not one.innocent))
+    if about.sources:
+        assert offer(facts, outcome).allowed == offer(about, outcome).allowed
+
+
+@given(FACTS)
+def test_nothing_needs_to_be_opened_only_where_all_that_could_be_is_a_confirmed_match(
+    facts: CaseFacts,
+) -> None:
+    if facts.has_content and facts.nothing_to_open:
+        assert facts.listed_only
+        assert all(
+            one.confirmed for one in facts.sources if one.source in (Source.SURFACE, Source.REPORT)
+        )
+    if "nothing needs to be opened" in proposed(facts).why:
+        assert facts.nothing_to_open
 
 
 @given(FACTS)
@@ -137,8 +204,31 @@ def test_something_reported_may_be_referred_without_any_match() -> None:
 def test_the_second_reader_may_be_switched_off_only_where_somebody_read_it() -> None:
     reported = SourceFacts(Source.REPORT, "ada")
     off = {"second_reader_always": False}
-    assert not offer(case(reported, content=True, **off), Outcome.REFER).second_reader
+    assert not offer(case(reported, content=True, seen=True, **off), Outcome.REFER).second_reader
+    assert offer(case(reported, content=True, **off), Outcome.REFER).second_reader
     assert offer(case(held(), **off), Outcome.REFER).second_reader
+
+
+def test_a_listed_public_picture_that_nobody_looked_at_is_a_match_alone() -> None:
+    off = {"second_reader_always": False, "content": True, "listed_only": True}
+    once = SourceFacts(Source.SURFACE, "ada", facts=ONE_CERTIFIER)
+    twice = SourceFacts(Source.SURFACE, "ada", facts=CERTIFIED)
+    assert not offer(case(once, **off), Outcome.REFER).allowed
+    assert offer(case(twice, **off), Outcome.REFER).second_reader
+    assert offer(case(once, seen=True, **off), Outcome.REFER).allowed
+    assert not offer(case(twice, seen=True, **off), Outcome.REFER).second_reader
+
+
+def test_unconfirmed_messages_beside_a_report_are_delivered_and_the_offers_say_so() -> None:
+    unsure = held(UNCONFIRMED, kind="candidate")
+    joined = case(unsure, SourceFacts(Source.REPORT, "ada"), content=True)
+    for outcome in (Outcome.WARN, Outcome.RESTRICT, Outcome.REFER):
+        told = offer(joined, outcome)
+        assert told.allowed
+        assert "unconfirmed messages are delivered" in told.why
+    refused = offer(joined, Outcome.BLOCK)
+    assert not refused.allowed
+    assert "never confirmed" in refused.why
 
 
 def test_what_is_not_held_is_neither_released_nor_blocked() -> None:
@@ -160,6 +250,15 @@ def test_what_is_not_held_is_neither_released_nor_blocked() -> None:
         (case(held(None, kind=MALFORMED)), None),
         (case(SourceFacts(Source.REPORT, "ada"), content=True), None),
         (case(held(), own_picture=True), Outcome.WARN),
+        (case(PUBLIC, content=True, listed_only=True), Outcome.REFER),
+        (case(PUBLIC, content=True), None),
+        (case(replace(PUBLIC, facts=ONE_CERTIFIER), content=True, listed_only=True), Outcome.BLOCK),
+        (case(replace(PUBLIC, facts=UNCONFIRMED), content=True, listed_only=True), None),
+        (
+            case(PUBLIC, held(UNCONFIRMED, kind="outage"), content=True, listed_only=True),
+            Outcome.REFER,
+        ),
+        (case(SourceFacts(Source.BLOCKED, "ada", facts=CERTIFIED)), Outcome.REFER),
     ],
 )
 def test_what_the_facts_alone_suggest(facts: CaseFacts, outcome: Outcome | None) -> None:
@@ -174,14 +273,12 @@ def test_every_effect_of_the_table_is_what_the_provider_is_told() -> None:
         )  # fmt: skip
         effect = EFFECTS[source].get(outcome)
         (done,) = on_subjects(case(one), outcome, ("ada",), 0)
+        message = on_hold(one, outcome)
         if effect is None:
-            assert (done.hold, done.account, done.tells) == (None, "none", False)
+            assert (message, done.account, done.tells) == (None, "none", False)
         else:
-            assert (done.hold, done.account, done.tells) == (
-                effect.hold,
-                effect.account,
-                effect.tells,
-            )
+            assert (message.move if message else None) == effect.hold
+            assert (done.account, done.tells) == (effect.account, effect.tells)
 
 
 def test_nobody_learns_that_an_unconfirmed_message_was_held_and_let_go() -> None:
@@ -194,7 +291,8 @@ def test_nobody_learns_that_an_unconfirmed_message_was_held_and_let_go() -> None
 
 def test_a_referral_on_a_hold_keeps_it_blocked_and_may_restrict() -> None:
     (done,) = on_subjects(case(held()), Outcome.REFER, ("ada",), 5)
-    assert (done.hold, done.account) == ("block", "restrict")
+    assert done.account == "restrict"
+    assert on_hold(held(), Outcome.REFER) == HoldEffect("block", tells=True)
 
 
 def test_a_warning_is_refused_while_a_legal_hold_withholds_telling() -> None:

@@ -11,17 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from softfall.audit import trail
 from softfall.audit.chain import Detail
 from softfall.casework import life
 from softfall.casework.effects import CaseFacts, HoldState, SourceFacts
 from softfall.casework.evidence.legal_hold import withholds_telling
+from softfall.casework.evidence.seen import viewed_whole
 from softfall.casework.evidence.tables import evidence
 from softfall.casework.incoming import HashFacts
 from softfall.casework.life import Actor
-from softfall.casework.model import CaseState, Role, Source
+from softfall.casework.model import CaseState, EvidenceKind, Role, Source
 from softfall.casework.priority import Known, priority
 from softfall.casework.rights import Deed, StaffRef, check
 from softfall.casework.tables import cases, decisions, sources, timeline
@@ -135,17 +136,26 @@ def sources_of(tx: Connection, case_row: int) -> Sequence[Row[Any]]:
 
 def facts(tx: Connection, case: Row[Any], second_reader_always: bool) -> CaseFacts:
     """A case, as far as outcomes go."""
-    content = exists().where(
-        evidence.c.case_row == case.row,
-        evidence.c.source_row.is_not(None),  # an appeal's words are no source
-        evidence.c.deleted_at_ms.is_(None),
-    )
+    pieces = tx.execute(
+        select(evidence.c.row, evidence.c.source_row, evidence.c.kind).where(
+            evidence.c.case_row == case.row,
+            evidence.c.source_row.is_not(None),  # an appeal's words are no source
+            evidence.c.deleted_at_ms.is_(None),
+        )
+    ).all()
+    rows = sources_of(tx, case.row)
+    surfaces = {row.row for row in rows if row.source == Source.SURFACE and row.facts}
+    listed = [
+        piece.kind == EvidenceKind.PICTURE and piece.source_row in surfaces for piece in pieces
+    ]
     return CaseFacts(
-        sources=tuple(_source_facts(row) for row in sources_of(tx, case.row)),
-        has_content=bool(tx.execute(select(content)).scalar()),
+        sources=tuple(_source_facts(row) for row in rows),
+        has_content=bool(pieces),
         own_picture=case.own_picture,
         telling_withheld=withholds_telling(tx, case.row),
         second_reader_always=second_reader_always,
+        listed_only=bool(pieces) and all(listed),
+        seen=any(viewed_whole(tx, piece.row) for piece in pieces),
     )
 
 

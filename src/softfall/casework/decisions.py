@@ -264,6 +264,10 @@ def _check_accounts(known: CaseFacts, ruling: Ruling) -> None:
     measured = ruling.outcome in (Outcome.WARN, Outcome.RESTRICT) or ruling.restrict_days
     if measured and not ruling.accounts and len(known.subjects) > 1:
         raise AccountsNotNamed("the case is about several accounts")
+    accounts, days = ruling.accounts or known.subjects, ruling.restrict_days
+    for effect in effects.on_subjects(known, ruling.outcome, accounts, days):
+        if measured and effect.subject in accounts and effect.account == "none":
+            raise AccountsNotNamed(f"nothing is known against {effect.subject}")
 
 
 def _insert(

@@ -194,6 +194,7 @@ class CaseView:
     enactments: tuple[EnactmentSeen, ...]
     links: tuple[LinkSeen, ...]
     hash_alone: bool
+    nothing_to_open: bool
     telling_withheld: bool
     policy_words: str
 

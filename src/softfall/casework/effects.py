@@ -1,13 +1,15 @@
 """What an outcome does about each kind of source, and which outcomes a case allows, and why not.
 
 Guarantees: pure. A measure (block, warn, restrict, refer) needs grounds: something that a person
-can read or see, a confirmed match, or what only an altered app sends; an unconfirmed match is
-innocent. A referral from a hash alone needs a confirmed match on an entry that two organisations
-certified, and a second reader whatever the settings say. A young person's own picture is never
-referred but by a lead's override, with its reason on record.
+can read or see, a confirmed match, or what only an altered app sends. An unconfirmed match is
+innocent: whatever becomes of the rest of its case, its message is delivered, and nobody is told
+that it was held. A referral from a match alone needs a confirmed one, on an entry that two
+organisations certified, and a second reader whatever the settings say; a listed public picture that
+nobody has looked at is a match alone. A young person's own picture is never referred but by a
+lead's override, with its reason on record.
 Leaves to others: who may decide (`rights`), writing it down (`decisions`), having it done
 (`enacting`).
-Source: Softfall's own rules; docs/casework.md draws `EFFECTS`.
+Source: Softfall's own rules; docs/casework-tables.md draws `EFFECTS` and `ON_UNCONFIRMED`.
 """
 
 from collections.abc import Sequence
@@ -63,21 +65,40 @@ class SourceFacts:
         """Whether the account did nothing but receive it."""
         return self.source is Source.BLOCKED and self.kind == RECEIVED
 
+    @property
+    def innocent(self) -> bool:
+        """Whether it is a message that was held on no more than an unconfirmed match, or none."""
+        return self.source is Source.HOLD and not self.confirmed and self.kind != MALFORMED
+
 
 @dataclass(frozen=True, slots=True)
 class CaseFacts:
-    """A case, as far as outcomes go. has_content: a person can read or see something of it."""
+    """A case, as far as outcomes go.
+
+    has_content: a person can read or see something of it. listed_only: nothing of it but public
+    pictures that came with a match. seen: a person saw or read at least one piece of it whole, as
+    the audit log has it.
+    """
 
     sources: tuple[SourceFacts, ...]
     has_content: bool
     own_picture: bool = False
     telling_withheld: bool = False
     second_reader_always: bool = True
+    listed_only: bool = False
+    seen: bool = False
 
     @property
     def hash_alone(self) -> bool:
-        """Whether all that is known is a match, and nothing was opened to anybody."""
-        return not self.has_content
+        """Whether all that a referral could rest on is a match: no words, and nobody looked."""
+        return not self.has_content or (self.listed_only and not self.seen)
+
+    @property
+    def nothing_to_open(self) -> bool:
+        """Whether the facts decide it: there is nothing to look at, or a listed picture alone."""
+        matches = (Source.HOLD, Source.BLOCKED)  # of which nobody has anything to look at
+        known = all(one.confirmed or one.source in matches for one in self.sources)
+        return not self.has_content or (self.listed_only and known)
 
     @property
     def certified_match(self) -> bool:
@@ -158,6 +179,11 @@ EFFECTS: dict[Source, dict[Outcome, Effect]] = {
     Source.TOOL: _ON_PUBLIC,
 }
 
+# What every outcome does about a held message of an unconfirmed match, or of an outage.
+ON_UNCONFIRMED = Effect(
+    "release", "none", False, "unconfirmed messages are delivered, and nobody is told"
+)
+
 MEASURES = frozenset({Outcome.BLOCK, Outcome.WARN, Outcome.RESTRICT, Outcome.REFER})
 APPEALABLE = MEASURES
 
@@ -194,7 +220,8 @@ def offer(facts: CaseFacts, outcome: Outcome) -> Offer:
         outcome,
         True,
         "; ".join(meanings),
-        second_reader=referral and (facts.second_reader_always or facts.hash_alone),
+        second_reader=referral
+        and (facts.second_reader_always or facts.hash_alone or not facts.seen),
         override=referral and facts.own_picture,
     )
 
@@ -203,6 +230,9 @@ def _effect(one: SourceFacts, outcome: Outcome) -> Effect | None:
     """What an outcome does about one source; None where there's nothing left to do."""
     if one.from_somebody_else and outcome is not Outcome.NO_ACTION:
         return None
+    if one.innocent:
+        there = one.hold is HoldState.HELD or outcome is Outcome.NO_ACTION
+        return ON_UNCONFIRMED if there else None
     effect = EFFECTS[one.source].get(outcome)
     moves_only = effect is not None and effect.hold is not None and effect.account == "none"
     if moves_only and one.hold is not HoldState.HELD and outcome in _MOVES_HOLDS:
@@ -215,12 +245,14 @@ _MOVES_HOLDS = frozenset({Outcome.RELEASE, Outcome.BLOCK})
 
 def _why_not(facts: CaseFacts, outcome: Outcome) -> str:
     """Why a case doesn't allow an outcome; empty if it does."""
-    if all(_effect(one, outcome) is None for one in facts.sources):
-        if all(one.from_somebody_else for one in facts.sources):
-            return "the account received it from somebody else: nothing is known against it"
-        return "nothing is held (any more) that this could move"
-    if outcome in MEASURES and not facts.grounds:
-        return "an unconfirmed match is innocent, and nobody has reported anything"
+    measure = outcome in MEASURES
+    about = [one for one in facts.sources if not (measure and one.innocent)]
+    if measure and not facts.grounds and not all(one.from_somebody_else for one in about):
+        return _INNOCENT
+    if all(_effect(one, outcome) is None for one in about):
+        return _why_nothing(facts, about)
+    if measure and not facts.grounds:
+        return _INNOCENT
     if facts.telling_withheld and outcome is Outcome.WARN:
         return "a legal hold withholds telling, and a warning tells"
     if outcome is Outcome.REFER and facts.hash_alone and not facts.certified_match:
@@ -229,6 +261,18 @@ def _why_not(facts: CaseFacts, outcome: Outcome) -> str:
             f"{MIN_CERTIFIERS} organisations certified"
         )
     return ""
+
+
+_INNOCENT = "an unconfirmed match is innocent, and nobody has reported anything"
+
+
+def _why_nothing(facts: CaseFacts, about: Sequence[SourceFacts]) -> str:
+    """Why an outcome would do nothing. about: the sources that it could do something about."""
+    if all(one.from_somebody_else for one in facts.sources):
+        return "the account received it from somebody else: nothing is known against it"
+    if len(about) < len(facts.sources):
+        return "what is held was never confirmed, and an unconfirmed match is innocent"
+    return "nothing is held (any more) that this could move"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,12 +291,14 @@ def proposed(facts: CaseFacts) -> Proposed:
         return Proposed(kind, "a young person's own picture: warn and support, never refer as such")
     if all(one.from_somebody_else for one in facts.sources):
         return Proposed(Outcome.NO_ACTION, "the account received it from somebody else")
-    if facts.has_content:
+    if not facts.nothing_to_open:
         return Proposed(None, "somebody opened this to you: it has to be read first")
     if offer(facts, Outcome.REFER).allowed and facts.certified_match:
-        return Proposed(Outcome.REFER, "a confirmed match, certified by several: known material")
-    if held and any(one.confirmed for one in held):
-        return Proposed(Outcome.BLOCK, "a confirmed match; too few certifiers for a referral")
+        why = "a confirmed match, certified by several: known material; nothing needs to be opened"
+        return Proposed(Outcome.REFER, why)
+    if any(one.confirmed for one in facts.sources) and offer(facts, Outcome.BLOCK).allowed:
+        why = "a confirmed match, too few certifiers for a referral; nothing needs to be opened"
+        return Proposed(Outcome.BLOCK, why)
     if held and not facts.grounds:
         return Proposed(Outcome.RELEASE, "unconfirmed, or never judged: innocent")
     return Proposed(None, "the facts alone suggest nothing")
@@ -260,12 +306,31 @@ def proposed(facts: CaseFacts) -> Proposed:
 
 @dataclass(frozen=True, slots=True)
 class SubjectEffect:
-    """What a decision does about one account. hold: what becomes of its held messages."""
+    """What a decision does about one account, beside its messages (`on_hold`)."""
 
     subject: str
-    hold: Literal["release", "block"] | None
     account: AccountMeasure
     tells: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HoldEffect:
+    """What becomes of one held message. tells: whether its sender may learn of it."""
+
+    move: Literal["release", "block"]
+    tells: bool
+
+
+def on_hold(one: SourceFacts, outcome: Outcome) -> HoldEffect | None:
+    """What an outcome does with one held message, by what is known of that very message.
+
+    That it was held and let go, without a confirmed match, is nobody's to notice. None where
+    nothing is held.
+    """
+    effect = _effect(one, outcome)
+    if one.hold is not HoldState.HELD or effect is None or effect.hold is None:
+        return None
+    return HoldEffect(effect.hold, _tells(one, effect))
 
 
 def on_subjects(
@@ -274,20 +339,23 @@ def on_subjects(
     """What an outcome does about each account of a case.
 
     accounts: whom a measure on an account is for; the others' messages are treated all the same.
-    A referral may restrict too, where days are given. That an unconfirmed message was held and let
-    go is nobody's to notice, so its sender isn't told.
+    A referral may restrict too, where days are given.
     """
     made = []
     for subject in facts.subjects:
         own = [one for one in facts.sources if one.subject == subject]
-        acting = [effect for one in own if (effect := _effect(one, outcome)) is not None]
+        acting = [(one, effect) for one in own if (effect := _effect(one, outcome)) is not None]
         named = subject in accounts
-        measures: list[AccountMeasure] = [e.account for e in acting if e.account != "none"]
-        measure = measures[0] if measures and named else "none"
-        if outcome is Outcome.REFER and named and restrict_days:
+        measures = [effect.account for _, effect in acting if effect.account != "none"]
+        measure: AccountMeasure = measures[0] if measures and named else "none"
+        told = [effect for one, effect in acting if _tells(one, effect)]
+        if outcome is Outcome.REFER and named and told and restrict_days:
             measure = "restrict"
-        hold = next((effect.hold for effect in acting if effect.hold), None)
-        quiet = hold == "release" and not any(one.confirmed for one in own)
-        tells = any(e.tells for e in acting) and not quiet and (named or hold is not None)
-        made.append(SubjectEffect(subject, hold, measure, tells))
+        tells = any(named or effect.hold is not None for effect in told)
+        made.append(SubjectEffect(subject, measure, tells))
     return tuple(made)
+
+
+def _tells(one: SourceFacts, effect: Effect) -> bool:
+    """Whether its account is told: of a message that is let go, only if it was a match."""
+    return effect.tells and (effect.hold != "release" or one.confirmed)

@@ -1,21 +1,22 @@
 """What the provider is to do about a decision: rows of an outbox, made in the deed's transaction.
 
 Guarantees: an enactment exists if, and only if, a person decided, and says no more than was
-decided; one account, one enactment, so that nobody is told about another. It stays until the
-provider did it or refused it by name; what had moved before is on the case's record.
+decided; no enactment is about two accounts, so that nobody is told about another; a message that is
+let go without its sender's knowledge goes in one of its own, which tells nobody. Each stays until
+the provider did it or refused it by name; what had moved before is on the case's record.
 Leaves to others: bringing it there (`enactor`).
 """
 
 import json
 import secrets
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from softfall.casework import cases as case_rows
 from softfall.casework import effects
 from softfall.casework.cases import PROVIDER, Doer
-from softfall.casework.effects import CaseFacts, HoldState, SubjectEffect
+from softfall.casework.effects import CaseFacts, HoldState, SourceFacts
 from softfall.casework.incoming import Enacted, Enactment, HeldMessage, HoldDecision
 from softfall.casework.life import Actor
 from softfall.casework.model import SYSTEM, Outcome, Source
@@ -52,7 +53,16 @@ def add_decision(
     accounts = json.loads(decision.accounts)
     acting = effects.on_subjects(known, outcome, accounts, decision.restrict_days)
     for effect in acting:
-        own = [row for row in rows if row.subject == effect.subject and row.origin == PROVIDER]
+        own = [
+            (row, one)
+            for row, one in zip(rows, known.sources, strict=True)
+            if one.subject == effect.subject and row.origin == PROVIDER
+        ]
+        holds, quiet = _holds(own, outcome)
+        if outcome in effects.MEASURES or (effect.tells and telling):
+            _add_quiet(tx, case, decision, effect.subject, quiet, now_ms)
+        else:
+            holds += quiet
         add(
             tx, case.row, decision, None, now_ms,
             Enactment(
@@ -62,16 +72,37 @@ def add_decision(
                 round="decision",
                 outcome=outcome,
                 reason=decision.reason,
-                holds=_holds(own, effect),
+                holds=holds,
                 subject=effect.subject,
                 account_action=effect.account,
                 restrict_days=decision.restrict_days if effect.account == "restrict" else 0,
                 tell_subject=effect.tells and telling,
-                reports=tuple(row.reference for row in own if row.source == Source.REPORT),
+                reports=tuple(row.reference for row, _ in own if row.source == Source.REPORT),
                 appeal_until_ms=appeal_until_ms if effect.tells and telling else None,
             ),
         )  # fmt: skip
     return telling or not any(effect.tells for effect in acting)
+
+
+def _add_quiet(
+    tx: Connection, case: Row[Any], decision: Row[Any], subject: str,
+    holds: tuple[HoldDecision, ...], now_ms: int,
+) -> None:  # fmt: skip
+    """Have messages let go whose sender is told nothing of it."""
+    add(
+        tx, case.row, decision, None, now_ms,
+        Enactment(
+            enactment_id=secrets.token_hex(16),
+            case_id=case.case_id,
+            decided_by=decision.proposed_by,
+            round="decision",
+            outcome=Outcome.RELEASE,
+            reason=decision.reason,
+            holds=holds,
+            subject=subject,
+            tell_subject=False,
+        ),
+    )  # fmt: skip
 
 
 def add_appeal(
@@ -231,19 +262,21 @@ def _failed(tx: Connection, enactment_id: str) -> tuple[Row[Any], str]:
     return row, row.case_id
 
 
-def _holds(own: list[Row[Any]], effect: SubjectEffect) -> tuple[HoldDecision, ...]:
-    """Every message of this account that is still held, and what becomes of it."""
-    decision: Literal["release", "block"] | None = effect.hold
-    if decision is None:
-        return ()
-    return tuple(
-        HoldDecision(
-            held=HeldMessage(sender=row.held_sender, envelope_id=row.held_envelope_id),
-            decision=decision,
-        )
-        for row in own
-        if row.hold_state == HoldState.HELD
-    )
+def _holds(
+    own: list[tuple[Row[Any], SourceFacts]], outcome: Outcome
+) -> tuple[tuple[HoldDecision, ...], tuple[HoldDecision, ...]]:
+    """Every message of this account that is still held, and what becomes of that very message.
+
+    First those that the account may learn of, then those that it may not.
+    """
+    told, quiet = list[HoldDecision](), list[HoldDecision]()
+    for row, one in own:
+        effect = effects.on_hold(one, outcome)
+        if effect is not None:
+            held = HeldMessage(sender=row.held_sender, envelope_id=row.held_envelope_id)
+            moved = HoldDecision(held=held, decision=effect.move)
+            (told if effect.tells else quiet).append(moved)
+    return tuple(told), tuple(quiet)
 
 
 def _released(held: HeldMessage) -> HoldDecision:

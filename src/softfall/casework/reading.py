@@ -60,6 +60,7 @@ def view(tx: Connection, case_id: str, staff: StaffRef, second_reader_always: bo
         enactments=_enactments(tx, case.row),
         links=_links(tx, case.row),
         hash_alone=known.hash_alone,
+        nothing_to_open=known.nothing_to_open,
         telling_withheld=known.telling_withheld,
         policy_words=OWN_PICTURE_WORDS if case.own_picture else "",
     )

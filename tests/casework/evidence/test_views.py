@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import update
 
 from softfall.casework.cases import CaseUnknown, NotYourCase
+from softfall.casework.evidence.seen import viewed_whole
 from softfall.casework.evidence.tables import views
 from softfall.casework.evidence.vault import EvidenceGone, EvidenceUnknown, forget_case
 from softfall.casework.evidence.views import (
@@ -12,7 +13,6 @@ from softfall.casework.evidence.views import (
     View,
     ViewReasonMissing,
     close_view,
-    viewed_whole,
 )
 from softfall.casework.exposure import NotNow, Why
 from softfall.casework.model import CaseState, EvidenceKind, Role, Severity

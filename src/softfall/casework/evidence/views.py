@@ -3,14 +3,12 @@
 Guarantees: a view begins only inside the transaction that checks the person's limits
 (`exposure.may_open`), counts it in full, and writes its line in the audit log with who, what and
 why; so no number of requests at once, by any session or process, passes a limit. What is seen is
-sent only after that transaction is on disk. Whether a person saw the whole of something
-(`viewed_whole`) is read from the audit log's lines and from nothing else.
+sent only after that transaction is on disk.
 Refuses: nobody's case but one's own, a reason left out, what was deleted; and as a value, `NotNow`.
 Leaves to the console: drawing a picture's region (edge/rendering.py), and showing it no longer than
 the view lasts; a view that is never closed counts as long as it may last.
 """
 
-import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +16,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from softfall.audit import trail
 from softfall.casework.cases import NotYourCase, check_escalation, find, waiting_proposal
+from softfall.casework.evidence.seen import VIEWED
 from softfall.casework.evidence.tables import evidence, views
 from softfall.casework.evidence.vault import EvidenceGone, EvidenceUnknown, Vault
 from softfall.casework.exposure import Allowed, NotNow, Rules, Wish, may_open
@@ -28,12 +27,10 @@ from softfall.casework.shifts import recorded
 from softfall.casework.tables import cases
 from softfall.config import CaseworkSettings
 from softfall.errors import InputError
-from softfall.media.rendered import CLEAREST, REGIONS, WHOLE
+from softfall.media.rendered import CLEAREST, WHOLE
 
-VIEWED: Final = "evidence.viewed"
 MIN_REASON: Final = 3
 MAX_REASON: Final = 400
-_LINES_AT_ONCE: Final = 1_000
 
 
 class ViewReasonMissing(InputError):
@@ -180,34 +177,6 @@ def close_view(tx: Connection, staff: StaffRef, view_id: int, now_ms: int) -> No
         )
         .values(closed_at_ms=now_ms)
     )  # fmt: skip
-
-
-def viewed_whole(tx: Connection, evidence_id: int) -> bool:
-    """Whether persons saw the whole of it, as the audit log has it: what `fileViewedByEsp` says.
-
-    A picture: all nine regions at the clearest blur, by whoever, and no frames that could not be
-    shown. Words: opened once.
-    """
-    case = (
-        select(cases.c.case_id)
-        .join(evidence, evidence.c.case_row == cases.c.row)
-        .where(evidence.c.row == evidence_id)
-    )
-    case_id = tx.execute(case).scalar()
-    if case_id is None:
-        return False
-    seen, since = set[int](), 0
-    while lines := trail.read(tx, since, _LINES_AT_ONCE, action=VIEWED, subject=case_id):
-        since = lines[-1].number
-        for line in lines:
-            told = json.loads(line.details)
-            if told["evidence"] != evidence_id or told["partial"]:
-                continue
-            if told["kind"] != EvidenceKind.PICTURE:
-                return True
-            if told["blur"] == CLEAREST:
-                seen.add(told["region"])
-    return seen.issuperset(range(REGIONS))
 
 
 def _reason(asked: Asked) -> str:

@@ -1,7 +1,7 @@
 """The case file that referrals are really written from: tables, the vault, the audit log.
 
 Guarantees: everything is read inside the caller's transaction; whether a picture was viewed comes
-from `evidence.views.viewed_whole`, that is, from the audit log, and from nothing else; a case
+from `evidence.seen.viewed_whole`, that is, from the audit log, and from nothing else; a case
 counts as decided only while its decision to refer is final, unreversed, and has its second reader
 where one is due.
 Refuses what its rooms refuse: CaseUnknown, EvidenceGone, EvidenceDamaged.
@@ -16,9 +16,9 @@ from sqlalchemy import Connection, Row, exists, select
 from softfall.casework import cases as case_rows
 from softfall.casework.cases import PROVIDER
 from softfall.casework.effects import RECEIVED
+from softfall.casework.evidence.seen import viewed_whole
 from softfall.casework.evidence.tables import evidence
 from softfall.casework.evidence.vault import Vault
-from softfall.casework.evidence.views import viewed_whole
 from softfall.casework.incoming import HashFacts, ReportedMessage
 from softfall.casework.model import EvidenceKind, Outcome, Source
 from softfall.casework.referral.facts import PictureFacts, ReferralFacts, SourceFacts, Words

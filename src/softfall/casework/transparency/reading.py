@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from softfall.casework.effects import EFFECTS
+from softfall.casework.effects import HoldState, SourceFacts, on_hold
 from softfall.casework.hotline.life import MailState
 from softfall.casework.hotline.tables import hotline_mails
 from softfall.casework.incoming import HashFacts
@@ -103,7 +103,7 @@ def _decided(tx: Connection, in_time: ColumnElement[bool]) -> Iterator[DecidedCa
 def _holds(tx: Connection, in_time: ColumnElement[bool]) -> Iterator[DecidedHold]:
     """Held messages of the cases decided, with what the decision, or its appeal, made of them."""
     rows = tx.execute(
-        select(sources.c.facts, decisions.c.outcome, decisions.c.state)
+        select(sources.c.facts, sources.c.kind, decisions.c.outcome, decisions.c.state)
         .join(decisions, decisions.c.case == sources.c.case)
         .where(
             in_time,
@@ -114,14 +114,15 @@ def _holds(tx: Connection, in_time: ColumnElement[bool]) -> Iterator[DecidedHold
         )
     )
     for row in rows:
-        effect = EFFECTS[Source.HOLD].get(Outcome(row.outcome))
-        if effect is None or effect.hold is None:
+        facts = HashFacts.model_validate_json(row.facts) if row.facts is not None else None
+        held = SourceFacts(Source.HOLD, "", row.kind, hold=HoldState.HELD, facts=facts)
+        effect = on_hold(held, Outcome(row.outcome))
+        if effect is None:
             continue
-        end = "released" if effect.hold == "release" else "kept"
+        end = "released" if effect.move == "release" else "kept"
         if end == "kept" and row.state == "reversed":
             end = "reversed"
-        confirmed = row.facts is not None and HashFacts.model_validate_json(row.facts).confirmed
-        yield DecidedHold(confirmed, end)
+        yield DecidedHold(held.confirmed, end)
 
 
 def _midnight_ms(day: date) -> int:

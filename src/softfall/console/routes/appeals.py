@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from softfall.casework.appeals import AppealUnknown
 from softfall.casework.described import AppealSeen
+from softfall.casework.model import Role
 from softfall.console import pages
 from softfall.console.access import ConsoleNow, Lead
 from softfall.console.service import ConsoleService
@@ -30,10 +31,17 @@ def appeal(request: Request, appeal_id: CaseId, session: Lead, service: ConsoleN
     seen = service.desk.case(one.case_id, staff_of(session))
     decision = next(each for each in seen.decisions if each.decision_id == one.decision_id)
     known = standing_of(service, session)
+    had_a_part = {
+        name for each in seen.decisions for name in (each.proposed_by, each.second_reader)
+    }
     return work_page(
         request, service, session, "appeal.html", known=known, appeal=one, case=seen,
         decision=decision, on_shift=on_shift(known, service.clock()),
-        took_part=session.name in (decision.proposed_by, decision.second_reader),
+        took_part=session.name in had_a_part,
+        somebody_left=any(
+            one.role is Role.LEAD and not one.disabled and one.name not in had_a_part
+            for one in service.office.members()
+        ),
         policy_titles={policy.id: policy.title for policy in service.desk.policies.rows},
     )  # fmt: skip
 
