@@ -7,9 +7,10 @@ form, header, session or number of requests at once, the answers hold no word be
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from httpx import Response
@@ -65,27 +66,36 @@ def canaries(*answers: Response) -> set[str]:
     return set(re.findall(r"heron\d{3}", told))
 
 
+@contextmanager
+def desk_of(house: House, **changes: Any) -> Iterator[Desk]:
+    """A lead on shift, at a report of messages that nobody opened; `changes` are of the report."""
+    browser = house.person(Role.LEAD, "mo")
+    messages = tuple(
+        ReportedMessage(
+            sender="mallory", conversation="c1", envelope_id=f"{number:032x}",
+            received_at_ms=START_MS, text=f"meet me at the {canary(number)}",
+        )
+        for number in range(MESSAGES)
+    )  # fmt: skip
+    told: dict[str, Any] = {
+        "reference": "report:1", "source": Source.REPORT, "subject": "mallory", "reason": "spam",
+        "arrived_at_ms": START_MS, "messages": messages, **changes,
+    }  # fmt: skip
+    case_id = house.service.desk.take_in("provider", Incoming(**told)).case_id
+    house.service.desk.take(case_id, MO)
+    seen = house.service.desk.case(case_id, MO)
+    assert browser.post("/shift/start").status_code == 303
+    yield Desk(house, browser, case_id, [each.evidence_id for each in seen.evidence])
+
+
 @pytest.fixture
 def desk(tmp_path: Path, tls_dir: Path, database_url: str) -> Iterator[Desk]:
     rules = CaseworkSettings(items_per_day=CAP)
-    with console(tmp_path / "console", tls_dir, database_url, casework=rules) as house:
-        browser = house.person(Role.LEAD, "mo")
-        messages = tuple(
-            ReportedMessage(
-                sender="mallory", conversation="c1", envelope_id=f"{number:032x}",
-                received_at_ms=START_MS, text=f"meet me at the {canary(number)}",
-            )
-            for number in range(MESSAGES)
-        )  # fmt: skip
-        incoming = Incoming(
-            reference="report:1", source=Source.REPORT, subject="mallory", reason="spam",
-            arrived_at_ms=START_MS, messages=messages,
-        )  # fmt: skip
-        case_id = house.service.desk.take_in("provider", incoming).case_id
-        house.service.desk.take(case_id, MO)
-        seen = house.service.desk.case(case_id, MO)
-        assert browser.post("/shift/start").status_code == 303
-        yield Desk(house, browser, case_id, [each.evidence_id for each in seen.evidence])
+    with (
+        console(tmp_path / "console", tls_dir, database_url, casework=rules) as house,
+        desk_of(house) as made,
+    ):
+        yield made
 
 
 def at_the_cap(desk: Desk) -> set[str]:
@@ -104,8 +114,8 @@ def addresses(desk: Desk, template: str) -> list[str]:
     ]
 
 
-def test_no_route_shows_a_word_beyond_the_cap(desk: Desk) -> None:
-    seen = at_the_cap(desk)
+def walked(desk: Desk) -> set[str]:
+    """The words that any route shows, asked in every way that there is."""
     token = desk.browser.csrf()
     told = set[str]()
     asked = 0
@@ -123,7 +133,52 @@ def test_no_route_shows_a_word_beyond_the_cap(desk: Desk) -> None:
                 told |= canaries(answer)
                 asked += 1
     assert asked > 100
-    assert told == seen  # what was opened before may be read again, so the walk does come there
+    return told
+
+
+def test_no_route_shows_a_word_beyond_the_cap(desk: Desk) -> None:
+    seen = at_the_cap(desk)
+    # What was opened before may be read again, so the walk does come there.
+    assert walked(desk) == seen
+
+
+# Each limit but the cap: the rules, how many pieces are read at once, and the minutes until it bids
+# no. A view of words lasts 90 seconds, and counts in full since nobody closes it.
+LIMITS: dict[str, tuple[dict[str, Any], int, float]] = {
+    "the minutes cap": ({"minutes_per_day": 3.0}, 2, 5.0),
+    "a break due": ({"work_minutes": 3.0, "break_minutes": 10.0}, 1, 1.6),
+    "the calm end": ({"shift_hours": 0.5, "calm_minutes": 20.0}, 1, 8.6),
+    "the shift's end": ({"shift_hours": 0.2, "calm_minutes": 0.0}, 1, 11.0),
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_no_route_shows_a_word_beyond_any_other_limit(
+    tmp_path: Path, tls_dir: Path, limit: str
+) -> None:
+    rules, count, minutes = LIMITS[limit]
+    with (
+        console(tmp_path / "console", tls_dir, casework=CaseworkSettings(**rules)) as house,
+        desk_of(house, reason="child-safety") as desk,  # severe: the calm end is about it
+    ):
+        assert len(canaries(*map(desk.read, desk.pieces[:count]))) == count
+        house.clock.pass_minutes(minutes)
+        assert walked(desk) == set()  # not even what was read before: its time is over
+        assert len(house.lines("evidence.viewed")) == count
+
+
+def test_when_a_break_is_over_words_may_be_read_again(tmp_path: Path, tls_dir: Path) -> None:
+    rules, _, minutes = LIMITS["a break due"]
+    with (
+        console(tmp_path / "console", tls_dir, casework=CaseworkSettings(**rules)) as house,
+        desk_of(house) as desk,
+    ):
+        first, second, *_ = desk.pieces
+        assert canaries(desk.read(first))
+        house.clock.pass_minutes(minutes)
+        assert canaries(desk.read(second)) == set()
+        house.clock.pass_minutes(10.0)
+        assert canaries(desk.read(second))
 
 
 def test_no_header_and_no_method_shows_a_word_beyond_the_cap(desk: Desk) -> None:
