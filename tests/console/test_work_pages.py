@@ -200,7 +200,8 @@ def test_a_known_match_needs_nothing_opened_and_is_decided_so(
     page = mo.get(f"/cases/{case_id}").text
     assert "Nothing needs to be opened" in page
     assert "/evidence/" not in page
-    assert re.search(r'value="refer" required checked', page)
+    assert "suggested" in page
+    assert not re.search(r'name="outcome"[^>]*checked', page)  # a referral is never the default
     assert decide(house, mo, case_id, "block").status_code == 303
     seen = house.service.desk.case(case_id, MO)
     assert seen.decisions[-1].outcome is Outcome.BLOCK

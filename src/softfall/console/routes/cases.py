@@ -210,7 +210,7 @@ def _choices(service: ConsoleService, seen: CaseView) -> dict[str, Any]:
     policies = service.desk.policies.rows
     allowed = {offer.outcome for offer in seen.offers if offer.allowed}
     return {
-        "hash_only": seen.hash_alone
+        "hash_only": seen.nothing_to_open
         and seen.row.state in _TAKEABLE
         and waiting_proposal(seen) is None,
         "policies_table": policies,
@@ -221,7 +221,8 @@ def _choices(service: ConsoleService, seen: CaseView) -> dict[str, Any]:
             each.outcome is Outcome.REFER and each.state == "final" for each in seen.decisions
         ),
         "own_picture_words": OWN_PICTURE_WORDS,
-        "chosen": seen.proposed.outcome,
+        # A referral is never the default: whoever proposes one has to choose it.
+        "chosen": None if seen.proposed.outcome is Outcome.REFER else seen.proposed.outcome,
         "chosen_policy": "own-picture" if seen.row.own_picture else "",
         "typed_reason": "",
         "typed_days": 0,
