@@ -13,8 +13,8 @@ from sqlalchemy import select, update
 
 from softfall.casework.described import QueueFilter, Shelf
 from softfall.casework.evidence.tables import views
-from softfall.casework.incoming import Incoming
-from softfall.casework.model import Outcome, Role
+from softfall.casework.incoming import AppealMade, Incoming
+from softfall.casework.model import Outcome, Role, Source
 from softfall.casework.rights import StaffRef
 from softfall.casework.tables import enactments
 from softfall.config import CaseworkSettings
@@ -352,3 +352,45 @@ def decide(house: House, browser: Browser, case_id: str, outcome: str, **more: s
     version = str(house.service.desk.case(case_id, LEE).version)
     asked = {"outcome": outcome, "policy": "child-safety", "reason": "as the facts are"}
     return browser.post(f"/cases/{case_id}/decide", {"version": version, **asked, **more})
+
+
+def test_a_listed_public_picture_needs_nothing_opened_and_its_viewer_says_so(
+    house: House, desk: Desk, mo: Browser
+) -> None:
+    picture = harmless_jpeg()
+    listed = held(desk, "sam").model_copy(  # type: ignore[arg-type]
+        update={
+            "source": Source.SURFACE,
+            "held": None,
+            "kind": "profile picture",
+            "pictures": (hashlib.sha256(picture).hexdigest(),),
+        }
+    )
+    case_id = desk.hand_in(listed, picture)
+    start(mo)
+    take(mo, case_id)
+    page = mo.get(f"/cases/{case_id}").text
+    assert "Nothing needs to be opened" in page
+    assert "nobody needs to look at the picture" in page
+    assert "suggested" in page
+    assert not re.search(r'name="outcome"[^>]*checked', page)
+    (piece,) = desk.evidence(case_id)
+    closed = mo.get(f"/cases/{case_id}/evidence/{piece}").text
+    assert "nothing needs to be opened" in closed
+
+
+def test_an_appeal_that_no_lead_is_left_for_says_so(house: House, desk: Desk, mo: Browser) -> None:
+    lee = house.person(Role.LEAD, "lee")
+    case_id = desk.hold()
+    start(lee)
+    take(lee, case_id)
+    assert decide(house, lee, case_id, "block").status_code == 303
+    told = AppealMade(
+        reference="appeal:1", case_id=case_id, account="sam", text="", at_ms=house.clock()
+    )
+    appeal_id = house.service.desk.appeal_made("provider", told)
+    page = lee.get(f"/appeals/{appeal_id}").text
+    assert "needs a lead who has not decided" in page
+    assert "There is none" in page
+    house.person(Role.LEAD, "lou")
+    assert "There is none" not in lee.get(f"/appeals/{appeal_id}").text
