@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from softfall.audit import trail
+from softfall.casework.decisions import AccountsNotNamed
 from softfall.casework.effects import HoldState
 from softfall.casework.evidence.vault import forget_case
 from softfall.casework.incoming import HoldMoved, Incoming
@@ -337,7 +338,9 @@ def test_nothing_is_done_to_an_account_that_received_something(office: Office) -
     assert [each.outcome for each in view.offers if each.allowed] == [Outcome.NO_ACTION]
     assert view.proposed.outcome is Outcome.NO_ACTION
     assert office.take_in(hold("bob")) == case_id
-    office.decide(case_id, Outcome.RESTRICT, accounts=("ada", "bob"))
+    with pytest.raises(AccountsNotNamed):  # nothing is known against her
+        office.decide(case_id, Outcome.RESTRICT, accounts=("ada", "bob"))
+    office.decide(case_id, Outcome.RESTRICT, accounts=("bob",))
     (order,) = office.orders(case_id)
     assert (order.subject, order.account_action) == ("bob", "restrict")
 
