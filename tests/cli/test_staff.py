@@ -105,3 +105,10 @@ def test_a_tool_s_token_is_printed_once_and_can_be_taken_away(shell: Shell) -> N
     assert shell.softfall("console", "tool", "list").stdout == "word-filter  removed\n"
     again = shell.softfall("console", "tool", "add", "word-filter")
     assert "ToolNameTaken" in again.stderr
+
+
+def test_the_roles_that_can_be_given_are_caseworks() -> None:
+    from softfall.casework.model import Role
+    from softfall.cli.staff import GivenRole
+
+    assert [one.value for one in GivenRole] == [one.value for one in Role]
