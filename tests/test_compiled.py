@@ -1,7 +1,7 @@
 import numba
 import pytest
 
-from softfall.compiled import kernel
+from softfall.compiled.jit import kernel
 
 
 @pytest.mark.parametrize("trouble", [RuntimeError("no locator available"), OSError(28, "full")])

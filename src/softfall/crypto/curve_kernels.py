@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba import types
 from numba.core.extending import intrinsic
 
-from softfall.compiled import kernel
+from softfall.compiled.jit import kernel
 
 _P: Final = 2**255 - 19
 _LIMBS: Final = 5

@@ -24,7 +24,7 @@ import softfall
 
 PCR_BYTES: Final = 48
 ROOMS: Final = (
-    "cli", "crypto", "edge", "enclave", "lists", "media", "options/enclave", "settings",
+    "cli", "compiled", "crypto", "edge", "enclave", "lists", "media", "options/enclave", "settings",
 )  # fmt: skip
 _FILES_IN: Final = (".", "options")  # and the modules of these folders, without what lies below
 _LABEL: Final = b"softfall enclave measurement v1|"

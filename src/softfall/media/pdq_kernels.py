@@ -17,7 +17,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from softfall.compiled import kernel
+from softfall.compiled.jit import kernel
 from softfall.media import pdq_oracle
 from softfall.media.pdq_oracle import F32Array, PixelArray, Spectrum
 

@@ -19,7 +19,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from softfall.compiled import kernel
+from softfall.compiled.jit import kernel
 
 U64Array = npt.NDArray[np.uint64]
 
