@@ -14,8 +14,8 @@ from threatexchange.signal_type.pdq.pdq_faiss_matcher import PDQFlatHashIndex, P
 
 from bench.hashes import RADIUS_BITS, balanced, flipped
 from bench.rows import Row, compare
-from softfall.lists.index import words
-from softfall.lists.multi_index import MultiIndex
+from softfall.lists.index.hamming import words
+from softfall.lists.index.multi_index import MultiIndex
 
 ENTRIES = {"100k": 100_000, "1M": 1_000_000}
 QUERIES = 200

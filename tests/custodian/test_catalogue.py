@@ -31,7 +31,7 @@ from softfall.custodian.spool import Spool
 from softfall.custodian.store import open_database
 from softfall.lists.entries import Statement, gather, ones
 from softfall.lists.epochs import entries_digest
-from softfall.lists.index import words
+from softfall.lists.index.hamming import words
 from softfall.lists.report import BadLine, ImportReport, Item, Skipped, Stated
 from tests.lists.strategies import retold, statements
 

@@ -8,7 +8,7 @@ import pytest
 from softfall.device.device import HONEST
 from softfall.device.outcomes import CHECKED, UNCHECKED_OUTAGE, Quarantined, Shown
 from softfall.edge.tls import client_context
-from softfall.lists.index import words
+from softfall.lists.index.hamming import words
 from softfall.options.enclave.refusals import PcrNotAllowed
 from softfall.testing.patched import AnotherPicture, cheating
 from tests.compare import haystack

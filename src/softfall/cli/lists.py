@@ -226,7 +226,7 @@ def search(
     config_file: Config = None,
 ) -> None:
     """Find the active entries near a hash, or near each hash of a file (any form of list)."""
-    from softfall.lists.index import words
+    from softfall.lists.index.hamming import words
     from softfall.lists.report import ImportReport
 
     with _catalogue(config_file) as catalogue, spinner("searching"):

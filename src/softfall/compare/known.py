@@ -19,8 +19,8 @@ from softfall.lists.entries import MATCH_RADIUS_BITS
 from softfall.lists.formats.fields import Importer
 from softfall.lists.formats.forms import GUESS_BYTES, guess_form, load
 from softfall.lists.formats.lines import UnreadableList
-from softfall.lists.index import words
-from softfall.lists.scan import Scan
+from softfall.lists.index.hamming import words
+from softfall.lists.index.scan import Scan
 from softfall.media.pdq import PdqHash, Unhashable
 
 PDQ_BITS: Final = 256

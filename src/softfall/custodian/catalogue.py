@@ -36,10 +36,10 @@ from softfall.custodian.tables import (
     statements,
 )
 from softfall.errors import InputError, OperatorError
-from softfall.lists.choose import build_index
 from softfall.lists.entries import MATCH_RADIUS_BITS, Entry, Statement
 from softfall.lists.epochs import entries_digest
-from softfall.lists.index import I64Array, Matches, U64Array, words
+from softfall.lists.index.choose import build_index
+from softfall.lists.index.hamming import I64Array, Matches, U64Array, words
 from softfall.lists.report import ImportReport, Item, Tally
 
 _IMPORT_CACHE_KIB = 128 * 1024

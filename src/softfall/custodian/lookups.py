@@ -34,8 +34,8 @@ from softfall.lists.facts import (
     encode_facts,
     encode_listed,
 )
-from softfall.lists.index import words
-from softfall.lists.scan import Scan
+from softfall.lists.index.hamming import words
+from softfall.lists.index.scan import Scan
 
 CBOR: Final = "application/cbor"
 

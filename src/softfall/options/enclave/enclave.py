@@ -26,7 +26,7 @@ import numpy.typing as npt
 from softfall.crypto import hpke
 from softfall.errors import PeerError
 from softfall.lists.entries import MATCH_RADIUS_BITS
-from softfall.lists.index import words
+from softfall.lists.index.hamming import words
 from softfall.lists.manifest import ManifestRolledBack, verify
 from softfall.media.pdq import PdqHash
 from softfall.options.enclave import listing, sealing, wire

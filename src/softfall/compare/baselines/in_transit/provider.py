@@ -23,9 +23,9 @@ from softfall.compare.baselines.in_transit.wire import INBOX, SENT
 from softfall.config import MediaLimits
 from softfall.edge.app import make_app
 from softfall.errors import RefusedError, SoftfallError
-from softfall.lists.choose import build_index
 from softfall.lists.entries import MATCH_RADIUS_BITS
-from softfall.lists.index import HammingIndex, words
+from softfall.lists.index.choose import build_index
+from softfall.lists.index.hamming import HammingIndex, words
 from softfall.media.decode import decode
 from softfall.media.pdq import Unhashable, pdq
 

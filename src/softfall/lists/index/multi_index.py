@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from softfall.lists.entries import MATCH_RADIUS_BITS
-from softfall.lists.index import WORDS, I64Array, Matches, U64Array, checked, numbered
-from softfall.lists.pieces import Piece, choose, flips, is_exact, keys
+from softfall.lists.index.hamming import WORDS, I64Array, Matches, U64Array, checked, numbered
+from softfall.lists.index.pieces import Piece, choose, flips, is_exact, keys
 
 
 class Tables(NamedTuple):
@@ -59,7 +59,9 @@ class MultiIndex:
 
     def search(self, queries: U64Array, radius_bits: int = MATCH_RADIUS_BITS) -> Matches:
         """Every entry within the radius of each query; see `HammingIndex.search`."""
-        from softfall.lists.multi_index_kernel import find  # compiles: only when a search runs
+        from softfall.lists.index.multi_index_kernel import (
+            find,
+        )  # compiles: only when a search runs
 
         queries = checked(queries, radius_bits)
         query_keys = np.stack([keys(queries, piece) for piece in self._pieces], axis=1)

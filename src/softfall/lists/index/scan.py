@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from softfall.lists.entries import MATCH_RADIUS_BITS
-from softfall.lists.index import I64Array, Matches, U64Array, checked, numbered
+from softfall.lists.index.hamming import I64Array, Matches, U64Array, checked, numbered
 
 BLOCK_ROWS = 1 << 16
 

@@ -18,7 +18,7 @@ from math import comb
 import numpy as np
 
 from softfall.lists.entries import MATCH_RADIUS_BITS, PDQ_BITS
-from softfall.lists.index import U64Array
+from softfall.lists.index.hamming import U64Array
 
 FEWEST_PIECES = 12
 MOST_PIECES = 24

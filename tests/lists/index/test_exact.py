@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from softfall.lists.choose import SCAN_UP_TO_ENTRIES, SCAN_UP_TO_QUERIES, build_index
-from softfall.lists.index import BadQueries, Matches, RadiusTooLarge, U64Array, words
-from softfall.lists.multi_index import MultiIndex
-from softfall.lists.pieces import Piece, choose, cut, flips, is_exact, keys
-from softfall.lists.scan import BLOCK_ROWS, Scan
+from softfall.lists.index.choose import SCAN_UP_TO_ENTRIES, SCAN_UP_TO_QUERIES, build_index
+from softfall.lists.index.hamming import BadQueries, Matches, RadiusTooLarge, U64Array, words
+from softfall.lists.index.multi_index import MultiIndex
+from softfall.lists.index.pieces import Piece, choose, cut, flips, is_exact, keys
+from softfall.lists.index.scan import BLOCK_ROWS, Scan
 
 INDEXES = [Scan, MultiIndex]
 
@@ -241,7 +241,7 @@ def test_few_entries_or_few_queries_are_scanned() -> None:
 
 def test_no_kernel_is_compiled_before_a_search_needs_it() -> None:
     program = (
-        "import sys; from softfall.lists.choose import build_index; import numpy as np;"
+        "import sys; from softfall.lists.index.choose import build_index; import numpy as np;"
         "build_index(np.zeros((9000, 4), np.uint64)); assert 'numba' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

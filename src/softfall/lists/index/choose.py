@@ -5,9 +5,9 @@ Guarantees: the answer is the same whichever is chosen; only the time differs.
 
 from collections.abc import Iterable
 
-from softfall.lists.index import HammingIndex, U64Array
-from softfall.lists.multi_index import MultiIndex
-from softfall.lists.scan import Scan
+from softfall.lists.index.hamming import HammingIndex, U64Array
+from softfall.lists.index.multi_index import MultiIndex
+from softfall.lists.index.scan import Scan
 
 SCAN_UP_TO_ENTRIES = 2_000
 SCAN_UP_TO_QUERIES = 100
