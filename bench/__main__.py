@@ -7,7 +7,6 @@ All is also written to softfall-out/bench.json, from which docs/performance.py d
 import argparse
 import importlib
 import json
-import pkgutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +16,6 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-import bench
 from bench import goals
 from bench.figures import shown
 from bench.machine import Others, machine
@@ -25,11 +23,9 @@ from bench.machine import Others, machine
 OUT = Path("softfall-out/bench.json")
 COLUMNS = ("work", "peer", "ours", "peer's", "ratio", "our peak", "peer's peak", "check")
 FIGURE_COLUMNS = ("work", "figure", "peak", "check")
-GOAL_COLUMNS = ("option", "goal", "asked", "measured", "")
+GOAL_COLUMNS = ("", "goal", "asked", "measured", "")
 PLAIN_WIDTH = 150  # characters, where the output is no terminal
-NOT_BENCHES = {
-    "__main__", "figures", "goals", "hashes", "machine", "memory", "peers", "picture", "rows"
-}  # fmt: skip
+OFFERS = ("\ndef rows(", "\ndef figures(")  # a module of this folder that has one is a bench
 
 ONLY_NAMED = {"on_device_whole"}  # minutes, for little that a quicker one does not tell
 
@@ -37,7 +33,7 @@ Document = dict[str, Any]
 
 
 def main(words: list[str]) -> int:
-    names = sorted({module.name for module in pkgutil.iter_modules(bench.__path__)} - NOT_BENCHES)
+    names = benches()
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--out", type=Path, default=OUT, help="where to write the rows as JSON")
@@ -59,6 +55,13 @@ def main(words: list[str]) -> int:
     options.out.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
     print(f"{', '.join(f'{key} {value}' for key, value in machine().items())}; {options.out}")
     return 0 if all(each["exact"] for each in (*document["rows"], *document["figures"])) else 1
+
+
+def benches() -> list[str]:
+    """The names of the modules beside this one that measure something."""
+    texts = {path.stem: path.read_text("utf-8") for path in Path(__file__).parent.glob("*.py")}
+    del texts["__main__"]
+    return sorted(name for name, text in texts.items() if any(offer in text for offer in OFFERS))
 
 
 def joined(kept: Document, measured: Document) -> Document:
@@ -92,18 +95,22 @@ def _run(names: list[str]) -> Document:
 
 def _print(document: Document) -> None:
     console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-    for table in (_table, _figure_table, _goal_table):
-        drawn = table(document)
-        if drawn.row_count:
-            console.print(drawn)
+    for name in document["others_cores"]:
+        for table in (_table, _figure_table):
+            drawn = table(document, name)
+            if drawn.row_count:
+                console.print(drawn)
+    goals_drawn = _goal_table(document)
+    if goals_drawn.row_count:
+        console.print(goals_drawn)
     busiest = max(document["others_cores"].values(), default=0)
     if busiest >= 0.5:
         print(f"Other programs kept up to {busiest:.1f} cores busy: the times are too long.")
 
 
-def _table(document: Document) -> Table:
-    table = Table(*COLUMNS, title="Medians of one interleaved run")
-    for row in document["rows"]:
+def _table(document: Document, bench_name: str) -> Table:
+    table = Table(*COLUMNS, title=f"{bench_name}: medians of one interleaved run")
+    for row in (each for each in document["rows"] if each["bench"] == bench_name):
         table.add_row(
             row["work"],
             row["peer"],
@@ -117,11 +124,11 @@ def _table(document: Document) -> Table:
     return table
 
 
-def _figure_table(document: Document) -> Table:
-    table = Table(*FIGURE_COLUMNS, title="Without a peer: medians of processor time, and sizes")
-    for each in document["figures"]:
+def _figure_table(document: Document, bench_name: str) -> Table:
+    table = Table(*FIGURE_COLUMNS, title=f"{bench_name}: without a peer")
+    for each in (each for each in document["figures"] if each["bench"] == bench_name):
         table.add_row(
-            f"{each['key'].split('.')[0]}: {each['what']}",
+            each["what"],
             shown(each["value"], each["unit"]),
             "" if each["peak_bytes"] is None else _megabytes(each["peak_bytes"]),
             ("" if each["exact"] else "WRONG: ") + each["exactness"],
@@ -133,7 +140,7 @@ def _goal_table(document: Document) -> Table:
     table = Table(*GOAL_COLUMNS, title="Goals")
     for each in document["goals"]:
         table.add_row(
-            each["option"],
+            each["area"],
             each["what"],
             f"{each['asked']} {shown(each['bound'], each['unit'])}",
             shown(each["measured"], each["unit"]),

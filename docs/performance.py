@@ -17,6 +17,7 @@ from typing import Any, Final
 DOCS: Final = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
 
+from bench.asked.options import PROTOTYPE  # noqa: E402
 from bench.figures import shown  # noqa: E402
 
 from bench import goals  # noqa: E402  (beside this folder, not in the package)
@@ -24,6 +25,9 @@ from bench import goals  # noqa: E402  (beside this folder, not in the package)
 PAGE: Final = DOCS / "performance.md"
 RECORD: Final = DOCS / "performance.json"
 _MARKER: Final = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+SHARED_WORK: Final = ("hashing", "cold_start", "folder", "search", "live", "video", "lookup")
+"""Benches of what every option repeats; each has a table of its own."""
 
 Record = dict[str, Any]
 
@@ -53,23 +57,27 @@ def _others(record: Record) -> str:
 
 
 def goal_row(judged: Record) -> list[str]:
-    """A goal's cells: option, goal, asked, measured, met or missed."""
+    """A goal's cells: area, goal, asked, measured, met or missed."""
     asked = f"{judged['asked']} {shown(judged['bound'], judged['unit'])}"
     measured = shown(judged["measured"], judged["unit"])
     met = "met" if judged["met"] else "**missed**"
-    return [judged["option"], judged["what"], asked, measured, met]
+    return [judged["area"], judged["what"], asked, measured, met]
 
 
-def _goals(record: Record) -> str:
-    """The goals that were set for the options."""
-    set_for = [each for each in record["goals"] if each["option"] != goals.PROTOTYPE]
-    head = ["option", "goal", "asked", "measured", ""]
-    return _table(head, [goal_row(each) for each in set_for]) + _missed(set_for)
+def _goals(*areas: str) -> Callable[[Record], str]:
+    """The goals that were set for these areas."""
+
+    def draw(record: Record) -> str:
+        set_for = [each for each in record["goals"] if each["area"] in areas]
+        head = ["", "goal", "asked", "measured", ""]
+        return _table(head, [goal_row(each) for each in set_for]) + _missed(set_for)
+
+    return draw
 
 
 def _prototype(record: Record) -> str:
     """What was measured before anything was built."""
-    noted = [each for each in record["goals"] if each["option"] == goals.PROTOTYPE]
+    noted = [each for each in record["goals"] if each["area"] == PROTOTYPE]
     rows = [goal_row(each)[1:] for each in noted]
     return _table(["work", "prototype", "measured", ""], rows) + _missed(noted)
 
@@ -81,9 +89,30 @@ def _missed(judged: list[Record]) -> str:
     return "\n" + "".join(missed) if missed else ""
 
 
-def _rows(record: Record) -> str:
-    head = ["work", "peer", "ours", "peer's", "ratio", "our peak", "peer's peak", "check"]
-    return _table(head, [_peer_row(each) for each in record["rows"]])
+def _rows(*benches: str) -> Callable[[Record], str]:
+    """What some benches measured beside a peer; all that no other table asks for, without names."""
+
+    def draw(record: Record) -> str:
+        head = ["work", "peer", "ours", "peer's", "ratio", "our peak", "peer's peak", "check"]
+        wanted = [each for each in record["rows"] if _belongs(each["bench"], benches)]
+        return _table(head, [_peer_row(each) for each in wanted])
+
+    return draw
+
+
+def _bench(name: str) -> Callable[[Record], str]:
+    """All that one bench measured: beside its peers, and without."""
+
+    def draw(record: Record) -> str:
+        measured = [each for each in record["figures"] if each["bench"] == name]
+        rows = _rows(name)(record)
+        return rows + ("\n" + _figure_rows(measured) if measured else "")
+
+    return draw
+
+
+def _belongs(bench: str, benches: tuple[str, ...]) -> bool:
+    return bench in benches if benches else bench not in SHARED_WORK
 
 
 def _peer_row(row: Record) -> list[str]:
@@ -107,14 +136,19 @@ def _figures(*prefixes: str) -> Callable[[Record], str]:
     """The figures whose key begins with one of these words."""
 
     def draw(record: Record) -> str:
-        rows = [
-            [each["what"], shown(each["value"], each["unit"]), _peak(each), each["exactness"]]
-            for each in record["figures"]
-            if each["key"].split(".")[0] in prefixes
-        ]
-        return _table(["what", "figure", "peak memory", "check"], rows)
+        return _figure_rows(
+            [each for each in record["figures"] if each["key"].split(".")[0] in prefixes]
+        )
 
     return draw
+
+
+def _figure_rows(figures: list[Record]) -> str:
+    rows = [
+        [each["what"], shown(each["value"], each["unit"]), _peak(each), each["exactness"]]
+        for each in figures
+    ]
+    return _table(["what", "figure", "peak memory", "check"], rows)
 
 
 def _peak(figure: Record) -> str:
@@ -124,8 +158,10 @@ def _peak(figure: Record) -> str:
 TABLES: Final[dict[str, Callable[[Record], str]]] = {
     "machine": _machine,
     "others": _others,
-    "goals": _goals,
-    "rows": _rows,
+    "goals": _goals("on_device", "split", "enclave"),
+    "sought": _goals("pictures", "cold_start", "folder", "search", "live", "video", "lookup"),
+    "rows": _rows(),
+    **{name: _bench(name) for name in SHARED_WORK},
     "on_device": _figures("on_device"),
     "split": _figures("split"),
     "tags": _figures("tags", "tokens"),

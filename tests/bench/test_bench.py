@@ -90,7 +90,7 @@ def test_a_figure_is_printed_and_written_and_a_wrong_answer_fails_the_run(
     written = json.loads((tmp_path / "bench.json").read_text())
     assert written["figures"][0]["value"] == 12_345_678
     printed = capsys.readouterr().out
-    for cell in ("a: a map", "12,345,678 bytes", "1.0 MiB", "the map finds it"):
+    for cell in ("a map", "12,345,678 bytes", "1.0 MiB", "the map finds it"):
         assert cell in printed
 
 

@@ -5,12 +5,13 @@ import time
 import pytest
 from bench.figures import Check, processor_ms, shown
 from bench.goals import (
-    GOALS,
     Goal,
     Record,
+    every,
     experiment,
     figure,
     judge,
+    ratio,
     row,
 )
 
@@ -19,7 +20,10 @@ EMPTY: Record = {"rows": [], "figures": []}
 
 def record(**values: float) -> Record:
     figures = [{"key": key.replace("_", "."), "value": value} for key, value in values.items()]
-    return {"rows": [{"work": "scanning, twice", "our_median_ms": 4.0}], "figures": figures}
+    return {
+        "rows": [{"work": "scanning, twice", "our_median_ms": 4.0, "ratio": 6.0}],
+        "figures": figures,
+    }
 
 
 def test_a_goal_is_met_up_to_its_bound_and_missed_beyond() -> None:
@@ -49,6 +53,11 @@ def test_a_row_is_found_by_how_its_work_begins_unless_two_begin_so() -> None:
     assert row("sorting")(record()) is None
 
 
+def test_a_ratio_is_that_of_the_one_row_whose_work_begins_so() -> None:
+    assert ratio("scanning")(record()) == 6
+    assert ratio("sorting")(record()) is None
+
+
 def test_the_experiments_figures_count_only_beside_a_list_that_was_measured() -> None:
     measure = experiment("recall", "recovered", scale=100)
     assert measure(EMPTY) is None
@@ -59,8 +68,9 @@ def test_the_experiments_figures_count_only_beside_a_list_that_was_measured() ->
 
 
 def test_each_goal_says_what_to_do_where_it_is_missed() -> None:
-    assert len({(goal.option, goal.what) for goal in GOALS}) == len(GOALS)
-    for goal in GOALS:
+    goals = every()
+    assert len({(goal.area, goal.what) for goal in goals}) == len(goals)
+    for goal in goals:
         assert goal.missed
 
 
