@@ -27,7 +27,7 @@ KILLS = 5
 # (The command line loads the list's file formats for its own verbs; the dealer uses none.)
 NOTHING_OF_A_MESSAGE = (
     "vodozemac", "softfall.device", "softfall.messaging", "softfall.media.decode",
-    "softfall.media.files", "softfall.lists.index.hamming", "softfall.lists.manifest",
+    "softfall.media.files", "softfall.lists.index", "softfall.lists.manifest",
     "softfall.provider", "softfall.custodian", "softfall.enclave",
     "softfall.options.split", "softfall.options.on_device",
     "softfall.options.enclave", "softfall.options.tags", "softfall.options.confirm.device",
