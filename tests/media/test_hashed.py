@@ -19,6 +19,7 @@ HASHES = st.builds(
     st.integers(50, 100),
     margins=MARGINS,
     luminance=st.binary(min_size=4096, max_size=4096),
+    mode=st.sampled_from(["exact", "fast"]),
 )
 
 
@@ -30,11 +31,17 @@ def test_a_hash_comes_through_with_every_bit_of_its_margins(made):
     assert told.margins.dtype == np.float32
     assert told.margins.tobytes() == made.margins.tobytes()
     assert told.luminance == made.luminance
+    assert told.mode == made.mode
 
 
-@given(st.sampled_from(["flat", "tiny", "low quality"]), st.integers(0, 49))
-def test_a_picture_without_a_hash_comes_through(reason, quality):
-    assert decode(encode(Unhashable(reason, quality))) == Unhashable(reason, quality)
+@given(
+    st.sampled_from(["flat", "tiny", "low quality"]),
+    st.integers(0, 49),
+    st.sampled_from(["exact", "fast"]),
+)
+def test_a_picture_without_a_hash_comes_through(reason, quality, mode):
+    made = Unhashable(reason, quality, mode)
+    assert decode(encode(made)) == made
 
 
 @given(st.text(max_size=400))
@@ -52,8 +59,9 @@ def test_junk_is_refused_by_name(junk):
 
 
 HONEST = {
-    "version": 1,
+    "version": 2,
     "outcome": "hashed",
+    "mode": "exact",
     "hash": bytes(32),
     "quality": 90,
     "margins": bytes(1024),
@@ -62,7 +70,11 @@ HONEST = {
 }
 NONSENSE = [
     {"version": 0},
+    {"version": 1},
     {"outcome": "perhaps"},
+    {"mode": ""},
+    {"mode": "slow"},
+    {"outcome": "refused", "hash": b"", "margins": b"", "luminance": b""},
     {"hash": bytes(31)},
     {"margins": bytes(1020)},
     {"luminance": bytes(4095)},

@@ -25,7 +25,7 @@ import io
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import pillow_heif
@@ -44,9 +44,12 @@ from softfall.media.pdq_oracle import PixelArray
 
 MAX_JPEG_SCANS: Final = 100
 _SCANNED_PER_PIXEL: Final = 16  # scans times pixels may be this many times max_pixels
+_JPEG_SCALES: Final = (1, 2, 4, 8)
 _PNG_KEPT: Final = (b"IHDR", b"PLTE", b"tRNS", b"IDAT")
 _REASON_CHARACTERS: Final = 160
 _JPEG_HARMLESS: Final = ("extraneous bytes before marker", "Invalid SOS parameters")
+
+_Opened = TypeVar("_Opened")
 
 
 class TooManyBytes(RefusedError):
@@ -85,27 +88,63 @@ class Picture:
         return int(self.pixels.shape[0])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Luminance:
+    """A JPEG's luminance, perhaps at a part of its size.
+
+    plane: (ceil(height / scale), ceil(width / scale)) uint8; width and height are the picture's,
+    scale is 1, 2, 4 or 8.
+    """
+
+    plane: PixelArray = field(repr=False)
+    width: int
+    height: int
+    scale: int
+
+
 def decode(data: bytes, limits: MediaLimits) -> Picture:
     """The picture in a file's bytes.
 
     Raises EmptyPicture, UnsupportedPicture or BrokenPicture (the file's fault), or TooManyBytes,
     TooManyPixels or TooManyScans (a limit of `limits`, checked before anything is expanded).
     """
+    header = _checked_header(data, limits)
+    opener = _OPENERS[header.format]
+    return Picture(_opened(header.format, lambda: opener(data, limits)), header.format)
+
+
+def decode_luminance(data: bytes, limits: MediaLimits, least_side: int) -> Luminance | None:
+    """A JPEG's luminance alone, as small as its short side stays `least_side` pixels or more.
+
+    None for what has no luminance of its own: other formats, CMYK, and the damage that `decode`
+    forgives. Raises what `decode` raises.
+    """
+    header = _checked_header(data, limits)
+    if header.format != "jpeg":
+        return None
+    return _opened("jpeg", lambda: _open_luminance(data, limits, least_side))
+
+
+def _checked_header(data: bytes, limits: MediaLimits) -> Header:
     check_size(len(data), limits)
     header = read_header(data)
     _check_pixels(header.width, header.height, limits)
     _check_scans(header, limits)
     _check_length(len(data), header)
+    return header
+
+
+def _opened(name: str, opening: Callable[[], _Opened]) -> _Opened:
+    """What a parser makes of a file; whatever it throws, by a name of ours."""
     try:
-        pixels = _OPENERS[header.format](data, limits)
+        return opening()
     except SoftfallError:
         raise
     except (MemoryError, Image.DecompressionBombError):
         raise TooManyPixels("the picture does not fit in memory") from None
     except Exception as error:  # parsers of hostile bytes throw anything
         reason = " ".join(str(error).split())[:_REASON_CHARACTERS] or type(error).__name__
-        raise BrokenPicture(f"the {header.format} picture can't be opened: {reason}") from None
-    return Picture(pixels, header.format)
+        raise BrokenPicture(f"the {name} picture can't be opened: {reason}") from None
 
 
 def check_size(size_bytes: int, limits: MediaLimits) -> None:
@@ -138,10 +177,32 @@ def _open_jpeg(data: bytes, limits: MediaLimits) -> PixelArray:
     try:
         return np.asarray(simplejpeg.decode_jpeg(data, "RGB"))
     except ValueError as error:
-        if not any(harmless in str(error) for harmless in _JPEG_HARMLESS):
+        if not _is_harmless(error):
             raise
         # Every viewer opens these; Pillow, which goes on, still refuses one that is cut short.
         return _open_pillow(JpegImageFile, data, limits)
+
+
+def _open_luminance(data: bytes, limits: MediaLimits, least_side: int) -> Luminance | None:
+    height, width, colours, _ = simplejpeg.decode_jpeg_header(data, strict=False)
+    _check_pixels(int(width), int(height), limits)
+    if colours in ("CMYK", "YCCK"):
+        return None
+    short = min(width, height)
+    scale = max(scale for scale in _JPEG_SCALES if scale == 1 or -(-short // scale) >= least_side)
+    try:
+        plane = simplejpeg.decode_jpeg(
+            data, "GRAY", min_height=-(-height // scale), min_width=-(-width // scale)
+        )
+    except ValueError as error:
+        if not _is_harmless(error):
+            raise
+        return None
+    return Luminance(np.asarray(plane)[:, :, 0], int(width), int(height), scale)
+
+
+def _is_harmless(error: ValueError) -> bool:
+    return any(harmless in str(error) for harmless in _JPEG_HARMLESS)
 
 
 def _open_png(data: bytes, limits: MediaLimits) -> PixelArray:

@@ -6,27 +6,29 @@ Refuses: anything else, as MalformedMessage.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 
-from softfall.media.pdq import MIN_QUALITY, PdqHash, Unhashable
+from softfall.media.pdq import MIN_QUALITY, Mode, PdqHash, Unhashable
 from softfall.wire import Bytes, Field, MalformedMessage, Message, Party, Text, Uint, Value
 
-VERSION: Final = 1
+VERSION: Final = 2
 MAX_REASON_BYTES: Final = 200
 _PDQ_BYTES: Final = 32
 _MARGIN_BYTES: Final = 4 * 256
 _LUMINANCE_BYTES: Final = 64 * 64
 _MARGIN: Final = np.dtype(">f4")
 _OUTCOMES: Final = ("hashed", "unhashable", "refused")
+_MODES: Final[dict[str, Mode]] = {mode: mode for mode in get_args(Mode)}
 
 HASHED = Message(
     "hashed",
     Party.PROVIDER,
     (
-        Field("version", Uint(VERSION), "1"),
+        Field("version", Uint(VERSION), "2"),
         Field("outcome", Text(16), f"one of: {', '.join(_OUTCOMES)}"),
+        Field("mode", Text(16, may_be_empty=True), "exact or fast; empty if refused"),
         Field("hash", Bytes(0, _PDQ_BYTES), "the picture's PDQ hash; empty unless hashed"),
         Field("quality", Uint(100), "PDQ's quality; 0 if refused"),
         Field("margins", Bytes(0, _MARGIN_BYTES), "256 float32, big-endian; empty unless hashed"),
@@ -56,6 +58,7 @@ def encode(hashed: Hashed) -> bytes:
     values: dict[str, Value] = {
         "version": VERSION,
         "outcome": "refused",
+        "mode": "",
         "hash": b"",
         "quality": 0,
         "margins": b"",
@@ -66,9 +69,10 @@ def encode(hashed: Hashed) -> bytes:
         case PdqHash():
             margins = hashed.margins.astype(_MARGIN).tobytes()
             values |= {"outcome": "hashed", "hash": hashed.bits, "quality": hashed.quality}
-            values |= {"margins": margins, "luminance": hashed.luminance}
+            values |= {"margins": margins, "luminance": hashed.luminance, "mode": hashed.mode}
         case Unhashable():
             values |= {"outcome": "unhashable", "quality": hashed.quality, "reason": hashed.reason}
+            values |= {"mode": hashed.mode}
         case Refused():
             reason = hashed.reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
             values |= {"reason": reason}
@@ -87,13 +91,22 @@ def decode(body: bytes) -> Hashed:
     assert isinstance(luminance, bytes)
     if values["version"] != VERSION or outcome not in _OUTCOMES:
         raise MalformedMessage("the hasher's answer is of another version or outcome")
+    if outcome == "refused" and values["mode"]:
+        raise MalformedMessage("the hasher's answer names a mode for what was not hashed")
     if outcome != "hashed":
         if bits or packed or luminance:
             raise MalformedMessage("the hasher's answer has a hash and has none")
-        return Unhashable(reason, quality) if outcome == "unhashable" else Refused(reason)
+        refused = outcome == "refused"
+        return Refused(reason) if refused else Unhashable(reason, quality, _mode(values["mode"]))
     margins = np.frombuffer(packed, _MARGIN).astype(np.float32)
     sizes = (len(bits), len(packed), len(luminance))
     well_formed = sizes == (_PDQ_BYTES, _MARGIN_BYTES, _LUMINANCE_BYTES)
     if not well_formed or quality < MIN_QUALITY or not (margins >= 0).all():
         raise MalformedMessage("the hasher's answer is no hash with its margins")
-    return PdqHash(bits, quality, margins, luminance)
+    return PdqHash(bits, quality, margins, luminance, _mode(values["mode"]))
+
+
+def _mode(told: Value) -> Mode:
+    if told not in _MODES:
+        raise MalformedMessage("the hasher's answer names no mode of hashing")
+    return _MODES[str(told)]

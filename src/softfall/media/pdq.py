@@ -10,7 +10,7 @@ Source: see `pdq_oracle`. Nothing here imports numba or a picture parser until t
 
 import sys
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,10 @@ _PLAIN_PIXELS: Final = 48_000_000
 _PLAIN_SIDE_PIXELS: Final = 16_384  # numpy takes a step of Python for each pixel of a side
 
 
+Mode = Literal["exact", "fast"]
+"""How a hash was taken: bit for bit as python `pdqhash` does, or within 8 bits of it (`fast`)."""
+
+
 class NotPixels(InputError):
     """An array that is not a picture."""
 
@@ -43,12 +47,14 @@ class PdqHash:
     margins: (256,) float32, each bit's distance of its DCT coefficient from the median, same order.
     luminance: 4,096 bytes, the 64x64 picture that PDQ measures, in whole numbers, row by row; empty
     where the hash did not come from pixels.
+    mode: how it was taken; lists, and devices that check each other, take `exact` alone.
     """
 
     bits: bytes
     quality: int
     margins: npt.NDArray[np.float32] = field(repr=False, compare=False)
     luminance: bytes = field(default=b"", repr=False, compare=False)
+    mode: Mode = "exact"
 
     @property
     def hex(self) -> str:
@@ -62,6 +68,7 @@ class Unhashable:
 
     reason: str
     quality: int
+    mode: Mode = "exact"
 
 
 def pdq(pixels: PixelArray) -> PdqHash | Unhashable:
@@ -70,7 +77,7 @@ def pdq(pixels: PixelArray) -> PdqHash | Unhashable:
     "tiny": a side under 5 pixels. "flat": no gradient at all. "low quality": under 50 of 100.
     Raises NotPixels for any other array. Source: `pdq_oracle`.
     """
-    _check(pixels)
+    check_pixels(pixels)
     if min(pixels.shape[:2]) < MIN_SIDE_PIXELS:
         return Unhashable("tiny", 0)
     return from_spectrum(spectrum(pixels))
@@ -78,19 +85,19 @@ def pdq(pixels: PixelArray) -> PdqHash | Unhashable:
 
 def plain_pdq(pixels: PixelArray) -> PdqHash | Unhashable:
     """As `pdq`, bit for bit, always by the numpy path: nothing is compiled, no file is touched."""
-    _check(pixels)
+    check_pixels(pixels)
     if min(pixels.shape[:2]) < MIN_SIDE_PIXELS:
         return Unhashable("tiny", 0)
     return from_spectrum(pdq_oracle.spectrum(pixels))
 
 
-def from_spectrum(measured: Spectrum) -> PdqHash | Unhashable:
+def from_spectrum(measured: Spectrum, mode: Mode = "exact") -> PdqHash | Unhashable:
     """The hash of a measured picture, where its quality makes it dependable."""
     if measured.quality < MIN_QUALITY:
-        return Unhashable("low quality" if measured.quality else "flat", measured.quality)
+        return Unhashable("low quality" if measured.quality else "flat", measured.quality, mode)
     bits, margins = cut(measured)
     whole = np.rint(measured.small).astype(np.uint8)
-    return PdqHash(bits, measured.quality, margins, whole.tobytes())
+    return PdqHash(bits, measured.quality, margins, whole.tobytes(), mode)
 
 
 def spectrum(pixels: PixelArray) -> Spectrum:
@@ -135,7 +142,8 @@ def cut(measured: Spectrum) -> tuple[bytes, npt.NDArray[np.float32]]:
     return bits, np.abs(reversed_coefficients - median)
 
 
-def _check(pixels: PixelArray) -> None:
+def check_pixels(pixels: PixelArray) -> None:
+    """Raises NotPixels."""
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
         raise NotPixels("the picture is not an array of uint8")
     if pixels.ndim != 2 and not (pixels.ndim == 3 and pixels.shape[2] == 3):

@@ -111,7 +111,12 @@ def quality(small: F32Array) -> int:
     across = np.abs(
         ((small[:, :-1] - small[:, 1:]) * np.float32(100) / np.float32(255)).astype(np.int32)
     )
-    return min(int(down.sum() + across.sum()) // 90, 100)
+    return quality_of(int(down.sum() + across.sum()))
+
+
+def quality_of(gradients: int) -> int:
+    """0 to 100, from the sum of all gradients."""
+    return min(gradients // 90, 100)
 
 
 def dct_matrix() -> F32Array:
