@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from softfall.config import MediaLimits
-from softfall.edge.confined import AT_ONCE, WAITING_AT_MOST, PictureLimits
+from softfall.edge.confined import AT_ONCE, WAITING_AT_MOST, Afresh, PictureLimits
 from softfall.edge.hashing import HasherProcess
 from softfall.media.decode import decode
 from softfall.media.hashed import Refused
@@ -21,7 +21,7 @@ PICTURE = saved(scene(), "JPEG")
 
 def playing(code: str) -> HasherProcess:
     """A hasher that a picture has taken over, from its first line on."""
-    return HasherProcess(LIMITS, (sys.executable, "-I", "-c", code))
+    return HasherProcess(LIMITS, Afresh((sys.executable, "-I", "-c", code)))
 
 
 def test_a_picture_is_hashed_as_a_device_hashes_it() -> None:
@@ -78,7 +78,9 @@ class Crowd:
     def __init__(self, folder: Path, count: int) -> None:
         self.go = folder / "go"
         code = "import os, sys, time\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.02)"
-        self.hasher = HasherProcess(LIMITS, (sys.executable, "-I", "-c", code, str(self.go)))
+        self.hasher = HasherProcess(
+            LIMITS, Afresh((sys.executable, "-I", "-c", code, str(self.go)))
+        )
         self.told: list[object] = []
         self.threads = [threading.Thread(target=self._ask) for _ in range(count)]
         for thread in self.threads:
@@ -119,7 +121,7 @@ def test_more_than_a_few_do_not_even_wait(tmp_path: Path) -> None:
 
 
 def test_a_hasher_that_does_not_start_is_told_of() -> None:
-    missing = HasherProcess(LIMITS, ("/no/such/program",))
+    missing = HasherProcess(LIMITS, Afresh(("/no/such/program",)))
     assert missing.hash(PICTURE, 5) == Refused(
         "the hasher does not start: No such file or directory"
     )

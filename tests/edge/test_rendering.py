@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from softfall.edge.confined import PictureLimits
+from softfall.edge.confined import Afresh, PictureLimits
 from softfall.edge.rendering import NoSuchRegion, RendererProcess
 from softfall.media.rendered import NotRendered, Rendered
 from tests.edge.test_hashing import TAKEN_OVER
@@ -16,7 +16,7 @@ PICTURE = saved(scene(), "JPEG")
 
 def playing(code: str) -> RendererProcess:
     """A child that a picture has taken over, from its first line on."""
-    return RendererProcess(LIMITS, (sys.executable, "-I", "-c", code))
+    return RendererProcess(LIMITS, Afresh((sys.executable, "-I", "-c", code)))
 
 
 def test_a_region_is_drawn() -> None:

@@ -7,7 +7,7 @@ Limit: a process that a picture took over may lie about that one picture's hash.
 
 from typing import Protocol
 
-from softfall.edge.confined import PROGRAM, Confined, Failed, PictureLimits
+from softfall.edge.confined import Confined, Failed, PictureLimits, Starter
 from softfall.media.hashed import HASHED, Hashed, Refused, decode
 
 
@@ -21,11 +21,11 @@ class Hasher(Protocol):
 class HasherProcess:
     """One process for each picture, few at a time; a few more may wait."""
 
-    def __init__(self, limits: PictureLimits, program: tuple[str, ...] = PROGRAM) -> None:
-        self._command = (*program, *limits.arguments)
-        self._confined = Confined[Hashed](decode, HASHED.max_bytes)
+    def __init__(self, limits: PictureLimits, starter: Starter | None = None) -> None:
+        self._arguments = ("hash", *limits.arguments)
+        self._confined = Confined[Hashed](decode, HASHED.max_bytes, starter)
 
     def hash(self, picture: bytes, within_seconds: float) -> Hashed:
         """As the port says."""
-        answer = self._confined.ask(self._command, picture, within_seconds)
+        answer = self._confined.ask(self._arguments, picture, within_seconds)
         return Refused(answer.reason) if isinstance(answer, Failed) else answer

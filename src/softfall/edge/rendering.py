@@ -7,7 +7,7 @@ Refuses: a region or a blur that there is not (InputError).
 Limit: a process that a picture took over may draw another small grey picture.
 """
 
-from softfall.edge.confined import PROGRAM, Confined, Failed, PictureLimits
+from softfall.edge.confined import Confined, Failed, PictureLimits, Starter
 from softfall.errors import InputError
 from softfall.media.rendered import (
     CLEAREST,
@@ -28,9 +28,9 @@ class NoSuchRegion(InputError):
 class RendererProcess:
     """One process for each region, few at a time; a few more may wait."""
 
-    def __init__(self, limits: PictureLimits, program: tuple[str, ...] = PROGRAM) -> None:
-        self._command = (*program, "render", *limits.arguments)
-        self._confined = Confined[Rendered | NotRendered](decode, RENDERED.max_bytes)
+    def __init__(self, limits: PictureLimits, starter: Starter | None = None) -> None:
+        self._arguments = ("render", *limits.arguments)
+        self._confined = Confined[Rendered | NotRendered](decode, RENDERED.max_bytes, starter)
 
     def render(
         self, picture: bytes, region: int, blur: int, within_seconds: float
@@ -41,8 +41,8 @@ class RendererProcess:
         Raises NoSuchRegion.
         """
         check(region, blur)
-        command = (*self._command, str(region), str(blur))
-        answer = self._confined.ask(command, picture, within_seconds)
+        arguments = (*self._arguments, str(region), str(blur))
+        answer = self._confined.ask(arguments, picture, within_seconds)
         return NotRendered(answer.reason) if isinstance(answer, Failed) else answer
 
 

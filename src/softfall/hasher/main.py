@@ -3,32 +3,36 @@
 Guarantees: nothing of the picture is read before the process is confined (sandbox.py); whatever the
 file is, the answer is one message or none; nothing is kept, logged or sent.
 Refuses: files over the limits, and whatever media/decode.py refuses, with its reason in the answer.
-Never loads the kernels: one picture does not pay for them, and plain numpy needs no file to start.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from softfall.config import MediaLimits
 from softfall.errors import SoftfallError
 from softfall.hasher.sandbox import STDIN, STDOUT, Bounds, lock_down
 from softfall.media.decode import decode
 from softfall.media.hashed import Hashed, Refused, encode
-from softfall.media.pdq import plain_pdq
+from softfall.media.pdq import PdqHash, Unhashable, plain_pdq
+from softfall.media.pdq_oracle import PixelArray
 
 _BLOCK_BYTES = 1 << 20
 
+Measure = Callable[[PixelArray], PdqHash | Unhashable]
 
-def main(arguments: Sequence[str]) -> int:
+
+def main(arguments: Sequence[str], measure: Measure = plain_pdq) -> int:
     """arguments: largest file (bytes), largest picture (pixels), memory (bytes), CPU (seconds).
 
+    measure: `pdq` where its kernels are loaded; plain numpy, which needs no file, where they are
+    not: a confined process opens none.
     Returns the exit status: 0 once the answer is written, whatever it says.
     """
     file_bytes, pixels, memory_bytes, cpu_seconds = map(int, arguments)
     limits = MediaLimits(max_file_bytes=file_bytes, max_pixels=pixels)
     try:
         lock_down(Bounds(memory_bytes, cpu_seconds))
-        answer: Hashed = plain_pdq(decode(read_picture(file_bytes), limits).pixels)
+        answer: Hashed = measure(decode(read_picture(file_bytes), limits).pixels)
     except SoftfallError as error:
         answer = Refused(f"{error.name}: {error.what}")
     except MemoryError:
