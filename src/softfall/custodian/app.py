@@ -28,6 +28,8 @@ from softfall.custodian.distribution import ListFileUnknown
 from softfall.custodian.enclave_lists import EnclaveLists, enclave_routes
 from softfall.custodian.epochs import EpochBook, EpochEnded, EpochNotPublished, NoEpoch
 from softfall.custodian.figures import Figures
+from softfall.custodian.index_file import FOLDER
+from softfall.custodian.indexing import ListIndex
 from softfall.custodian.list_publishing import ListPublishing
 from softfall.custodian.list_routes import KEEP_SECONDS, keep_list, list_routes
 from softfall.custodian.lookups import Lookups, LookupsSpent, lookup_routes
@@ -88,6 +90,8 @@ def make(
     quota = Quota(quota_engine, settings.evaluations_per_hour, now_ms, steady_ms)
     tokens = TokenBook(quota_engine, settings.tokens_per_day, now_ms, steady_ms)
     answers = Answers(book, quota, tokens, now_ms)
+    catalogue = Catalogue(engine, settings.data_dir)
+    index = ListIndex(catalogue, settings.data_dir / FOLDER, settings.index_poll_seconds, log=log)
     publishing = ListPublishing(settings, engine, now_ms)
     figures = Figures(quota, tokens)
     confirm = ConfirmDesk(settings, book, now_ms, steady_ms, log, fetch_dealt)
@@ -97,10 +101,12 @@ def make(
         await anyio.to_thread.run_sync(public_sums.load)  # or the first question would be too late
         reaper = asyncio.create_task(_reap(answers, reap_seconds, log))
         keeper = asyncio.create_task(keep_list(publishing, KEEP_SECONDS, log))
+        index.start()
         async with confirm.running():
             yield
         keeper.cancel()
         reaper.cancel()
+        await anyio.to_thread.run_sync(index.close)
         engine.dispose()
         quota_engine.dispose()
 
@@ -120,9 +126,10 @@ def make(
     _add_epoch_routes(app, book, now_ms)
     _add_answer_route(app, answers, figures)
     app.include_router(list_routes(publishing.distribution))
-    catalogue = Catalogue(engine, settings.data_dir)
     app.include_router(enclave_routes(EnclaveLists(book, catalogue, now_ms, os.urandom)))
-    facts = Lookups(quota_engine, catalogue, book, settings.lookups_per_hour, now_ms, steady_ms)
+    facts = Lookups(
+        quota_engine, catalogue, index, book, settings.lookups_per_hour, now_ms, steady_ms
+    )
     app.include_router(lookup_routes(facts))
     app.include_router(confirm.router(figures.metrics.registry))
     return app

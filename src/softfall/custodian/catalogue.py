@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 from sqlalchemy import Connection, Engine, case, func, insert, literal, select, update
 from sqlalchemy.exc import DBAPIError
 
 from softfall.custodian.changes import Changes, only_news
+from softfall.custodian.feed import FeedReader, FeedWriter, new_stamp
 from softfall.custodian.rows import (
     ENTRY_ACTIVE,
     ROWS_AT_ONCE,
@@ -39,7 +39,7 @@ from softfall.errors import InputError, OperatorError
 from softfall.lists.entries import MATCH_RADIUS_BITS, Entry, Statement
 from softfall.lists.epochs import entries_digest
 from softfall.lists.index.choose import build_index
-from softfall.lists.index.hamming import I64Array, Matches, U64Array, words
+from softfall.lists.index.hamming import I64Array, Matches, U64Array
 from softfall.lists.report import ImportReport, Item, Tally
 
 _IMPORT_CACHE_KIB = 128 * 1024
@@ -147,8 +147,8 @@ class Catalogue:
 
     def _store(self, spool: Spool, now_ms: int, tell: Progress) -> Counter[str]:
         done = 0
-        with self._changing() as connection:
-            changes = Changes(connection, now_ms)
+        with self._changing() as (connection, feed):
+            changes = Changes(connection, feed, now_ms)
             for batch in spool.batches():
                 changes.apply(batch)
                 done += len(batch)
@@ -161,13 +161,13 @@ class Catalogue:
         Labels and certifiers join those that stand; what its source withdrew is listed again.
         Raises ListUnwritable.
         """
-        with self._changing() as connection:
+        with self._changing() as (connection, feed):
             known = next(entries_where(connection, entries.c.pdq == statement.pdq), None)
             before = known.statements if known else ()
             for spoken in before:
                 if spoken.source == statement.source:
                     statement = _joined(spoken, statement, now_ms)
-            Changes(connection, now_ms).apply([statement])
+            Changes(connection, feed, now_ms).apply([statement])
             return next(entries_where(connection, entries.c.pdq == statement.pdq))
 
     def withdraw(self, key: int | bytes, source: str | None, now_ms: int) -> Withdrawal:
@@ -176,7 +176,7 @@ class Catalogue:
         key: entry number or 32-byte hash. Withdrawing twice changes nothing.
         Raises UnknownEntry, UnknownSource, ListUnwritable.
         """
-        with self._changing() as connection:
+        with self._changing() as (connection, feed):
             entry = _entry(connection, key)
             chosen = [s for s in entry.statements if source in (None, s.source)]
             if not chosen:
@@ -196,16 +196,18 @@ class Catalogue:
                     .values(withdrawn_ms=row["withdrawn_ms"])
                 )
             taken_off = entry.active and not _entry(connection, key).active
+            feed.touched([entry.number] if taken_off else [])
             return Withdrawal(len(rows), int(taken_off))
 
     def withdraw_source(self, source: str, now_ms: int) -> Withdrawal:
         """Withdraw everything that one source says. Raises UnknownSource, ListUnwritable."""
         column = statements.c
-        with self._changing() as connection:
+        with self._changing() as (connection, feed):
             known = select(func.count()).select_from(statements).where(column.source == source)
             if not connection.scalar(known):
                 raise UnknownSource(f"{source!r} says nothing on this list")
             before = _count_active(connection)
+            feed.touched_by(source)
             moment = case((column.listed_ms > now_ms, column.listed_ms), else_=now_ms)
             withdrawn = connection.execute(
                 update(statements)
@@ -249,11 +251,10 @@ class Catalogue:
                 revision=connection.scalars(select(catalogue_state.c.revision)).one(),
             )
 
-    def revision(self) -> int:
-        """How often the list has changed."""
-        with self._engine.connect() as connection:
-            found: int = connection.scalars(select(catalogue_state.c.revision)).one()
-        return found
+    @property
+    def feed(self) -> FeedReader:
+        """What an index follows the list by."""
+        return FeedReader(self._engine)
 
     def entries(self) -> Iterator[Entry]:
         """Every entry, withdrawn ones too, in order of number; streamed from one snapshot."""
@@ -262,9 +263,8 @@ class Catalogue:
 
     def active_hashes(self) -> tuple[U64Array, I64Array]:
         """What an index is built from: (N, 4) uint64 hashes and (N,) entry numbers."""
-        with self._engine.connect() as connection:
-            rows = _active_rows(connection)
-        return words([pdq for _, pdq in rows]), np.array([n for n, _ in rows], np.int64)
+        listed = self.feed.listed()
+        return listed.hashes, listed.numbers
 
     def search(self, queries: U64Array, radius_bits: int = MATCH_RADIUS_BITS) -> Matches:
         """Every active entry within the radius of each query; see `HammingIndex.search`."""
@@ -277,7 +277,7 @@ class Catalogue:
         Nobody is told: an epoch is announced by its manifest. An empty list freezes too (or what
         was withdrawn last could never leave the epoch). Raises ListUnwritable.
         """
-        with self._changing() as connection:
+        with self._changing() as (connection, _):
             rows = _active_rows(connection)
             number = (connection.scalar(select(func.max(epochs.c.number))) or 0) + 1
             connection.execute(
@@ -314,8 +314,8 @@ class Catalogue:
         return rows
 
     @contextlib.contextmanager
-    def _changing(self) -> Iterator[Connection]:
-        """One transaction that holds the write lock from its very start."""
+    def _changing(self) -> Iterator[tuple[Connection, FeedWriter]]:
+        """One transaction that holds the write lock from its start, and its part of the feed."""
         with _named_failures(), self._engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 connection.exec_driver_sql(f"PRAGMA cache_size=-{_IMPORT_CACHE_KIB}")
@@ -323,7 +323,9 @@ class Catalogue:
             with connection.begin():
                 state = catalogue_state.c.revision
                 connection.execute(update(catalogue_state).values(revision=state + 1))
-                yield connection
+                feed = FeedWriter(connection, new_stamp())
+                yield connection, feed
+                feed.close()
 
 
 def _batches(tally: Tally, items: Iterable[Item]) -> Iterator[list[Statement]]:

@@ -1,7 +1,8 @@
 """Putting statements into the catalogue, a few thousand at a time, inside one transaction.
 
 Guarantees: two statements by one source on one hash merge as `lists.entries` says, whether the
-first came from this file or an earlier one; an entry number is given once.
+first came from this file or an earlier one; an entry number is given once; what joins the active
+entries or leaves them is written down in the feed.
 The caller holds the write lock (see `Catalogue`) and commits.
 """
 
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
+from softfall.custodian.feed import FeedWriter
 from softfall.custodian.rows import entries_of, row_of
 from softfall.custodian.tables import catalogue_state, entries, statements
 from softfall.lists.entries import Statement, merge
@@ -61,8 +63,9 @@ def dated(statement: Statement, now_ms: int) -> Statement:
 class Changes:
     """The changes of one transaction."""
 
-    def __init__(self, connection: Connection, now_ms: int) -> None:
+    def __init__(self, connection: Connection, feed: FeedWriter, now_ms: int) -> None:
         self._connection = connection
+        self._feed = feed
         self._now_ms = now_ms
         self.outcomes: Counter[str] = Counter()
 
@@ -73,6 +76,9 @@ class Changes:
         for statement in spoken:
             self.outcomes[self._join(kept, statement)] += 1
         self._store(kept.values())
+        self._feed.touched(
+            [entry.number for entry in kept.values() if entry.active != entry.was_active]
+        )
         for entry in kept.values():
             if entry.was_active and not entry.active:
                 self.outcomes["withdrawn"] += 1

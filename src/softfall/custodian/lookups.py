@@ -9,7 +9,6 @@ learn the entry's hash bit by bit with a few hundred lookups of altered hashes: 
 already, but the limit keeps it from being done to a whole list.
 """
 
-import threading
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from softfall.custodian.catalogue import Catalogue, UnknownEntry
 from softfall.custodian.counting import Allowance, Counting
 from softfall.custodian.epochs import EpochBook, EpochNotPublished
+from softfall.custodian.indexing import ListIndex
 from softfall.custodian.options import kept
 from softfall.custodian.quota import HOUR_MS, WINDOW_MS, on_disk
 from softfall.custodian.quota_tables import lookups
@@ -35,7 +35,6 @@ from softfall.lists.facts import (
     encode_listed,
 )
 from softfall.lists.index.hamming import words
-from softfall.lists.index.scan import Scan
 
 CBOR: Final = "application/cbor"
 
@@ -59,6 +58,7 @@ class Lookups:
         self,
         quota_engine: Engine,
         catalogue: Catalogue,
+        index: ListIndex,
         book: EpochBook,
         per_hour: int,
         wall_ms: Clock,
@@ -69,9 +69,8 @@ class Lookups:
         )
         self._counting = Counting(quota_engine, allowance, wall_ms, monotonic_ms)
         self._catalogue = catalogue
+        self._index = index
         self._book = book
-        self._lock = threading.Lock()
-        self._index: tuple[int, Scan] | None = None
 
     def entry(self, body: bytes) -> bytes:
         """The `entry_facts` of an `entry_asked`.
@@ -96,7 +95,8 @@ class Lookups:
         """
         asked: dict[str, Any] = LOOKUP.decode(body)
         self._count()
-        found = self._current().search(words([asked["hash"]]), MATCH_RADIUS_BITS)
+        self._index.catch_up()  # a change counts with the next lookup, not with the next poll
+        found = self._index.search(words([asked["hash"]]), MATCH_RADIUS_BITS)
         nearest = np.argsort(found.distances_bits, kind="stable")[:MAX_ENTRIES]
         numbers = [int(number) for number in found.entry_numbers[nearest]]
         entries = self._catalogue.show_all(numbers)
@@ -106,14 +106,6 @@ class Lookups:
         """In a transaction of its own: a long look must not keep other counts waiting."""
         with on_disk(), self._counting.counted(1):
             pass
-
-    def _current(self) -> Scan:
-        """The active entries, read again whenever the list has changed. 32 bytes each in memory."""
-        revision = self._catalogue.revision()
-        with self._lock:
-            if self._index is None or self._index[0] != revision:
-                self._index = (revision, Scan(*self._catalogue.active_hashes()))
-            return self._index[1]
 
 
 def lookup_routes(facts: Lookups) -> APIRouter:

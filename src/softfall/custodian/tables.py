@@ -5,6 +5,7 @@ Guarantees, by the schema itself:
 - an epoch's entries can be neither changed nor deleted once frozen (triggers, where SQLite runs it;
   the digest in `epochs.entries_sha256` shows it everywhere); nor can a version within an epoch;
 - there is one statement per (entry, source): what one source says about one hash.
+What touched the list is written down in the transaction that did it (`list_changes`).
 
 The truth about the columns is here; `migrations/` must yield exactly these (a test compares them).
 Times are milliseconds since 1970-01-01T00:00:00Z.
@@ -56,6 +57,24 @@ statements = Table(
     Column("added_ms", BigInteger),
     Column("listed_ms", BigInteger),
     Column("withdrawn_ms", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+# The change feed (`feed`). One row a change of the list, with a random stamp that tells it from
+# another store's change of the same number; and the entries that each touched: put on the list,
+# taken off it, or perhaps neither. Both are cut off from the oldest end.
+list_revisions = Table(
+    "list_revisions",
+    metadata,
+    Column("revision", Integer, primary_key=True),
+    Column("stamp", LargeBinary(16), nullable=False),
+)
+
+list_changes = Table(
+    "list_changes",
+    metadata,
+    Column("revision", Integer, primary_key=True),
+    Column("entry_number", Integer, ForeignKey("entries.number"), primary_key=True),
     sqlite_with_rowid=False,
 )
 

@@ -9,13 +9,22 @@ from softfall.settings.section import Section
 
 
 class MediaLimits(Section):
-    """[media]: what a picture may be before it is refused unopened."""
+    """[media]: what a picture or a video may be before it is refused unopened."""
 
     max_file_bytes: int = Field(
         32 * 1024 * 1024, gt=0, description="A larger file is refused before it is read."
     )
     max_pixels: int = Field(
         100_000_000, gt=0, description="Width times height; checked before a picture is expanded."
+    )
+    max_video_bytes: int = Field(
+        8 * 1024**3, gt=0, description="A larger video file is refused before it is read."
+    )
+    max_video_seconds: int = Field(
+        14_400, gt=0, description="A longer video is refused; a stream that is watched has no end."
+    )
+    max_video_pixels: int = Field(
+        36_000_000, gt=0, description="Width times height of a video's frame; 8K has 33 million."
     )
 
 
@@ -144,6 +153,12 @@ class CustodianSettings(Section):
         20_000,
         gt=0,
         description="Global quota of facts about entries: for cases, and for public pictures.",
+    )
+    index_poll_seconds: float = Field(
+        0.2,
+        gt=0,
+        le=60,
+        description="How often processes that search the list look whether it has changed.",
     )
     tokens_per_day: int = Field(
         10_000, gt=0, description="Global limit on tokens, whoever asks; one buys one question."

@@ -4,9 +4,11 @@ Guarantees: exact by construction, with a bounded block of memory whatever N and
 For a few queries, or a few thousand entries, it is also the fastest: nothing has to be built.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from softfall.lists.entries import MATCH_RADIUS_BITS
 from softfall.lists.index.hamming import I64Array, Matches, U64Array, checked, numbered
@@ -23,6 +25,20 @@ class Scan:
 
     def __len__(self) -> int:
         return len(self._hashes)
+
+    @property
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """All that it needs, as a snapshot stores it."""
+        return {"hashes": self._hashes, "numbers": self._numbers}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> "Scan":
+        """The index that these are `arrays` of."""
+        return cls(arrays["hashes"], arrays["numbers"])
+
+    def entries(self) -> tuple[U64Array, I64Array]:
+        """The hashes and entry numbers that it was built from."""
+        return self._hashes, self._numbers
 
     def search(self, queries: U64Array, radius_bits: int = MATCH_RADIUS_BITS) -> Matches:
         """Every entry within the radius of each query; see `HammingIndex.search`."""
