@@ -172,6 +172,7 @@ def _write_all(file: Any, arrays: Arrays, position: Position) -> int:
             digests[each["name"]].append(hashlib.sha256(piece).hexdigest())
             file.write(piece)
     size_bytes: int = file.tell()
+    file.truncate(size_bytes)  # where the last array is empty, up to its place
     body = _encoded(_laid_out(flat, position, digests))
     file.seek(0)
     file.write(_MAGIC + FORMAT_VERSION.to_bytes(4, "little") + len(body).to_bytes(4, "little"))
