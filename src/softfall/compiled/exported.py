@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import llvmlite.binding as llvm
 import numba
+import numba.extending
 from numba import types
 
 _NUMBA: Final[Any] = numba  # (most of its names carry no annotations)
@@ -41,11 +42,17 @@ _Helper = Callable[[Callable[..., Any]], Callable[..., Any]]
 inlined: Final[_Helper] = _NUMBA.njit(inline="always", error_model="numpy")
 """A helper of a kernel, put into its caller as it stands."""
 
-helper: Final[_Helper] = _NUMBA.njit(error_model="numpy")
+helper: Final[_Helper] = _NUMBA.njit(
+    error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
 """A helper of a kernel, compiled with it."""
 
 fused: Final[_Helper] = _NUMBA.njit(fastmath={"contract", "reassoc", "nsz"}, error_model="numpy")
 """A helper whose sums may be reordered and contracted: never where bits must be a reference's."""
+
+
+intrinsic: Final[_Helper] = _NUMBA.extending.intrinsic
+"""A helper of a kernel, given as the LLVM instructions that it becomes."""
 
 
 class Exported:

@@ -4,7 +4,7 @@ Guarantees: whatever `straus` writes is a canonical encoding; a row that encodes
 Never for secrets: branches and memory accesses depend on the digits.
 Fields are five uint64 limbs of 51 bits. Bounds: a product takes limbs below 2^53.7 and gives limbs
 below 2^52; a sum of two products and a difference of such sums stay below 2^53.7.
-Loading this module compiles the kernel once (seconds), then takes it from numba's cache.
+Loaded only where it has to be compiled (`public_sums` holds the machine code).
 Source: RFC 9496 (decode 4.3.1, encode 4.3.2, constants 4.1); Straus 1964, in signed radix 16;
 extended coordinates, Hisil, Wong, Carter, Dawson 2008; limbs as in Bernstein et al. 2011.
 """
@@ -14,9 +14,9 @@ from typing import Any, Final
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core.extending import intrinsic
+from numba.core import cgutils
 
-from softfall.compiled.jit import kernel
+from softfall.compiled.exported import array, exported, helper, intrinsic
 
 _P: Final = 2**255 - 19
 _LIMBS: Final = 5
@@ -25,6 +25,7 @@ _MASK: Final = np.uint64(2**_LIMB_BITS - 1)
 _WINDOWS: Final = 64
 _TABLE: Final = 8  # multiples 1 to 8 of each point; the digits are -8 to 8
 
+_ASK: Final[Any] = cgutils.get_or_insert_function
 _TYPES: Final[Any] = types  # (their constructors carry no annotations)
 _FIELD: Final = _TYPES.UniTuple(types.uint64, _LIMBS)
 
@@ -48,33 +49,57 @@ _FOUR_P: Final = tuple(np.uint64(4 * limb) for limb in (2**51 - 19, *[2**51 - 1]
 
 
 @intrinsic
-def _product(typing_context: Any, left: Any, right: Any) -> Any:
-    """Product of two field elements: limbs below 2^54 in, below 2^52 out."""
+def _multiply(typing_context: Any, left: Any, right: Any) -> Any:
+    """Product of two field elements: limbs below 2^54 in, below 2^52 out. One compiled copy."""
     del typing_context, left, right
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        del signature
-        wide, nineteen = ir.IntType(128), ir.Constant(ir.IntType(64), 19)
-        a, narrow_b = (
-            [builder.extract_value(argument, i) for i in range(_LIMBS)] for argument in arguments
-        )
-        a = [builder.zext(limb, wide) for limb in a]
-        b = [builder.zext(limb, wide) for limb in narrow_b]
-        # 19 b stays below 2^64: widened afterwards, each product is one instruction.
-        folded = [builder.zext(builder.mul(limb, nineteen), wide) for limb in narrow_b]
-        sums = []
-        for place in range(_LIMBS):
-            terms = [
-                builder.mul(a[i], b[place - i] if i <= place else folded[_LIMBS + place - i])
-                for i in range(_LIMBS)
-            ]
-            total = terms[0]
-            for term in terms[1:]:
-                total = builder.add(total, term)
-            sums.append(total)
-        return _carried(builder, wide, sums)
+        del context, signature
+        element = ir.ArrayType(ir.IntType(64), _LIMBS)
+        kind = ir.FunctionType(element, [element, element])
+        product = _ASK(builder.module, kind, "softfall_field_product")
+        if product.is_declaration:
+            product.linkage = "linkonce_odr"
+            product.attributes.add("noinline")
+            within = ir.IRBuilder(product.append_basic_block())
+            within.ret(_product(within, *product.args))
+        return builder.call(product, arguments)
 
     return _FIELD(_FIELD, _FIELD), generate
+
+
+@intrinsic
+def _multiply_here(typing_context: Any, left: Any, right: Any) -> Any:
+    """The same, put into its place: for the inner loops; everywhere, it compiles far longer."""
+    del typing_context, left, right
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        del context, signature
+        return _product(builder, *arguments)
+
+    return _FIELD(_FIELD, _FIELD), generate
+
+
+def _product(builder: Any, left: Any, right: Any) -> Any:
+    wide, nineteen = ir.IntType(128), ir.Constant(ir.IntType(64), 19)
+    a, narrow_b = (
+        [builder.extract_value(argument, i) for i in range(_LIMBS)] for argument in (left, right)
+    )
+    a = [builder.zext(limb, wide) for limb in a]
+    b = [builder.zext(limb, wide) for limb in narrow_b]
+    # 19 b stays below 2^64: widened afterwards, each product is one instruction.
+    folded = [builder.zext(builder.mul(limb, nineteen), wide) for limb in narrow_b]
+    sums = []
+    for place in range(_LIMBS):
+        terms = [
+            builder.mul(a[i], b[place - i] if i <= place else folded[_LIMBS + place - i])
+            for i in range(_LIMBS)
+        ]
+        total = terms[0]
+        for term in terms[1:]:
+            total = builder.add(total, term)
+        sums.append(total)
+    return _carried(builder, wide, sums)
 
 
 def _carried(builder: Any, wide: Any, sums: list[Any]) -> Any:
@@ -96,18 +121,12 @@ def _carried(builder: Any, wide: Any, sums: list[Any]) -> Any:
     return out
 
 
-@kernel()
-def _multiply(a, b):  # type: ignore[no-untyped-def]
-    # One compiled copy: put into every place that multiplies, it compiles far longer.
-    return _product(a, b)  # type: ignore[call-arg]  # numba gives an intrinsic its context
-
-
-@kernel()
+@helper
 def _add(a, b):  # type: ignore[no-untyped-def]  # numba infers: fields are five uint64
     return (a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4])
 
 
-@kernel()
+@helper
 def _subtract(a, b):  # type: ignore[no-untyped-def]
     f = _FOUR_P
     return (
@@ -119,14 +138,14 @@ def _subtract(a, b):  # type: ignore[no-untyped-def]
     )
 
 
-@kernel()
+@helper
 def _square_times(a, times):  # type: ignore[no-untyped-def]
     for _ in range(times):
-        a = _multiply(a, a)
+        a = _multiply_here(a, a)
     return a
 
 
-@kernel()
+@helper
 def _canonical(a):  # type: ignore[no-untyped-def]
     """The one representation with every limb below 2^51 and the whole below p."""
     a = _multiply(a, _ONE)
@@ -150,39 +169,39 @@ def _canonical(a):  # type: ignore[no-untyped-def]
     return (a0 & _MASK, a1 & _MASK, a2 & _MASK, a3 & _MASK, a4 & _MASK)
 
 
-@kernel()
+@helper
 def _equal(a, b):  # type: ignore[no-untyped-def]
     return _canonical(a) == _canonical(b)
 
 
-@kernel()
+@helper
 def _is_negative(a):  # type: ignore[no-untyped-def]
     return _canonical(a)[0] & np.uint64(1) == np.uint64(1)
 
 
-@kernel()
+@helper
 def _absolute(a):  # type: ignore[no-untyped-def]
     return _multiply(_subtract(_ZERO, a), _ONE) if _is_negative(a) else a
 
 
-@kernel()
+@helper
 def _root_power(a):  # type: ignore[no-untyped-def]
     """a to the power (p - 5) / 8 = 2^252 - 3, by the usual chain."""
     a2 = _multiply(a, a)
-    a9 = _multiply(a, _square_times(a2, 2))
+    a9 = _multiply(a, _square_times(a2, np.int64(2)))
     a11 = _multiply(a9, a2)
     x5 = _multiply(_multiply(a11, a11), a9)
-    x10 = _multiply(_square_times(x5, 5), x5)
-    x20 = _multiply(_square_times(x10, 10), x10)
-    x40 = _multiply(_square_times(x20, 20), x20)
-    x50 = _multiply(_square_times(x40, 10), x10)
-    x100 = _multiply(_square_times(x50, 50), x50)
-    x200 = _multiply(_square_times(x100, 100), x100)
-    x250 = _multiply(_square_times(x200, 50), x50)
-    return _multiply(_square_times(x250, 2), a)
+    x10 = _multiply(_square_times(x5, np.int64(5)), x5)
+    x20 = _multiply(_square_times(x10, np.int64(10)), x10)
+    x40 = _multiply(_square_times(x20, np.int64(20)), x20)
+    x50 = _multiply(_square_times(x40, np.int64(10)), x10)
+    x100 = _multiply(_square_times(x50, np.int64(50)), x50)
+    x200 = _multiply(_square_times(x100, np.int64(100)), x100)
+    x250 = _multiply(_square_times(x200, np.int64(50)), x50)
+    return _multiply(_square_times(x250, np.int64(2)), a)
 
 
-@kernel()
+@helper
 def _root_of_ratio(u, v):  # type: ignore[no-untyped-def]
     """SQRT_RATIO_M1 of section 4.2: (was u / v a square, its root or that of i u / v)."""
     v3 = _multiply(_multiply(v, v), v)
@@ -198,7 +217,7 @@ def _root_of_ratio(u, v):  # type: ignore[no-untyped-def]
     return correct or flipped, _absolute(root)
 
 
-@kernel()
+@helper
 def _load(words):  # type: ignore[no-untyped-def]
     """Four little-endian words, below p, as a field element."""
     w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
@@ -211,7 +230,7 @@ def _load(words):  # type: ignore[no-untyped-def]
     )
 
 
-@kernel()
+@helper
 def _decoded(words):  # type: ignore[no-untyped-def]
     """Section 4.3.1: (is it a point, x, y, z = 1, t)."""
     s = _load(words)
@@ -243,7 +262,7 @@ def _decoded(words):  # type: ignore[no-untyped-def]
     return good, x, y, _ONE, t
 
 
-@kernel()
+@helper
 def _encoded(point, out):  # type: ignore[no-untyped-def]
     """Section 4.3.2, into four words."""
     x, y, z, t = point
@@ -266,20 +285,20 @@ def _encoded(point, out):  # type: ignore[no-untyped-def]
     out[3] = s[3] >> np.uint64(39) | s[4] << np.uint64(12)
 
 
-@kernel()
+@helper
 def _doubled(point):  # type: ignore[no-untyped-def]
     x, y, z, _ = point
-    a = _multiply(x, x)
-    b = _multiply(y, y)
-    zz = _multiply(z, z)
-    e = _subtract(_multiply(_add(x, y), _add(x, y)), _add(a, b))
+    a = _multiply_here(x, x)
+    b = _multiply_here(y, y)
+    zz = _multiply_here(z, z)
+    e = _subtract(_multiply_here(_add(x, y), _add(x, y)), _add(a, b))
     g = _subtract(b, a)
-    f = _multiply(_subtract(g, _add(zz, zz)), _ONE)
+    f = _multiply_here(_subtract(g, _add(zz, zz)), _ONE)
     h = _subtract(_ZERO, _add(a, b))
-    return _multiply(e, f), _multiply(g, h), _multiply(f, g), _multiply(e, h)
+    return _multiply_here(e, f), _multiply_here(g, h), _multiply_here(f, g), _multiply_here(e, h)
 
 
-@kernel()
+@helper
 def _cached(point):  # type: ignore[no-untyped-def]
     """(y + x, y - x, 2 z, 2 d t): what an addition needs of its second term."""
     x, y, z, t = point
@@ -291,30 +310,30 @@ def _cached(point):  # type: ignore[no-untyped-def]
     )
 
 
-@kernel()
+@helper
 def _sum(point, term):  # type: ignore[no-untyped-def]
     x, y, z, t = point
-    a = _multiply(_subtract(y, x), term[1])
-    b = _multiply(_add(y, x), term[0])
-    c = _multiply(t, term[3])
-    d = _multiply(z, term[2])
+    a = _multiply_here(_subtract(y, x), term[1])
+    b = _multiply_here(_add(y, x), term[0])
+    c = _multiply_here(t, term[3])
+    d = _multiply_here(z, term[2])
     e, f, g, h = _subtract(b, a), _subtract(d, c), _add(d, c), _add(b, a)
-    return _multiply(e, f), _multiply(g, h), _multiply(f, g), _multiply(e, h)
+    return _multiply_here(e, f), _multiply_here(g, h), _multiply_here(f, g), _multiply_here(e, h)
 
 
-@kernel()
+@helper
 def _minus(term):  # type: ignore[no-untyped-def]
     return term[1], term[0], term[2], _multiply(_subtract(_ZERO, term[3]), _ONE)
 
 
-@kernel()
+@helper
 def _store(table, i, j, term):  # type: ignore[no-untyped-def]
     for k in range(4):
         for limb in range(_LIMBS):
             table[i, j, k, limb] = term[k][limb]
 
 
-@kernel()
+@helper
 def _term(row):  # type: ignore[no-untyped-def]
     return (
         (row[0, 0], row[0, 1], row[0, 2], row[0, 3], row[0, 4]),
@@ -324,18 +343,23 @@ def _term(row):  # type: ignore[no-untyped-def]
     )
 
 
-@kernel("i8(u8[:,::1], i1[:,::1], u8[::1])")
-def straus(points, digits, out):  # type: ignore[no-untyped-def]
-    """Sum of the points times their digits into `out`; the row of a point that is none, or -1."""
-    count = points.shape[0]
-    table = np.empty((count, _TABLE, 4, _LIMBS), np.uint64)
+@exported("int64(uint64*, int8*, int64, uint64*, uint64*)")
+def straus(points, digits, count, multiples, out):  # type: ignore[no-untyped-def]
+    """Sum of the points times their digits into `out`; the row of a point that is none, or -1.
+
+    points: (count, 4) words; digits: (count, 64), -8 to 8, lowest first; multiples: scratch,
+    (count, 8, 4, 5) words; out: 4 words.
+    """
+    encodings = array(points, (count, 4))
+    signed = array(digits, (count, _WINDOWS))
+    table = array(multiples, (count, _TABLE, 4, _LIMBS))
     for i in range(count):
-        good, x, y, z, t = _decoded(points[i])
+        good, x, y, z, t = _decoded(encodings[i])
         if not good:
             return i
         multiple = (x, y, z, t)
         term = _cached(multiple)
-        _store(table, i, 0, term)
+        _store(table, i, np.int64(0), term)
         for j in range(1, _TABLE):
             multiple = _sum(multiple, term)
             _store(table, i, j, _cached(multiple))
@@ -344,10 +368,10 @@ def straus(points, digits, out):  # type: ignore[no-untyped-def]
         for _ in range(4):
             total = _doubled(total)
         for i in range(count):
-            digit = digits[i, window]
+            digit = signed[i, window]
             if digit > 0:
                 total = _sum(total, _term(table[i, digit - 1]))
             elif digit < 0:
                 total = _sum(total, _minus(_term(table[i, -digit - 1])))
-    _encoded(total, out)
+    _encoded(total, array(out, (4,)))
     return -1

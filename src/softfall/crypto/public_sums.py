@@ -15,11 +15,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from softfall.compiled.native import Native
 from softfall.crypto import ristretto
 from softfall.crypto.ristretto import POINT_BYTES, SCALAR_BYTES, MalformedPoint, Point, Scalar
 
 FEW: Final = 8  # below this libsodium is as fast, and nothing needs to be compiled
 
+_STRAUS: Final = Native("softfall.crypto.curve_kernels", "straus")
+_MULTIPLES: Final = (8, 4, 5)  # of each point, what an addition needs, in limbs: scratch
 _DIGITS: Final = 64
 _EIGHTS: Final = sum(8 * 16**i for i in range(_DIGITS))
 
@@ -28,11 +31,11 @@ def weighted_sum(weights: Sequence[Scalar], points: Sequence[Point]) -> Point:
     """Sum of weight * point, one or more of each, all of them public. Raises MalformedPoint."""
     if len(points) < FEW:
         return ristretto.weighted_sum(weights, points)
-    from softfall.crypto.curve_kernels import straus  # numba: seconds where it must compile
-
     rows = np.frombuffer(b"".join(points), "<u8").astype(np.uint64).reshape(len(points), -1)
+    digits = _signed_digits(b"".join(weights), len(points))
+    multiples = np.empty((len(points), *_MULTIPLES), np.uint64)
     out = np.empty(POINT_BYTES // 8, np.uint64)
-    wrong = straus(rows, _signed_digits(b"".join(weights), len(points)), out)
+    wrong = _STRAUS(rows, digits, len(points), multiples, out)
     summed = out.astype("<u8").tobytes()
     if wrong >= 0 or not any(summed):
         raise MalformedPoint("a sum's term does not decode, or the sum is the identity")
@@ -41,7 +44,7 @@ def weighted_sum(weights: Sequence[Scalar], points: Sequence[Point]) -> Point:
 
 def load() -> None:
     """Load the kernel now, so that nobody waits for it later: seconds where it must compile."""
-    import softfall.crypto.curve_kernels  # noqa: F401 - for its effect
+    _STRAUS.ready()
 
 
 def _signed_digits(scalars: bytes, count: int) -> npt.NDArray[np.int8]:

@@ -91,11 +91,9 @@ def test_equal_keys_are_refused_by_name() -> None:
 
 
 def test_an_order_that_is_not_there_is_not_found_by_either() -> None:
-    from softfall.options.on_device import construction_kernel
-
     rows = [[0, 8, 16, 24], [0, 8, 16, 24]]
     assert construction.peel_oracle(rows) is None
-    order, _ = construction_kernel.peel(np.array(rows, dtype=np.uint32), 32)
+    order, _ = construction.peel(np.array(rows, dtype=np.uint32), 32)
     assert len(order) == 0
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from softfall.compiled.native import Native
 from softfall.errors import InputError
 from softfall.options.on_device.static_function import (
     Shape,
@@ -21,6 +22,9 @@ from softfall.options.on_device.static_function import (
     shape_for,
 )
 
+_KERNELS: Final = "softfall.options.on_device.construction_kernel"
+_PEEL: Final = Native(_KERNELS, "peel")
+_ASSIGN: Final = Native(_KERNELS, "assign")
 _TRIES: Final = 200
 _TRIES_AT_A_SIZE: Final = 4
 
@@ -38,19 +42,30 @@ def build(keys: U64Array, values: U32Array, filler: Filler) -> tuple[Shape, U32A
 
     filler(n) gives n numbers for the cells that no key needs. Raises NotBuilt.
     """
-    from softfall.options.on_device import construction_kernel
-
     for attempt in range(_TRIES):
         shape = shape_for(len(keys), attempt, attempt // _TRIES_AT_A_SIZE)
         if shape.keys == 0:
             return shape, np.zeros(0, dtype=np.uint32)
         rows = positions(keys, shape).astype(np.uint32)
-        order, through = construction_kernel.peel(rows, shape.cells)
+        order, through = peel(rows, shape.cells)
         if len(order) == shape.keys:
             cells = filler(shape.cells).astype(np.uint32)
-            construction_kernel.assign(rows, values, order, through, cells)
+            wanted = np.ascontiguousarray(values, np.uint32)
+            _ASSIGN(rows, wanted, len(rows), order, through, cells, len(cells))
             return shape, cells
     raise NotBuilt(f"no order was found for {len(keys)} keys in {_TRIES} tries")
+
+
+def peel(rows: U32Array, cells: int) -> tuple[U32Array, U32Array]:
+    """An order in which each key has a cell that no later key uses, and that cell.
+
+    rows: (n, 4) uint32, the cells of each key, each below `cells`. Returns (m,) keys and (m,)
+    cells; m < n: there is no such order.
+    """
+    order, through = np.empty(len(rows), np.uint32), np.empty(len(rows), np.uint32)
+    uses, users, waiting = np.zeros((3, cells), np.uint32)
+    done = _PEEL(rows, len(rows), cells, uses, users, waiting, order, through)
+    return order[:done], through[:done]
 
 
 def peel_oracle(rows: Sequence[Sequence[int]]) -> list[tuple[int, int]] | None:

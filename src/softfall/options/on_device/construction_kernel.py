@@ -1,67 +1,84 @@
-"""The compiled part of `construction`. Imported only where a map is built: it loads numba.
+"""The compiled part of `construction`: peeling a hypergraph, and assigning cells along its order.
 
-Oracle: `construction.peel_oracle`.
+Loaded only where it has to be compiled. Nothing is checked: the caller keeps cells below `cells`.
+Oracles: `construction.peel_oracle` and `assign_oracle`.
 """
 
 from typing import Any
 
-import numba
 import numpy as np
-import numpy.typing as npt
 
-U32Array = npt.NDArray[np.uint32]
+from softfall.compiled.exported import array, exported
+
+_CELLS_A_KEY = 4
 
 
-@numba.njit(cache=True, nogil=True)
-def peel(rows: U32Array, cells: int) -> Any:
+@exported("int64(uint32*, int64, int64, uint32*, uint32*, uint32*, uint32*, uint32*)")
+def peel(  # a kernel takes addresses and numbers, one by one
+    rows: Any,
+    keys: int,
+    cells: int,
+    use_counts: Any,
+    use_keys: Any,
+    to_visit: Any,
+    ordered: Any,
+    owned: Any,
+) -> int:
     """An order in which each key has a cell that no later key uses, and that cell.
 
-    rows: (n, 4) cells of each key. Returns (m,) keys and (m,) cells; m < n: there is no such order.
+    rows: (keys, 4), the cells of each key. Fills `ordered` and `owned`, (keys,) each, from their
+    start, and returns how many keys are in the order; fewer than `keys`: there is no such order.
+    use_counts, use_keys, to_visit: scratch, (cells,) each; the first two hold zeros.
     """
-    keys = len(rows)
-    uses = np.zeros(cells, np.uint32)
-    users = np.zeros(cells, np.uint32)  # the exclusive or of the keys that use a cell
+    used_by = array(rows, (keys, _CELLS_A_KEY))
+    uses = array(use_counts, (cells,))
+    users = array(use_keys, (cells,))  # the exclusive or of the keys that use a cell
+    waiting = array(to_visit, (cells,))  # a cell gets down to one user at most once
+    order, through = array(ordered, (keys,)), array(owned, (keys,))
     for key in range(keys):
-        for place in range(4):
-            cell = rows[key, place]
+        for place in range(_CELLS_A_KEY):
+            cell = used_by[key, place]
             uses[cell] += np.uint32(1)
             users[cell] ^= np.uint32(key)
-    order = np.empty(keys, np.uint32)
-    through = np.empty(keys, np.uint32)
-    waiting = np.empty(cells, np.uint32)  # a cell gets down to one user at most once
     top, done = 0, 0
-    for cell in range(cells):
-        if uses[cell] == 1:
-            waiting[top] = cell
+    for each in range(cells):
+        if uses[each] == 1:
+            waiting[top] = each
             top += 1
     while top > 0:
         top -= 1
         alone = waiting[top]
         if uses[alone] != 1:
             continue
-        key = users[alone]
-        order[done], through[done] = key, alone
+        only = users[alone]
+        order[done], through[done] = only, alone
         done += 1
-        for place in range(4):
-            cell = rows[key, place]
+        for place in range(_CELLS_A_KEY):
+            cell = used_by[only, place]
             uses[cell] -= np.uint32(1)
-            users[cell] ^= key
+            users[cell] ^= only
             if uses[cell] == 1:
                 waiting[top] = cell
                 top += 1
-    return order[:done], through[:done]
+    return done
 
 
-@numba.njit(cache=True, nogil=True)
-def assign(
-    rows: U32Array, values: U32Array, order: U32Array, through: U32Array, cells: U32Array
+@exported("void(uint32*, uint32*, int64, uint32*, uint32*, uint32*, int64)")
+def assign(  # as above
+    rows: Any, values: Any, keys: int, ordered: Any, owned: Any, into: Any, count: int
 ) -> None:
-    """Set each key's own cell, last key first, so that its four give its value. In place."""
-    for at in range(len(order) - 1, -1, -1):
+    """Set each key's own cell, last key first, so that its four give its value. In place.
+
+    values: (keys,); into: (count,) cells; the rest as `peel` takes and fills it.
+    """
+    used_by, wanted = array(rows, (keys, _CELLS_A_KEY)), array(values, (keys,))
+    order, through = array(ordered, (keys,)), array(owned, (keys,))
+    cells = array(into, (count,))
+    for at in range(keys - 1, -1, -1):
         key = order[at]
-        value = values[key]
-        for place in range(4):
-            cell = rows[key, place]
+        value = wanted[key]
+        for place in range(_CELLS_A_KEY):
+            cell = used_by[key, place]
             if cell != through[at]:
                 value ^= cells[cell]
         cells[through[at]] = value
