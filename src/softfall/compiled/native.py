@@ -29,6 +29,15 @@ _NUMBERS: Final[dict[str, Any]] = {
     "float32": ctypes.c_float,
     "float64": ctypes.c_double,
 }
+# Of numba's runtime, which is not there; a process that loads numba sets them to the real ones.
+_WRAPPER: Final = (
+    "NRT_Free",
+    "numba_do_raise",
+    "numba_gil_ensure",
+    "numba_gil_release",
+    "numba_runtime_build_excinfo_struct",
+    "numba_unpickle",
+)
 
 
 class Native:
@@ -111,8 +120,22 @@ def _placed(made: Code) -> tuple[object, int]:
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    _settle_wrapper()
     machine = llvm.Target.from_default_triple().create_target_machine()  # the engine owns it
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(made.code))
     engine.finalize_object()
     return engine, int(engine.get_function_address(made.symbol))
+
+
+def _settle_wrapper() -> None:
+    """Give the names in numba's wrapper around every kernel an address: none is ever called.
+
+    One name without an address, and LLVM gives none to any other either: not even to `memset`.
+    """
+    import llvmlite.binding as llvm
+
+    never = ctypes.cast(ctypes.CDLL(None).abort, ctypes.c_void_p).value
+    for name in _WRAPPER:
+        if llvm.address_of_symbol(name) is None:
+            llvm.add_symbol(name, never)
