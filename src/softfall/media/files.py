@@ -10,7 +10,9 @@ and links to folders, which may go round in circles.
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from softfall.config import MediaLimits
 from softfall.errors import InputError
@@ -76,13 +78,21 @@ def read_file(path: Path, limits: MediaLimits) -> bytes:
 
     Raises FileMissing, FileUnreadable, NotAFile, or TooManyBytes.
     """
+    with opened(path) as stream:
+        check_size(os.fstat(stream.fileno()).st_size, limits)
+        data = stream.read(limits.max_file_bytes + 1)
+    check_size(len(data), limits)
+    return data
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The file, open to be read at any place. Raises FileMissing, FileUnreadable or NotAFile."""
     try:
         with open(path, "rb", opener=_open_without_waiting) as stream:
-            state = os.fstat(stream.fileno())
-            if not stat.S_ISREG(state.st_mode):
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 raise NotAFile("the path is not a regular file")
-            check_size(state.st_size, limits)
-            data = stream.read(limits.max_file_bytes + 1)
+            yield stream
     except (FileNotFoundError, NotADirectoryError):
         raise FileMissing("there is no file of this name") from None
     except IsADirectoryError:
@@ -90,8 +100,6 @@ def read_file(path: Path, limits: MediaLimits) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a name that holds a zero byte
         reason = error.strerror if isinstance(error, OSError) else "not a file name"
         raise FileUnreadable(f"the file can't be read: {reason}") from None
-    check_size(len(data), limits)
-    return data
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
