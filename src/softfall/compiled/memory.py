@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
+
+from softfall.compiled.exported import intrinsic
 
 _I64: Final = ir.IntType(64)
 

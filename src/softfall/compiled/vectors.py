@@ -11,7 +11,8 @@ from typing import Any, Final
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
+
+from softfall.compiled.exported import intrinsic
 
 _ASK: Final[Any] = cgutils.get_or_insert_function
 _I8, _I16, _I32, _I64 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)

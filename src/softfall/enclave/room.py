@@ -7,7 +7,6 @@ Leaves to `options/enclave/enclave.py`: opening, refusing, scanning, the one byt
 that no list changes under a scan.
 """
 
-import importlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from typing import Final
 
 from softfall.crypto.hpke import SECRET_BYTES
 from softfall.enclave.attester import Claim, SoftwareAttester
-from softfall.options.enclave import wire
+from softfall.options.enclave import kernel, wire
 from softfall.options.enclave.attestation import NITRO
 from softfall.options.enclave.binding import key_digest, signer_digest
 from softfall.options.enclave.documents import SOFTWARE_MARK
@@ -57,7 +56,7 @@ class Room:
 
     def warm_up(self) -> None:
         """Have every kernel compiled, which writes a cache: before the process gives that up."""
-        importlib.import_module("softfall.options.enclave.kernel")
+        kernel.load()
         hash_of(bytes(wire.PLANE_BYTES))
         self.attestation(bytes(wire.NONCE_BYTES))
 

@@ -8,9 +8,8 @@ since the last step of the compiler may turn a selection into a jump.
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
 
-import numba
+from softfall.compiled.exported import Exported
 
 _FUNCTION = re.compile(r"^define [^\n]*@\"?([\w.$\\]+)\"?\(.*?^}", re.M | re.S)
 _NAME = re.compile(r'%(?:"[^"]+"|[\w.$-]+)')
@@ -32,22 +31,32 @@ class Found:
     conditional_jumps: int = 0
 
 
-def inspect(kernel: Any) -> Found:
-    """The kernel's own code, without the wrapper by which Python calls it.
-
-    Compiled once more, from the same source with the same options, because numba shows no code of
-    what it took from its cache.
-    """
-    (signature,) = kernel.signatures
-    options = {k: v for k, v in kernel.targetoptions.items() if k != "nopython"}
-    kernel = numba.njit(signature, **options)(kernel.py_func)
-    symbol = kernel.overloads[signature].fndesc.mangled_name
-    found = _read(_own_function(kernel.inspect_llvm(signature), symbol))
-    found.conditional_jumps = len(_JUMPS.findall(_own_code(kernel.inspect_asm(signature), symbol)))
+def inspect(kernel: Exported) -> Found:
+    """What a kernel's own code does, without the entry by which it is called."""
+    symbol = _within(kernel)
+    found = _read(_function(kernel.llvm_code, symbol))
+    found.conditional_jumps = len(_JUMPS.findall(_own_code(kernel.assembly, symbol)))
     return found
 
 
-def _own_function(code: str, symbol: str) -> str:
+def check_entry(kernel: Exported) -> None:
+    """The entry calls the kernel's own code, once, and that never has an error to tell of.
+
+    So the end that numba writes for errors is never run.
+    """
+    first, *_ = _function(kernel.llvm_code, kernel.symbol).split("\n\n")
+    called = re.findall(r"call [^@]*@\"?([\w.$\\]+)", first)
+    assert called == [_within(kernel)]
+    assert first.count(" br ") == 1
+    returned = re.findall(r"^\s*ret (.*)$", _function(kernel.llvm_code, called[0]), re.M)
+    assert set(returned) == {"i32 0"}
+
+
+def _within(kernel: Exported) -> str:
+    return kernel.symbol.removeprefix("cfunc.")
+
+
+def _function(code: str, symbol: str) -> str:
     for match in _FUNCTION.finditer(code):
         if match[1] == symbol:
             return match[0]

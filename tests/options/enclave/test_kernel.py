@@ -2,14 +2,17 @@
 
 import platform
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from softfall.options.enclave.kernel import BLOCK_ROWS, in_blocks, scan, scan_plain
-from tests.options.enclave import inspection, timing
+from softfall.compiled.exported import Exported
+from softfall.compiled.native import Native
+from softfall.options.enclave import scan_kernel
+from softfall.options.enclave.blocks import BLOCK_ROWS, in_blocks
+from softfall.options.enclave.kernel import scan, scan_plain
+from tests.options.enclave import inspection, planted_kernels, timing
 
 RADIUS_BITS = 31
 WORD = st.integers(0, 2**64 - 1)
@@ -17,7 +20,7 @@ WORD = st.integers(0, 2**64 - 1)
 
 def near(entries: np.ndarray, queries: np.ndarray, radius_bits: int = RADIUS_BITS) -> np.ndarray:
     found = np.zeros(len(queries), np.uint64)
-    scan(in_blocks(entries), queries, np.uint64(radius_bits), found)
+    scan(in_blocks(entries), queries, radius_bits, found)
     return found
 
 
@@ -76,38 +79,12 @@ def test_scanning_in_parts_into_one_array_gives_the_whole() -> None:
     queries = np.array([moved(entries[5], 20, 1), moved(entries[2900], 20, 2)])
     found = np.zeros(2, np.uint64)
     for part in np.array_split(in_blocks(entries), 3):
-        scan(part, queries, np.uint64(RADIUS_BITS), found)
+        scan(part, queries, RADIUS_BITS, found)
     assert found.tolist() == [1, 1]
 
 
-@numba.njit("void(u8[:,::1], u8[:,::1], u8, u8[::1])", nogil=True, error_model="numpy")
-def scan_that_stops(entries, queries, radius_bits, near):  # type: ignore[no-untyped-def]
-    """Planted: it ends at the first match, as a careless scan would."""
-    for row in range(queries.shape[0]):
-        for i in range(entries.shape[0]):
-            bits = np.uint64(0)
-            for word in range(4):
-                x = entries[i, word] ^ queries[row, word]
-                while x:
-                    x &= x - np.uint64(1)
-                    bits += np.uint64(1)
-            if bits <= radius_bits:
-                near[row] = np.uint64(1)
-                break
-
-
-@numba.njit("void(u8[:,::1], u8[:,::1], u8, u8[::1])", nogil=True, error_model="numpy")
-def scan_that_notes(entries, queries, radius_bits, near):  # type: ignore[no-untyped-def]
-    """Planted: it reads all, but takes an index from what it read."""
-    table = np.zeros(256, np.uint64)
-    for row in range(queries.shape[0]):
-        for i in range(entries.shape[0]):
-            table[np.int64((entries[i, 0] ^ queries[row, 0]) & np.uint64(255))] += radius_bits
-        near[row] = table[0]
-
-
 def test_no_branch_and_no_address_of_the_compiled_kernel_depends_on_data() -> None:
-    found = inspection.inspect(scan)
+    found = inspection.inspect(scan_kernel.scan)
     assert found.branches > 0, "it has loops"
     assert found.data_branches == []
     assert found.data_addresses == []
@@ -116,25 +93,39 @@ def test_no_branch_and_no_address_of_the_compiled_kernel_depends_on_data() -> No
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="reads the jumps of x86-64 only")
 def test_the_machine_code_has_no_more_conditional_jumps_than_the_loops_need() -> None:
-    found = inspection.inspect(scan)
+    found = inspection.inspect(scan_kernel.scan)
     assert 0 < found.conditional_jumps <= found.branches
 
 
 def test_the_inspection_sees_a_planted_branch() -> None:
-    assert inspection.inspect(scan_that_stops).data_branches
+    assert inspection.inspect(planted_kernels.scan_that_stops).data_branches
 
 
 def test_the_inspection_sees_a_planted_index() -> None:
-    assert inspection.inspect(scan_that_notes).data_addresses
+    assert inspection.inspect(planted_kernels.scan_that_notes).data_addresses
+
+
+@pytest.mark.parametrize("kernel", [scan_kernel.scan, planted_kernels.scan_that_stops])
+def test_what_is_called_runs_the_inspected_code_and_nothing_else(kernel: Exported) -> None:
+    inspection.check_entry(kernel)
+
+
+def test_an_entry_that_does_more_is_seen() -> None:
+    with pytest.raises(AssertionError):
+        inspection.check_entry(planted_kernels.scan_that_may_fail)
 
 
 def test_a_match_takes_as_long_as_no_match_and_a_planted_early_end_does_not() -> None:
     entries = random_words(4000, 1)
     match, other = entries[40], random_words(1, 2)[0]
+    stops = Native(planted_kernels.__name__, "scan_that_stops")
+    blocks = in_blocks(entries)
 
-    def run(kernel, listed):  # type: ignore[no-untyped-def]
-        return lambda query: kernel(listed, query, np.uint64(RADIUS_BITS), np.zeros(1, np.uint64))
+    def leaky(query: np.ndarray) -> None:
+        stops(entries, len(entries), query, len(query), RADIUS_BITS, np.zeros(1, np.uint64))
 
-    leaky, ours = run(scan_that_stops, entries), run(scan, in_blocks(entries))
+    def ours(query: np.ndarray) -> None:
+        scan(blocks, query, RADIUS_BITS, np.zeros(1, np.uint64))
+
     assert timing.told_apart(leaky, match, other), "the measurement sees a leak"
     assert not timing.told_apart(ours, match, other)

@@ -31,6 +31,8 @@ from softfall.lists.manifest import ManifestRolledBack, verify
 from softfall.media.pdq import PdqHash
 from softfall.options.enclave import listing, sealing, wire
 from softfall.options.enclave.binding import key_digest
+from softfall.options.enclave.blocks import in_blocks
+from softfall.options.enclave.kernel import scan
 from softfall.options.enclave.outcomes import Outcome
 from softfall.options.enclave.parameters import BadEnclaveParameters, EnclaveParameters, Policy
 from softfall.options.enclave.planes import hash_of
@@ -50,7 +52,7 @@ class BadList(PeerError):
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """One epoch's list, as `kernel.in_blocks` lays it out."""
+    """One epoch's list, as `blocks.in_blocks` lays it out."""
 
     epoch: int
     manifest: bytes
@@ -174,13 +176,10 @@ class Enclave:
         return near
 
     def _near(self, blocks: U64Array, queries: U64Array) -> U64Array:
-        from softfall.options.enclave.kernel import scan
-
-        radius_bits = np.uint64(MATCH_RADIUS_BITS)
         parts = np.array_split(blocks, self._parts)
         found = [np.zeros(len(queries), np.uint64) for _ in parts]
         run: Iterable[None] = (self._executor.map if self._executor else map)(
-            scan, parts, [queries] * len(parts), [radius_bits] * len(parts), found
+            scan, parts, [queries] * len(parts), [MATCH_RADIUS_BITS] * len(parts), found
         )
         for _ in run:
             pass
@@ -189,6 +188,4 @@ class Enclave:
 
 
 def _in_blocks(rows: bytes) -> U64Array:
-    from softfall.options.enclave.kernel import in_blocks
-
     return in_blocks(np.frombuffer(rows, ">u8").astype(np.uint64).reshape(-1, 4))
