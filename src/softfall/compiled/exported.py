@@ -84,6 +84,11 @@ class Exported:
         return bytes(code)
 
     @property
+    def never_called(self) -> tuple[str, ...]:
+        """Functions of numba's and Python's that the object code names, in the end for errors."""
+        return tuple(sorted(_declared(llvm.parse_assembly(self.llvm_code)) - _PROVIDED))
+
+    @property
     def llvm_code(self) -> str:
         """LLVM's optimised code, for tests that read it: every value has one definition."""
         return str(self._made._library.get_llvm_str())
@@ -136,5 +141,10 @@ def _reachable(llvm_code: str, symbol: str) -> set[str]:
         passes.add_simplify_cfg_pass()
     passes.add_global_dead_code_eliminate_pass()
     passes.run(module, builder)
-    declared = (each.name for each in module.functions if each.is_declaration)
-    return {name for name in declared if not name.startswith("llvm.")}
+    return _declared(module)
+
+
+def _declared(module: Any) -> set[str]:
+    """What a module calls and does not hold, but for LLVM's own patterns."""
+    names = (each.name for each in module.functions if each.is_declaration)
+    return {name for name in names if not name.startswith("llvm.")}

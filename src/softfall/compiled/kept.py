@@ -18,7 +18,7 @@ import json
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -36,13 +36,14 @@ class Code:
     """A compiled kernel.
 
     symbol: its function's name in `code`, an object file. result, arguments: the types' names, as
-    its signature has them. sources: the modules that it was compiled from, with the SHA-256 of each
-    file in hex.
+    its signature has them. never_called: functions that `code` names and never calls. sources: the
+    modules that it was compiled from, with the SHA-256 of each file in hex.
     """
 
     symbol: str
     result: str
     arguments: tuple[str, ...]
+    never_called: tuple[str, ...]
     sources: dict[str, str]
     code: bytes
 
@@ -96,8 +97,8 @@ def write(module: str, name: str, made: Code) -> None:
     place = folder()
     if place is None:
         return
-    facts = {"symbol": made.symbol, "result": made.result, "arguments": made.arguments}
-    head = json.dumps({**facts, "sources": made.sources, "machine": machine_digest()})
+    facts = {name: value for name, value in asdict(made).items() if name != "code"}
+    head = json.dumps({**facts, "machine": machine_digest()})
     body = head.encode() + b"\n" + made.code
     with suppress(OSError):
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -180,10 +181,10 @@ def _opened(data: bytes) -> Code | None:
         return None
     head, _, code = body.partition(b"\n")
     facts = json.loads(head)
-    if facts["machine"] != machine_digest() or not facts["sources"]:
+    if facts.pop("machine") != machine_digest() or not facts["sources"]:
         return None
-    arguments = tuple(facts["arguments"])
-    return Code(facts["symbol"], facts["result"], arguments, facts["sources"], code)
+    facts |= {name: tuple(facts[name]) for name in ("arguments", "never_called")}
+    return Code(**facts, code=code)
 
 
 def _trusted(state: os.stat_result) -> bool:

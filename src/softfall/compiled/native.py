@@ -29,15 +29,6 @@ _NUMBERS: Final[dict[str, Any]] = {
     "float32": ctypes.c_float,
     "float64": ctypes.c_double,
 }
-# Of numba's runtime, which is not there; a process that loads numba sets them to the real ones.
-_WRAPPER: Final = (
-    "NRT_Free",
-    "numba_do_raise",
-    "numba_gil_ensure",
-    "numba_gil_release",
-    "numba_runtime_build_excinfo_struct",
-    "numba_unpickle",
-)
 
 
 class Native:
@@ -96,14 +87,41 @@ class Native:
             return found is None
 
 
+class Pinned:
+    """An array whose address is looked up once: for arguments that stay over many calls."""
+
+    __slots__ = ("_address", "_array", "dtype")
+
+    def __init__(self, array: "np.ndarray[Any, Any]") -> None:
+        """Raises TypeError for an array that is not contiguous and aligned."""
+        self.dtype = array.dtype
+        self._array = array  # the address holds as long as this does
+        self._address = _address(array, array.dtype)
+
+    def address(self, dtype: np.dtype[Any]) -> int:
+        """Where the array lies. Raises TypeError for another type than its own."""
+        if self.dtype != dtype:
+            raise TypeError(f"the kernel takes contiguous {dtype}, not {self.dtype}")
+        return self._address
+
+
 def _compiled(module: str, name: str) -> Code:
     from softfall.compiled.sources import closure
 
     made = getattr(importlib.import_module(module), name)
-    return Code(made.symbol, made.result, made.arguments, closure(module), made.object_code)
+    return Code(
+        symbol=made.symbol,
+        result=made.result,
+        arguments=made.arguments,
+        never_called=made.never_called,
+        sources=closure(module),
+        code=made.object_code,
+    )
 
 
 def _address(given: Any, dtype: np.dtype[Any]) -> int:
+    if type(given) is Pinned:
+        return given.address(dtype)
     flags = given.flags
     if given.dtype != dtype or not flags.c_contiguous or not flags.aligned:
         raise TypeError(f"the kernel takes contiguous {dtype}, not {given.dtype}")
@@ -120,7 +138,7 @@ def _placed(made: Code) -> tuple[object, int]:
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    _settle_wrapper()
+    _give_addresses(made.never_called)
     machine = llvm.Target.from_default_triple().create_target_machine()  # the engine owns it
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(made.code))
@@ -128,14 +146,15 @@ def _placed(made: Code) -> tuple[object, int]:
     return engine, int(engine.get_function_address(made.symbol))
 
 
-def _settle_wrapper() -> None:
-    """Give the names in numba's wrapper around every kernel an address: none is ever called.
+def _give_addresses(never_called: tuple[str, ...]) -> None:
+    """Give each name an address, of something that ends the process.
 
-    One name without an address, and LLVM gives none to any other either: not even to `memset`.
+    One name without an address, and LLVM gives none to any other either: not even to `memset`. A
+    process that loads numba afterwards sets numba's names to the real ones.
     """
     import llvmlite.binding as llvm
 
     never = ctypes.cast(ctypes.CDLL(None).abort, ctypes.c_void_p).value
-    for name in _WRAPPER:
+    for name in never_called:
         if llvm.address_of_symbol(name) is None:
             llvm.add_symbol(name, never)
