@@ -1,7 +1,9 @@
 """PDQ is bit-identical to python `pdqhash`, on every path, for every picture."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from softfall.compiled.lanes import GREATEST_DIVISOR
 from softfall.media import pdq_kernels, pdq_oracle
 from softfall.media.pdq import MIN_QUALITY, NotPixels, PdqHash, Unhashable, cut, pdq
 from tests.media.photographs import photograph, photograph_paths, pixels_of
@@ -100,6 +103,19 @@ def test_kernels_and_oracle_agree_on_pictures_of_any_size(height, width, seed):
     assert kernels.quality == oracle.quality
 
 
+@pytest.mark.parametrize("shape", [(5, 16_500), (16_500, 5), (6, pdq_kernels.MAX_SIDE_PIXELS + 1)])
+def test_very_long_pictures_hash_as_the_oracles(shape):
+    pixels = np.random.default_rng(4).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    kernels, oracle = pdq_kernels.spectrum(pixels), pdq_oracle.spectrum(pixels)
+    assert np.array_equal(kernels.coefficients, oracle.coefficients)
+    assert kernels.quality == oracle.quality
+
+
+def test_the_longest_filter_has_a_divisor_whose_quotients_are_proved():
+    assert pdq_oracle.window(pdq_kernels.MAX_SIDE_PIXELS) <= GREATEST_DIVISOR
+    assert pdq_oracle.window(pdq_kernels.MAX_SIDE_PIXELS + 1) > GREATEST_DIVISOR
+
+
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 def test_grey_pixels_hash_as_the_same_pixels_in_rgb(path):
     grey = np.asarray(Image.fromarray(photograph("china.jpg")).convert("L"))
@@ -117,18 +133,6 @@ def test_views_and_read_only_pixels_hash_as_their_copies(path):
     expected = path(np.ascontiguousarray(view)).coefficients
     assert np.array_equal(path(view).coefficients, expected)
     assert np.array_equal(path(frozen).coefficients, expected)
-
-
-def test_the_kernels_luminance_is_the_references_for_every_colour():
-    blue = np.arange(256, dtype=np.uint8)
-    row = np.empty((256, 256, 3), np.uint8)
-    row[:, :, 1], row[:, :, 2] = blue[:, None], blue[None, :]
-    light = np.empty(256 * 256, np.float32)
-    for red in range(256):
-        row[:, :, 0] = red
-        pdq_kernels._luminance(row.reshape(-1), light)
-        reference = row[:, :, 0] * 0.299 + row[:, :, 1] * 0.587 + row[:, :, 2] * 0.114
-        assert np.array_equal(light.reshape(256, 256), reference.astype(np.float32)), red
 
 
 def test_a_photograph_has_a_hash_with_its_quality_and_hex_text():
@@ -195,10 +199,14 @@ def test_a_picture_without_pixels_is_tiny(shape):
     assert pdq(np.zeros(shape, np.uint8)) == Unhashable("tiny", 0)
 
 
-def run_python(program: str) -> str:
+def run_python(program: str, **environment: str) -> str:
     """What a fresh interpreter prints for the program."""
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **environment},
     )
     return done.stdout.strip()
 
@@ -212,15 +220,27 @@ def test_hashing_one_picture_loads_neither_numba_nor_a_picture_parser():
     assert run_python(program) == "[]"
 
 
-def test_many_pictures_or_a_very_long_one_take_the_kernels_and_hash_the_same():
-    program = (
+def which_way(program: str, cache: Path) -> list[str]:
+    """Of each `look()` in a program: whether the kernels had been taken by then."""
+    start = (
         "import sys, numpy as np; from softfall.media import pdq, pdq_oracle;"
-        "pdq.spectrum(np.zeros((64, 64), np.uint8)); before = 'numba' in sys.modules;"
-        "pixels = (np.arange(6 * 20000).reshape(6, 20000) // 7 % 256).astype(np.uint8);"
-        "same = (pdq.spectrum(pixels).coefficients == pdq_oracle.spectrum(pixels).coefficients);"
-        "print(before, 'numba' in sys.modules, same.all())"
+        "look = lambda: print('softfall.media.pdq_kernels' in sys.modules, end=' ');"
     )
-    assert run_python(program) == "False True True"
+    return run_python(start + program, SOFTFALL_CACHE_DIR=str(cache)).split()
+
+
+def test_the_first_pictures_take_numpy_for_as_long_as_that_is_quicker(tmp_path):
+    small = "pdq.spectrum(np.zeros((700, 700), np.uint8)); look();"
+    not_kept = which_way(small * 3, tmp_path)
+    assert not_kept == ["False"] * 3
+    long = (
+        "pixels = (np.arange(6 * 20000).reshape(6, 20000) // 7 % 256).astype(np.uint8);"
+        "same = pdq.spectrum(pixels).coefficients == pdq_oracle.spectrum(pixels).coefficients;"
+        "print(same.all(), end=' '); look();"
+    )
+    assert which_way(long, tmp_path) == ["True", "True"]
+    kept = which_way(small * 3, tmp_path)
+    assert kept == ["False", "False", "True"]
 
 
 def test_the_luminance_that_comes_with_a_hash_has_nearly_that_hash() -> None:

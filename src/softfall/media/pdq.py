@@ -15,6 +15,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from softfall.compiled import kept
 from softfall.errors import InputError
 from softfall.media import pdq_oracle
 from softfall.media.pdq_oracle import PixelArray, Spectrum
@@ -22,10 +23,12 @@ from softfall.media.pdq_oracle import PixelArray, Spectrum
 MIN_QUALITY: Final = 50
 MIN_SIDE_PIXELS: Final = 5  # below, the reference answers with zeros and quality 0
 
-# Loading the kernels costs a second, and some seconds more where they must be compiled: about
-# what numpy takes for so many pixels. Both ways give the same bits.
-_PLAIN_PIXELS: Final = 48_000_000
+# Loading kept kernels costs a few hundredths of a second, which is what numpy takes for so many
+# pixels; compiling them costs seconds. Every way gives the same bits.
+_PLAIN_PIXELS_KEPT: Final = 1_000_000
+_PLAIN_PIXELS_COMPILED: Final = 48_000_000
 _PLAIN_SIDE_PIXELS: Final = 16_384  # numpy takes a step of Python for each pixel of a side
+_KERNEL: Final = ("softfall.media.pdq_exact_kernel", "measure")
 
 
 Mode = Literal["exact", "fast"]
@@ -103,7 +106,8 @@ def from_spectrum(measured: Spectrum, mode: Mode = "exact") -> PdqHash | Unhasha
 def spectrum(pixels: PixelArray) -> Spectrum:
     """Coefficients and quality of any picture, dependable or not.
 
-    The first few pictures of a process take the numpy path, all later ones the kernels.
+    The first pictures of a process take the numpy path while that is quicker, all later ones the
+    kernels.
     """
     if _few.take(pixels):
         return pdq_oracle.spectrum(pixels)
@@ -113,20 +117,24 @@ def spectrum(pixels: PixelArray) -> Spectrum:
 
 
 class _Few:
-    """Whether this process has hashed so little that loading the kernels would not pay."""
+    """Whether this process has hashed so little that the kernels would not pay."""
 
-    def __init__(self, left_pixels: int) -> None:
-        self._left_pixels = left_pixels
+    def __init__(self) -> None:
+        self._pixels = 0
 
     def take(self, pixels: PixelArray) -> bool:
         """True while the numpy path is the quicker one: never once the kernels are loaded."""
         if "softfall.media.pdq_kernels" in sys.modules:
             return False
-        self._left_pixels -= pixels.shape[0] * pixels.shape[1]
-        return self._left_pixels >= 0 and max(pixels.shape) <= _PLAIN_SIDE_PIXELS
+        self._pixels += pixels.shape[0] * pixels.shape[1]
+        if max(pixels.shape) > _PLAIN_SIDE_PIXELS:
+            return False
+        if self._pixels <= _PLAIN_PIXELS_KEPT:
+            return True
+        return self._pixels <= _PLAIN_PIXELS_COMPILED and kept.read(*_KERNEL) is None
 
 
-_few = _Few(_PLAIN_PIXELS)
+_few = _Few()
 
 
 def cut(measured: Spectrum) -> tuple[bytes, npt.NDArray[np.float32]]:
