@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from softfall.media.pdq_oracle import PixelArray
 
-LEAST_SHARE: Final = 0.25
+LEAST_SHARE: Final = 0.15
 LEAST_SIDE_PIXELS: Final = 32
 TOLERANCE: Final = 20
 """How far a sample may be from the band's colour, in each channel, of 255."""
