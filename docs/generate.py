@@ -68,6 +68,7 @@ def _http(cls: type[errors.SoftfallError]) -> str:
     """The statuses that a service answers with; nothing for errors that stay on a device."""
     from softfall.console import statuses as console
     from softfall.custodian import app as custodian
+    from softfall.custodian.lookup import app as lookup
     from softfall.dealer import app as dealer
     from softfall.edge.errors import EDGE_STATUSES, STATUS_OF_BLAME
     from softfall.enclave import app as enclave
@@ -76,7 +77,7 @@ def _http(cls: type[errors.SoftfallError]) -> str:
     room = cls.__module__.split(".")[1]
     if room in {"device", "compare", "cli", "hasher", "media", "testing", "config"}:
         return ""
-    services = (console, custodian, dealer, enclave, provider)
+    services = (console, custodian, lookup, dealer, enclave, provider)
     tables = {**EDGE_STATUSES, **{k: s for room in services for k, s in room.STATUSES.items()}}
     kinds = (kind for kind in cls.__mro__ if kind in tables)
     return (

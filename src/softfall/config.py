@@ -28,6 +28,7 @@ from softfall.settings.services import (
     DealerSettings,
     DeviceSettings,
     EnclaveSettings,
+    LookupSettings,
     MediaLimits,
     ProviderSettings,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "DeviceSettings",
     "EnclaveSettings",
     "HotlineSettings",
+    "LookupSettings",
     "MediaLimits",
     "ProviderSettings",
     "ReferralSettings",
@@ -68,6 +70,7 @@ class Settings(BaseSettings):
     media: MediaLimits = MediaLimits()
     provider: ProviderSettings = ProviderSettings()
     custodian: CustodianSettings = CustodianSettings()
+    lookup: LookupSettings = LookupSettings()
     enclave: EnclaveSettings = EnclaveSettings()
     dealer: DealerSettings = DealerSettings()
     console: ConsoleSettings = ConsoleSettings()

@@ -157,6 +157,36 @@ def rotate_evidence(file: Config = None) -> None:
     typer.echo("then: start every console again, and back up the database and the key anew")
 
 
+@app.command(name="lookup-token")
+def lookup_token(
+    name: Annotated[str, typer.Argument(help="The tool's name: small letters, digits, - and _.")],
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Take the tool's token away, and make none.")
+    ] = False,
+    file: Config = None,
+) -> None:
+    """Make the token by which a tool looks things up (`softfall serve lookup`), and print it once:
+    only its SHA-256 is kept. A tool's earlier token ends with it, within a second.
+    """
+    from softfall.custodian.lookup.tools import add_tool, remove_tool
+
+    data_dir = config.load(file).custodian.data_dir
+    if remove:
+        remove_tool(data_dir, name)
+        typer.echo(f"{name} may look nothing up any more")
+    else:
+        typer.echo(add_tool(data_dir, name))
+
+
+@app.command(name="lookup-tokens")
+def lookup_tokens(file: Config = None) -> None:
+    """Name the tools that may look things up."""
+    from softfall.custodian.lookup.tools import read_tools
+
+    for tool in read_tools(config.load(file).custodian.data_dir):
+        typer.echo(tool.name)
+
+
 @app.command()
 def show(file: Config = None) -> None:
     """Show the public parts: the custodian's key that devices pin, and when certificates end."""

@@ -42,6 +42,19 @@ def custodian(file: Config = None) -> None:
 
 
 @app.command()
+def lookup(file: Config = None) -> None:
+    """Run the custodian's lookups for other tools; prints `listening on ...` once it answers.
+
+    Several workers share the port and one index (lookup.workers). Make each tool's token first:
+    `softfall keys lookup-token NAME`. See docs/lookup.md.
+    """
+    from softfall.custodian.lookup.main import main
+
+    settings = config.load(file)
+    main(settings.custodian, settings.lookup)
+
+
+@app.command()
 def dealer(file: Config = None) -> None:
     """Run the dealer of randomness for `confirm`; prints `listening on ...` once it answers.
 

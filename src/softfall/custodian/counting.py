@@ -9,10 +9,10 @@ Limit: who can set the clock ahead and restart the service, or write its files, 
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine, Table, delete, func, insert, select
+from sqlalchemy import Connection, Engine, Table, and_, delete, func, insert, select
 
 from softfall.errors import RefusedError
 
@@ -23,8 +23,9 @@ Clock = Callable[[], int]
 class Allowance:
     """How much of what, in which time.
 
-    table: columns `window_start_ms` and `used`. A window counts until `span_ms` after its very end.
-    spent: makes the refusal from (what happened, the seconds to wait).
+    table: columns `window_start_ms` and `used`, and those of `of`. A window counts until `span_ms`
+    after its very end. spent: makes the refusal from (what happened, the seconds to wait).
+    of: whose allowance it is, by column, where the table holds several.
     """
 
     table: Table
@@ -33,6 +34,7 @@ class Allowance:
     window_ms: int
     span_ms: int
     spent: Callable[[str, int], RefusedError]
+    of: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def counted_ms(self) -> int:
@@ -65,28 +67,36 @@ class Counting:
         """
         allowance = self._allowance
         table, start = allowance.table, allowance.table.c.window_start_ms
+        own = and_(True, *(table.c[name] == value for name, value in allowance.of.items()))
         now_ms = self._now_ms()
         window_ms = now_ms - now_ms % allowance.window_ms
         with self._engine.begin() as connection:
             # A write comes first: it takes the lock, so what is read next is the truth.
             connection.execute(delete(table).where(start <= now_ms - allowance.counted_ms))
             used: dict[int, int] = {
-                row.window_start_ms: row.used for row in connection.execute(select(table))
+                row.window_start_ms: row.used
+                for row in connection.execute(select(table).where(own))
             }
             if sum(used.values()) + count > allowance.limit:
                 told = f"{allowance.limit} {allowance.what} are used up"
                 raise allowance.spent(told, self._wait_seconds(used, count, now_ms))
             total = used.get(window_ms, 0) + count
-            connection.execute(delete(table).where(start == window_ms))
-            connection.execute(insert(table).values(window_start_ms=window_ms, used=total))
+            connection.execute(delete(table).where(start == window_ms, own))
+            row = {"window_start_ms": window_ms, "used": total, **allowance.of}
+            connection.execute(insert(table).values(row))
             yield connection
+
+    def left_ms(self) -> int:
+        """How long the present window lasts: what was counted in it may be used until then."""
+        return self._allowance.window_ms - self._now_ms() % self._allowance.window_ms
 
     def used(self) -> int:
         """How much counts at present."""
         table = self._allowance.table
         recent = table.c.window_start_ms > self._now_ms() - self._allowance.counted_ms
+        own = [table.c[name] == value for name, value in self._allowance.of.items()]
         with self._engine.connect() as connection:
-            return int(connection.scalar(select(func.sum(table.c.used)).where(recent)) or 0)
+            return int(connection.scalar(select(func.sum(table.c.used)).where(recent, *own)) or 0)
 
     def _now_ms(self) -> int:
         return self._offset_ms + self._monotonic_ms()

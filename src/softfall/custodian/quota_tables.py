@@ -1,12 +1,13 @@
 """The tables of the custodian's counts and tokens, in a database of their own.
 
-Kept: how much was used in which time; live token keys, and which of their tokens are spent. Never:
-who asked, what was asked, or which tokens were issued (they are blinded; nobody here knows them).
+Kept: how much was used in which time, and by which tool where tools look up; live token keys, and
+which of their tokens are spent. Never: which user asked, what was asked, which tokens were issued
+(they are blinded; nobody here knows them).
 The truth about the columns is here; `quota_migrations/` must yield exactly these (a test compares).
 Times are milliseconds since 1970-01-01T00:00:00Z.
 """
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Table
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Table, Text
 
 metadata = MetaData()
 
@@ -32,6 +33,17 @@ lookups = Table(
     metadata,
     Column("window_start_ms", BigInteger, primary_key=True, autoincrement=False),
     Column("used", BigInteger, nullable=False),
+)
+
+# How much of what a tool used in the minute that began then; which hashes, nobody writes down.
+tool_lookups = Table(
+    "tool_lookups",
+    metadata,
+    Column("tool", Text, primary_key=True),
+    Column("what", Text, primary_key=True),
+    Column("window_start_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("used", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # A key's row is overwritten and removed once no live epoch names it.

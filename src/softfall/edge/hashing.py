@@ -8,7 +8,14 @@ Limit: a process that a picture took over may lie about that one picture's hash.
 from typing import Protocol
 
 from softfall.edge.confined import Confined, Failed, PictureLimits, Starter
-from softfall.media.hashed import HASHED, Hashed, Refused, decode
+from softfall.media.hashed import (
+    ASKED_OF_PICTURE,
+    HASHED,
+    Hashed,
+    Refused,
+    decode,
+    decode_asked,
+)
 
 
 class Hasher(Protocol):
@@ -29,3 +36,19 @@ class HasherProcess:
         """As the port says."""
         answer = self._confined.ask(self._arguments, picture, within_seconds)
         return Refused(answer.reason) if isinstance(answer, Failed) else answer
+
+
+class LookupHasherProcess:
+    """As `HasherProcess`, for lookups: also of what is inside a picture's borders."""
+
+    def __init__(self, limits: PictureLimits, starter: Starter | None = None) -> None:
+        self._arguments = ("lookup", *limits.arguments)
+        size_bytes = ASKED_OF_PICTURE.max_bytes
+        self._confined = Confined[tuple[Hashed, ...]](decode_asked, size_bytes, starter)
+
+    def ask(self, picture: bytes, within_seconds: float) -> tuple[Hashed, ...] | Failed:
+        """One hash or two, the whole picture's first; one Refused where it was not opened.
+
+        Failed: nobody could try; an answer comes within about that time.
+        """
+        return self._confined.ask(self._arguments, picture, within_seconds)

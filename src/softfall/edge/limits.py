@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -127,6 +127,23 @@ class Limited:
             if method == scope["method"] and matches(scope["path"]):
                 return size_bytes
         return self._max_body_bytes
+
+
+async def read_body(scope: Scope, receive: Receive, max_bytes: int, seconds: float) -> bytes:
+    """A request's whole body, for a route that is served outside of the framework.
+
+    Raises RequestTooLarge, RequestTooSlow, ClientDisconnect.
+    """
+    body = _Body(receive, max_bytes, seconds)
+    body.refuse_by_length(scope)
+    parts = list[bytes]()
+    while True:
+        message = await body.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
 
 
 class _Body:

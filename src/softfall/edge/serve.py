@@ -4,7 +4,7 @@ Guarantees: TLS 1.3; with `client_ca`, a caller without a certificate of that au
 in the handshake, before any byte of HTTP. "listening on ..." is printed only once the socket
 accepts. SIGTERM and SIGINT let requests in flight finish and the application's lifespan close; a
 request that waits for something can see from `is_stopping(scope)` that it should end.
-Refuses to share a port with another process.
+Refuses to share a port with another process, unless its own main process holds it (`hold`).
 """
 
 import asyncio
@@ -65,15 +65,17 @@ def serve(
     *,
     on_ready: Callable[[str], None] = announce,
     stop: threading.Event | None = None,
+    shared: bool = False,
 ) -> None:
     """Serve `app` over HTTPS until SIGTERM, SIGINT or `stop`; then close it in good order.
 
     port: 0 takes a free one; `on_ready` is told the URL.
     client_ca: callers must present a certificate signed by this authority, for client use.
+    shared: whether this is one of several workers, whose port another process holds for them.
     Raises AddressUnusable, TlsFilesUnusable, ServiceFailed, or what the lifespan raised on purpose.
     """
     check_tls(TlsFiles(cert, key, client_ca or cert), datetime.now(UTC))
-    with _hold(host, port) as held:
+    with hold(host, port, shared=shared) as held:
         held_port = held.getsockname()[1]
         serving = _Serving(app, host, held_port, cert, key, client_ca, on_ready)
         asyncio.run(serving.run(stop))
@@ -200,16 +202,20 @@ class _Serving:
         raise ServiceFailed(f"the service stopped: {reason}") from self._failure
 
 
-def _hold(host: str, port: int) -> socket.socket:
-    """A socket bound to the port, found free; while it is open nobody unrelated can bind it."""
+def hold(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket bound to the port, found free; while it is open nobody unrelated can bind it.
+
+    shared: it need not be free, since processes of this user's hold it. Raises AddressUnusable.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     held = socket.socket(family, socket.SOCK_STREAM)
     try:
         # The server shares its port with any process that asks for SO_REUSEPORT: so first see,
         # without it, that nobody is there.
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
+        if not shared:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((host, port))
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind((host, port))
     except OSError as error:

@@ -12,9 +12,10 @@ from softfall.config import MediaLimits
 from softfall.errors import SoftfallError
 from softfall.hasher.sandbox import STDIN, STDOUT, Bounds, lock_down
 from softfall.media.decode import decode
-from softfall.media.hashed import Hashed, Refused, encode
+from softfall.media.hashed import Hashed, Refused, encode, encode_asked
 from softfall.media.pdq import PdqHash, Unhashable, plain_pdq
 from softfall.media.pdq_oracle import PixelArray
+from softfall.media.query import query_hashes
 
 _BLOCK_BYTES = 1 << 20
 
@@ -38,6 +39,26 @@ def main(arguments: Sequence[str], measure: Measure = plain_pdq) -> int:
     except MemoryError:
         answer = Refused("the picture does not fit in the hasher's memory")
     write_answer(encode(answer))
+    return 0
+
+
+def main_of_lookups(arguments: Sequence[str]) -> int:
+    """As `main`, but answers `asked_of_picture`: both hashes where the picture has borders.
+
+    For a process whose kernels are loaded.
+    """
+    file_bytes, pixels, memory_bytes, cpu_seconds = map(int, arguments)
+    limits = MediaLimits(max_file_bytes=file_bytes, max_pixels=pixels)
+    answers: list[Hashed]
+    try:
+        lock_down(Bounds(memory_bytes, cpu_seconds))
+        asked = query_hashes(read_picture(file_bytes), limits)
+        answers = [each.found for each in asked.hashes]
+    except SoftfallError as error:
+        answers = [Refused(f"{error.name}: {error.what}")]
+    except MemoryError:
+        answers = [Refused("the picture does not fit in the hasher's memory")]
+    write_answer(encode_asked(answers))
     return 0
 
 

@@ -28,21 +28,20 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-import numpy as np
-
 from softfall.hasher import main as hashing
 from softfall.hasher import rendering
+from softfall.media import pdq_kernels  # wherever it is loaded, `pdq` takes these
 from softfall.media.pdq import pdq
 
 MAX_REQUEST_BYTES: Final = 4096
 STATUS: Final = struct.Struct(">i")
 _DESCRIPTORS: Final = 3
-_SMALL: Final = 64
 _CONTROL, _PICTURE, _ANSWER, _ERRORS = 0, 0, 1, 2
 
 Program = Callable[[Sequence[str]], int]
 PROGRAMS: Final[Mapping[str, Program]] = {
     "hash": partial(hashing.main, measure=pdq),
+    "lookup": hashing.main_of_lookups,
     "render": rendering.main,
 }
 
@@ -63,9 +62,7 @@ def _load(cache: str) -> None:
     """Have every kernel ready: a confined process can open no file, so compile nothing."""
     if cache:
         os.environ["SOFTFALL_CACHE_DIR"] = cache
-    from softfall.media import pdq_kernels  # noqa: F401 - from now on `pdq` takes these
-
-    pdq(np.zeros((_SMALL, _SMALL, 3), np.uint8))
+    pdq_kernels.ready()
     os.environ.pop("SOFTFALL_CACHE_DIR", None)
 
 

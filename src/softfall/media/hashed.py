@@ -1,17 +1,30 @@
-"""The one message that the hasher's process answers: a picture's hash, or why there is none.
+"""What the hasher's process answers: a picture's hash, or why there is none; or what to ask of it.
 
 Guarantees: what `decode` returns is a `PdqHash`, an `Unhashable` or a `Refused`, well formed,
-whatever a broken process may have written; margins keep their exact float32 bits.
+whatever a broken process may have written; margins keep their exact float32 bits. `decode_asked`
+returns one such or two: the picture as it is, and without its borders if it has any.
 Refuses: anything else, as MalformedMessage.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
 
 from softfall.media.pdq import MIN_QUALITY, Mode, PdqHash, Unhashable
-from softfall.wire import Bytes, Field, MalformedMessage, Message, Party, Text, Uint, Value
+from softfall.wire import (
+    Bytes,
+    Field,
+    ListOf,
+    MalformedMessage,
+    Message,
+    Nested,
+    Party,
+    Text,
+    Uint,
+    Value,
+)
 
 VERSION: Final = 2
 MAX_REASON_BYTES: Final = 200
@@ -42,6 +55,19 @@ HASHED = Message(
     max_bytes=6000,
 )
 
+ASKED_OF_PICTURE = Message(
+    "asked_of_picture",
+    Party.CUSTODIAN,
+    (
+        Field(
+            "hashes",
+            ListOf(Nested(HASHED), 1, 2),
+            "of the picture as it is; and of what is inside its borders, if it has any",
+        ),
+    ),
+    max_bytes=2 * HASHED.max_bytes + 16,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -55,6 +81,29 @@ Hashed = PdqHash | Unhashable | Refused
 
 def encode(hashed: Hashed) -> bytes:
     """The `hashed` message's bytes."""
+    return HASHED.encode(_values(hashed))
+
+
+def encode_asked(hashes: Sequence[Hashed]) -> bytes:
+    """The `asked_of_picture` message's bytes. hashes: one or two, the whole picture's first."""
+    return ASKED_OF_PICTURE.encode({"hashes": [_values(hashed) for hashed in hashes]})
+
+
+def decode(body: bytes) -> Hashed:
+    """What the hasher says. Raises MalformedMessage."""
+    return _hashed(HASHED.decode(body))
+
+
+def decode_asked(body: bytes) -> tuple[Hashed, ...]:
+    """What the hasher says there is to ask of a picture. Raises MalformedMessage."""
+    values: dict[str, Any] = ASKED_OF_PICTURE.decode(body)
+    hashes = tuple(_hashed(each) for each in values["hashes"])
+    if len(hashes) > 1 and any(isinstance(each, Refused) for each in hashes):
+        raise MalformedMessage("the hasher refused the picture and did not")
+    return hashes
+
+
+def _values(hashed: Hashed) -> dict[str, Value]:
     values: dict[str, Value] = {
         "version": VERSION,
         "outcome": "refused",
@@ -76,12 +125,10 @@ def encode(hashed: Hashed) -> bytes:
         case Refused():
             reason = hashed.reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
             values |= {"reason": reason}
-    return HASHED.encode(values)
+    return values
 
 
-def decode(body: bytes) -> Hashed:
-    """What the hasher says. Raises MalformedMessage."""
-    values = HASHED.decode(body)
+def _hashed(values: Mapping[str, Value]) -> Hashed:
     outcome, reason, quality = values["outcome"], values["reason"], values["quality"]
     bits, packed, luminance = values["hash"], values["margins"], values["luminance"]
     assert isinstance(reason, str)

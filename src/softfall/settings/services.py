@@ -193,6 +193,45 @@ class CustodianSettings(Section):
     )
 
 
+class LookupSettings(Section):
+    """[lookup]: the custodian's second program, which answers other tools' lookups.
+
+    The list, the certificate and the key are those of [custodian].
+    """
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8449, ge=0, le=65535, description="Port to listen on.")
+    workers: int = Field(
+        2, ge=1, le=64, description="Processes that share the port and one index; as many as cores."
+    )
+    hashes_per_hour: int = Field(
+        1_000_000, gt=0, description="How many hashes one tool may look up, pictures included."
+    )
+    matches_per_hour: int = Field(
+        2_000,
+        gt=0,
+        description="How many entries one tool may be told of; then it is answered nothing. Keeps "
+        "altered pictures from being walked towards an entry's hash.",
+    )
+    max_batch: int = Field(4096, gt=0, le=65536, description="Hashes in one request.")
+    body_seconds: float = Field(30.0, gt=0, description="How long one body may take to arrive.")
+    max_picture_bytes: int = Field(
+        32 * 1024 * 1024,
+        gt=0,
+        le=32 * 1024 * 1024,
+        description="A larger picture is refused before it is read.",
+    )
+    picture_seconds: float = Field(
+        10.0, gt=0, description="How long one picture may take, its wait for others included."
+    )
+    hasher_max_pixels: int = Field(
+        100_000_000, gt=0, description="A larger picture is not opened."
+    )
+    hasher_memory_mib: int = Field(
+        4096, ge=512, description="Address space that the hasher may take for one picture."
+    )
+
+
 class EnclaveSettings(Section):
     """[enclave]: the attested service that matches for the provider, who can't look inside."""
 

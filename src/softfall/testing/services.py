@@ -13,9 +13,11 @@ from softfall.config import (
     CustodianSettings,
     DealerSettings,
     EnclaveSettings,
+    LookupSettings,
     ProviderSettings,
 )
 from softfall.custodian import app as custodian_app
+from softfall.custodian.lookup import app as lookup_app
 from softfall.dealer import app as dealer_app
 from softfall.edge.tls import init_tls
 from softfall.enclave import app as enclave_app
@@ -37,6 +39,7 @@ def openapi_descriptions() -> dict[str, dict[str, Any]]:
         return {
             "provider": provider_app.make(provider).openapi(),
             "custodian": custodian_app.make(custodian).openapi(),
+            "lookup": lookup_app.make(custodian, LookupSettings()).framework.openapi(),
             "dealer": dealer_app.make(dealer).openapi(),
             "enclave": enclave_app.make(_room(root / "attester"), EnclaveSettings(), {}).openapi(),
         }
