@@ -1,4 +1,7 @@
-"""What every test shares: both databases; no time limit is an assertion, nor one of hypothesis."""
+"""What every test shares: both databases; files in memory; no time limit is an assertion.
+
+Nor is one of hypothesis.
+"""
 
 from hypothesis import settings
 
@@ -9,6 +12,9 @@ from .databases import (  # noqa: F401 - fixtures: pytest finds them by being he
     postgres,
     postgres_server,
 )
+from .scratch import write_into_memory
+
+write_into_memory()
 
 settings.register_profile("softfall", deadline=None)
 settings.load_profile("softfall")

@@ -110,7 +110,7 @@ def test_on_the_same_machine_nothing_is_asked() -> None:
     assert with_tls(make_url("postgresql://softfall@localhost/softfall"))[1] == {}
     by_socket = make_url("postgresql://softfall@/softfall?unix_sock=/run/postgresql/.s.PGSQL.5432")
     rest, asked = with_tls(by_socket)
-    assert asked == {}
+    assert asked == {"ssl_context": False}
     assert "unix_sock" in rest.query
 
 

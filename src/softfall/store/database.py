@@ -8,10 +8,13 @@ Refuses: what can't be opened, by `StoreUnusable`, without printing a URL's pass
 """
 
 import threading
+from functools import lru_cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -97,9 +100,25 @@ def migrate(connection: Connection, migrations: Path, target: str = "head") -> N
     config.attributes["connection"] = connection
     try:
         with _ONE_MIGRATION_AT_A_TIME:
+            if target == "head" and _is_newest(connection, migrations):
+                return
             command.upgrade(config, target)
     except CommandError:
         raise StoreUnusable("the database is of another, newer release of Softfall") from None
+
+
+def _is_newest(connection: Connection, migrations: Path) -> bool:
+    """Whether nothing is to be done; Alembic would read and run all of its files to find out."""
+    versions = tuple(sorted(path.name for path in (migrations / "versions").glob("*.py")))
+    return MigrationContext.configure(connection).get_current_heads() == _heads(
+        migrations, versions
+    )
+
+
+@lru_cache
+def _heads(migrations: Path, versions: tuple[str, ...]) -> tuple[str, ...]:
+    """The newest revision of a folder with these files."""
+    return tuple(ScriptDirectory(str(migrations)).get_heads())
 
 
 def sqlite_url(path: Path) -> str:

@@ -137,7 +137,8 @@ def with_tls(url: URL) -> tuple[URL, dict[str, Any]]:
     if mode not in ("", "disable", "require", "verify-full"):
         raise ValueError("sslmode must be verify-full, require or disable")
     if mode in ("", "disable"):
-        return rest, {"ssl_context": False} if mode else {}
+        # A socket file has no TLS, and the driver would read all of the system's authorities first.
+        return rest, {"ssl_context": False} if mode or "unix_sock" in url.query else {}
     context = ssl.create_default_context(cafile=told["sslrootcert"] or None)
     if mode == "require":
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
