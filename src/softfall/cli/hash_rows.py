@@ -16,6 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
+from softfall.cli.video_rows import fill_video, is_video_file
 from softfall.config import MediaLimits
 from softfall.errors import SoftfallError
 
@@ -24,12 +25,17 @@ _FORMULA_STARTS: Final = ("=", "+", "-", "@")  # of all cells only a name can st
 
 @dataclass(slots=True)
 class FileHashes:
-    """One line: what could be told of a file; None where it could not. Digests are hex."""
+    """One line: what could be told of a file; None where it could not. Digests are hex.
+
+    Of a video: duration_ms, frames_hashed, coverage (the share of its time that they stand for, 0
+    to 1), damage in words, and vpdq, all frames in the text form that vPDQ tools exchange.
+    """
 
     path: str
     path_hex: str | None = None
     pdq: str | None = None
     quality: int | None = None
+    mode: str | None = None
     unhashable: str | None = None
     format: str | None = None
     width: int | None = None
@@ -37,9 +43,17 @@ class FileHashes:
     size_bytes: int | None = None
     sha256: str | None = None
     md5: str | None = None
+    duration_ms: int | None = None
+    frames_hashed: int | None = None
+    coverage: float | None = None
+    damage: str | None = None
+    vpdq: str | None = None
     error: str | None = None
     what: str | None = None
     remedy: str | None = None
+
+
+COLUMNS: Final = tuple(field.name for field in fields(FileHashes))
 
 
 class Form(Enum):
@@ -50,24 +64,30 @@ class Form(Enum):
     CSV = "csv"
 
 
-def hash_file(path: Path, limits: MediaLimits) -> FileHashes:
-    """Everything that can be told of one file; what goes wrong is told as well, never raised."""
-    from softfall.media.decode import decode
+def hash_file(path: Path, limits: MediaLimits, mode: str = "exact") -> FileHashes:
+    """Everything that can be told of one file; what goes wrong is told as well, never raised.
+
+    mode: "exact" or "fast", for pictures.
+    """
     from softfall.media.digests import md5, sha256
     from softfall.media.files import read_file
-    from softfall.media.pdq import PdqHash, pdq
+    from softfall.media.hashing import hash_picture
+    from softfall.media.pdq import PdqHash
 
-    row = FileHashes(*_shown_name(path))
+    row = FileHashes(*_shown_name(path), mode=mode)
     try:
+        if is_video_file(path):
+            fill_video(row, path, limits)
+            return row
         data = read_file(path, limits)
         row.size_bytes, row.sha256, row.md5 = len(data), sha256(data).hex(), md5(data).hex()
-        picture = decode(data, limits)
+        picture = hash_picture(data, limits, "fast" if mode == "fast" else "exact")
         row.format, row.width, row.height = picture.format, picture.width, picture.height
-        found = pdq(picture.pixels)
     except SoftfallError as error:
         row.error, row.what, row.remedy = error.name, error.what, error.remedy
         return row
-    row.quality = found.quality
+    found = picture.found
+    row.quality, row.mode = found.quality, found.mode
     if isinstance(found, PdqHash):
         row.pdq = found.hex
     else:
@@ -75,9 +95,15 @@ def hash_file(path: Path, limits: MediaLimits) -> FileHashes:
     return row
 
 
+def failed_row(path: Path, mode: str, error: SoftfallError) -> FileHashes:
+    """The line of a file of which nothing can be told but an error."""
+    named = {"error": error.name, "what": error.what, "remedy": error.remedy}
+    return FileHashes(*_shown_name(path), mode=mode, **named)
+
+
 def header(form: Form) -> str:
     """What stands before the first line: the column names, for CSV."""
-    return _csv_line([field.name for field in fields(FileHashes)]) if form is Form.CSV else ""
+    return _csv_line(list(COLUMNS)) if form is Form.CSV else ""
 
 
 def line(row: FileHashes, form: Form) -> str:
@@ -103,7 +129,7 @@ def _escape(char: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def _values(row: FileHashes) -> Iterator[tuple[str, str | int | None]]:
+def _values(row: FileHashes) -> Iterator[tuple[str, str | int | float | None]]:
     return ((field.name, getattr(row, field.name)) for field in fields(row))
 
 
@@ -125,7 +151,9 @@ def _csv_line(cells: list[str]) -> str:
 
 
 def _text(row: FileHashes) -> str:
-    if row.pdq:
+    if row.frames_hashed is not None:
+        told = _video_text(row)
+    elif row.pdq:
         told = f"pdq {row.pdq} quality {row.quality}"
     elif row.unhashable:
         told = f"unhashable: {row.unhashable} (quality {row.quality})"
@@ -136,6 +164,12 @@ def _text(row: FileHashes) -> str:
     if row.sha256:
         told += f" sha256 {row.sha256} md5 {row.md5}"
     return f"{row.path}: {told}\n"
+
+
+def _video_text(row: FileHashes) -> str:
+    seconds, coverage = (row.duration_ms or 0) / 1000, 100 * (row.coverage or 0.0)
+    told = f"vpdq {row.frames_hashed} frames of {seconds:.1f} s, coverage {coverage:.0f} %"
+    return f"{told} (damaged: {row.damage})" if row.damage else told
 
 
 _WRITERS: Final[dict[Form, Callable[[FileHashes], str]]] = {

@@ -22,6 +22,7 @@ from softfall.cli import (
     simulator,
     staff,
     transparency,
+    video,
 )
 from softfall.cli.compare import compare
 from softfall.cli.demo import demo
@@ -51,6 +52,7 @@ app.add_typer(serve.app, name="serve")
 app.add_typer(simulator.app, name="simulator")
 app.add_typer(staff.app, name="staff")
 app.add_typer(transparency.app, name="transparency")
+app.add_typer(video.app, name="video")
 
 EXIT_CODES = {
     Blame.CALLER: 2,

@@ -106,8 +106,9 @@ class StreamHasher:
 class Lag:
     """How far the reading of a live stream falls behind, and when it must pass frames over.
 
-    The stream's clock and the reader's are compared with where they stood when it was least behind.
-    A file that is read faster than it plays is never behind.
+    The stream's clock and the reader's are compared with where they stood when it was least behind,
+    or last had to wait for the stream: who waits is not behind, however long the stream paused. A
+    stream that comes faster than it plays is never behind.
     """
 
     def __init__(self) -> None:
@@ -115,10 +116,15 @@ class Lag:
         self.behind_ms = 0.0
         self.catching_up = False
 
-    def at(self, shown_ms: float, now_ms: float) -> bool:
-        """A frame of the stream's `shown_ms` is reached at `now_ms`: whether to catch up."""
+    def at(self, shown_ms: float, now_ms: float, waited: bool = False) -> bool:
+        """A frame of the stream's `shown_ms` is reached at `now_ms`: whether to catch up.
+
+        waited: whether there was nothing to read at some time since the last call.
+        """
         apart_ms = now_ms - shown_ms
-        self._least_ms = apart_ms if self._least_ms is None else min(self._least_ms, apart_ms)
+        if self._least_ms is None or waited:
+            self._least_ms = apart_ms
+        self._least_ms = min(self._least_ms, apart_ms)
         self.behind_ms = apart_ms - self._least_ms
         self.catching_up = self.behind_ms > (CAUGHT_UP_MS if self.catching_up else BEHIND_MS)
         return self.catching_up

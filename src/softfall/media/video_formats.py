@@ -2,13 +2,16 @@
 
 Guarantees: nothing is parsed; a file's name plays no part. Pictures in the same family of boxes
 (HEIC, AVIF) are not taken for videos.
-Refuses: nothing; what is unknown is simply no video. Playlists (HLS, DASH, concat lists) are none:
-they name other files.
+Refuses: files over the limit, as VideoTooLarge; what is unknown is simply no video. Playlists (HLS,
+DASH, concat lists) are none: they name other files.
 Source: ISO/IEC 14496-12 (MP4, MOV), RFC 8794 (Matroska, WebM), ISO/IEC 13818-1 (MPEG streams), the
 RIFF, FLV, Ogg and ASF specifications.
 """
 
 from typing import Final
+
+from softfall.config import MediaLimits
+from softfall.errors import RefusedError
 
 HEAD_BYTES: Final = 1024
 
@@ -37,6 +40,18 @@ CONTAINERS: Final = {
     "asf": "asf",
     "mpeg": "mpeg",
 }
+
+
+class VideoTooLarge(RefusedError):
+    """A video over one of the limits of the media table that speak of videos."""
+
+    remedy = "Cut or scale the video, or raise the limit of [media] that is named."
+
+
+def check_size(size_bytes: int, limits: MediaLimits) -> None:
+    """Raises VideoTooLarge if a file of this size is over the limit."""
+    if size_bytes > limits.max_video_bytes:
+        raise VideoTooLarge(f"the file is over media.max_video_bytes, {limits.max_video_bytes}")
 
 
 def video_format(head: bytes) -> str | None:

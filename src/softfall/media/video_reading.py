@@ -25,9 +25,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from softfall.config import MediaLimits
-from softfall.errors import InputError, RefusedError
+from softfall.errors import InputError
 from softfall.media.sampling import Count, Coverage, Sampler, Times
-from softfall.media.video_formats import CONTAINERS
+from softfall.media.video_formats import CONTAINERS, VideoTooLarge
 
 VideoMode = Literal["all", "keyframes"]
 DEFAULT_PERIOD_MS: Final = 1000
@@ -62,12 +62,6 @@ class NoVideoTrack(InputError):
     """A file that holds sound, or something else, and no moving pictures."""
 
     remedy = "Nothing is to be hashed here by its looks; files are still matched by their digests."
-
-
-class VideoTooLarge(RefusedError):
-    """A video over one of the limits of the media table that speak of videos."""
-
-    remedy = "Cut or scale the video, or raise the limit of [media] that is named."
 
 
 @dataclass(frozen=True, slots=True)
