@@ -1,8 +1,8 @@
 """PDQ in `fast` mode: from a picture's luminance, by the linear form.
 
 Guarantees: on every picture of the published experiment the hash lies within 8 bits of the exact
-one, and the quality within 2; every answer says `fast`. On the pixels that `exact` would take (grey
-ones, or RGB) only rounding differs: a bit or two, rarely.
+one, and the quality within 2; every answer says `fast`. On a grey picture, which is its own
+luminance, only rounding differs: a bit or two, rarely.
 Refuses: arrays that are not pixels, as NotPixels.
 Limits: a JPEG's luminance is not that of its RGB pixels where colours had to be clipped, and its
 picture at a part of its size is not an exact mean. So hashes of this mode are for looking pictures
@@ -54,19 +54,6 @@ def scaled_pdq(plane: PixelArray, width: int, height: int, scale: int) -> PdqHas
         return Unhashable("tiny", 0, "fast")
     down, along = pdq_linear.weights(height, scale), pdq_linear.weights(width, scale)
     return from_spectrum(spectrum(plane, down, along), "fast")
-
-
-def pixels_pdq(pixels: PixelArray) -> PdqHash | Unhashable:
-    """The hash of full-size pixels: (H, W, 3) uint8 RGB, or (H, W) uint8 grey. Raises NotPixels."""
-    check_pixels(pixels)
-    if pixels.ndim == 2:
-        return luminance_pdq(pixels)
-    height, width = pixels.shape[:2]
-    if min(height, width) < MIN_SIDE_PIXELS:
-        return Unhashable("tiny", 0, "fast")
-    rows = np.ascontiguousarray(pixels).reshape(height, 3 * width)
-    down, along = pdq_linear.weights(height), pdq_linear.weights(width, colours=3)
-    return from_spectrum(spectrum(rows, down, along), "fast")
 
 
 def spectrum(plane: PixelArray, down: pdq_linear.Weights, along: pdq_linear.Weights) -> Spectrum:

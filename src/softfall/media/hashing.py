@@ -2,8 +2,11 @@
 
 Guarantees: the answer names the mode by which the hash was taken. `exact` is python `pdqhash` of
 the full-size RGB pixels, bit for bit. `fast` reads only a JPEG's luminance, at a 1/2, 1/4 or 1/8 of
-its size where the short side stays 256 pixels or more; where that would not do, the answer is the
-exact one, and says so.
+its size where the short side stays 256 pixels or more. Whether there is a hash at all is
+always as in `exact`. Hashed exactly in either mode, and the answer says so: other formats (opening
+them is the work), small pictures, JPEGs without a luminance of their own (CMYK), damage that
+`exact` forgives, and pictures whose quality lies at the limit, or too many of whose bits lie at the
+median, for luminance alone to tell.
 Refuses: what `decode` refuses, by the same names, in both modes.
 Source: `pdq`, `fast`, `decode`.
 """
@@ -11,12 +14,17 @@ Source: `pdq`, `fast`, `decode`.
 from dataclasses import dataclass
 from typing import Final
 
-from softfall.config import MediaLimits
-from softfall.media.decode import decode, decode_luminance
-from softfall.media.fast import pixels_pdq, scaled_pdq
-from softfall.media.pdq import Mode, PdqHash, Unhashable, pdq
+import numpy as np
 
-LEAST_SIDE_PIXELS: Final = 256
+from softfall.config import MediaLimits
+from softfall.media.decode import Luminance, decode, decode_luminance
+from softfall.media.fast import MAX_QUALITY_DISTANCE, scaled_pdq
+from softfall.media.pdq import MIN_QUALITY, Mode, PdqHash, Unhashable, pdq
+
+LEAST_SIDE_PIXELS: Final = 256  # of a JPEG that is decoded at a part of its size
+FAST_SIDE_PIXELS: Final = 128  # smaller pictures cost nothing, and differ by more bits
+MOST_BITS_IN_DOUBT: Final = 24
+DOUBT_MARGIN: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +46,30 @@ def hash_picture(data: bytes, limits: MediaLimits, mode: Mode = "exact") -> Pict
     Raises EmptyPicture, UnsupportedPicture or BrokenPicture (the file's fault), or TooManyBytes,
     TooManyPixels or TooManyScans (a limit of `limits`, checked before anything is expanded).
     """
-    if mode == "fast":
-        light = decode_luminance(data, limits, LEAST_SIDE_PIXELS)
-        if light is not None:
-            found = scaled_pdq(light.plane, light.width, light.height, light.scale)
-            return PictureHash("jpeg", light.width, light.height, found)
+    fast = by_luminance(data, limits) if mode == "fast" else None
+    if fast is not None:
+        light, found = fast
+        return PictureHash("jpeg", light.width, light.height, found)
     picture = decode(data, limits)
-    found = pixels_pdq(picture.pixels) if mode == "fast" else pdq(picture.pixels)
-    return PictureHash(picture.format, picture.width, picture.height, found)
+    return PictureHash(picture.format, picture.width, picture.height, pdq(picture.pixels))
+
+
+def by_luminance(data: bytes, limits: MediaLimits) -> tuple[Luminance, PdqHash | Unhashable] | None:
+    """A picture's luminance and its `fast` hash; None where `fast` takes the exact hash.
+
+    Raises what `hash_picture` raises.
+    """
+    light = decode_luminance(data, limits, LEAST_SIDE_PIXELS)
+    if light is None or min(light.width, light.height) < FAST_SIDE_PIXELS:
+        return None
+    found = scaled_pdq(light.plane, light.width, light.height, light.scale)
+    return None if _is_in_doubt(found) else (light, found)
+
+
+def _is_in_doubt(found: PdqHash | Unhashable) -> bool:
+    """Whether the exact answer may be none where this is a hash, or far from it, or the reverse."""
+    if abs(found.quality - MIN_QUALITY) <= MAX_QUALITY_DISTANCE:
+        return True
+    if isinstance(found, Unhashable):
+        return False
+    return int(np.count_nonzero(found.margins < DOUBT_MARGIN)) > MOST_BITS_IN_DOUBT

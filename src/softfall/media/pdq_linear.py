@@ -51,11 +51,8 @@ class Weights:
 
 
 @lru_cache(_SIDES_KEPT)
-def weights(side: int, scale: int = 1, colours: int = 1) -> Weights:
-    """Along an axis of `side` pixels, of which each decoded one stands for `scale`.
-
-    colours: 1, or 3 where each pixel is red, green and blue, one after another.
-    """
+def weights(side: int, scale: int = 1) -> Weights:
+    """Along an axis of `side` pixels, of which each decoded one stands for `scale`."""
     first, last = _reach(side)
     starts, ends = first // scale, last // scale
     most = int((ends - starts).max()) + 1
@@ -63,18 +60,13 @@ def weights(side: int, scale: int = 1, colours: int = 1) -> Weights:
     for i, row in enumerate(_rows(side, first, last)):
         places = (first[i] + np.arange(row.size)) // scale - starts[i]
         np.add.at(along[i], places, row)
-    if colours == 3:
-        along = (along[:, :, None] * np.array(pdq_oracle.LUMINANCE_WEIGHTS)).reshape(_SIDE, -1)
     return Weights(
-        starts * colours,
-        (ends - starts + 1) * colours,
-        np.ascontiguousarray(along, np.float32),
-        -(-side // scale) * colours,
+        starts, ends - starts + 1, np.ascontiguousarray(along, np.float32), -(-side // scale)
     )
 
 
 def shrink(plane: PixelArray, down: Weights, along: Weights) -> F32Array:
-    """(64, 64) float32 of an (H, W) uint8 plane (or (H, 3 W), red, green and blue in turn)."""
+    """(64, 64) float32 of a (down.length, along.length) uint8 plane."""
     small = down.matrix() @ plane.astype(np.float64) @ along.matrix().T
     return np.ascontiguousarray(small, np.float32)
 

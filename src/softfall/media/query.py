@@ -17,9 +17,9 @@ import numpy as np
 
 from softfall.config import MediaLimits
 from softfall.media.borders import content_box, whole_box
-from softfall.media.decode import Luminance, decode, decode_luminance
-from softfall.media.fast import pixels_pdq, scaled_pdq
-from softfall.media.hashing import LEAST_SIDE_PIXELS
+from softfall.media.decode import Luminance, decode
+from softfall.media.fast import scaled_pdq
+from softfall.media.hashing import by_luminance
 from softfall.media.pdq import Mode, PdqHash, Unhashable, pdq
 from softfall.media.pdq_oracle import PixelArray
 
@@ -50,30 +50,30 @@ class PictureQueries:
 def query_hashes(data: bytes, limits: MediaLimits, mode: Mode = "exact") -> PictureQueries:
     """The questions to ask of a picture file's bytes. Raises what `hash_picture` raises."""
     if mode == "fast":
-        light = decode_luminance(data, limits, LEAST_SIDE_PIXELS)
-        if light is not None:
-            return PictureQueries("jpeg", light.width, light.height, _of_luminance(light))
+        fast = by_luminance(data, limits)
+        if fast is not None:
+            light, found = fast
+            return PictureQueries("jpeg", light.width, light.height, _of_luminance(light, found))
     picture = decode(data, limits)
-    hashes = pixels_hashes(picture.pixels, mode)
+    hashes = pixels_hashes(picture.pixels)
     return PictureQueries(picture.format, picture.width, picture.height, hashes)
 
 
-def pixels_hashes(pixels: PixelArray, mode: Mode = "exact") -> tuple[QueryHash, ...]:
-    """The questions to ask of full-size pixels: (H, W, 3) uint8 RGB or (H, W) grey.
+def pixels_hashes(pixels: PixelArray) -> tuple[QueryHash, ...]:
+    """The exact questions to ask of full-size pixels: (H, W, 3) uint8 RGB or (H, W) grey.
 
     Raises NotPixels.
     """
-    hashed = pixels_pdq if mode == "fast" else pdq
-    whole = QueryHash("whole", hashed(pixels))
+    whole = QueryHash("whole", pdq(pixels))
     box = content_box(pixels)
     if box == whole_box(pixels):
         return (whole,)
-    return (whole, QueryHash("stripped", hashed(np.ascontiguousarray(box.cut(pixels)))))
+    return (whole, QueryHash("stripped", pdq(np.ascontiguousarray(box.cut(pixels)))))
 
 
-def _of_luminance(light: Luminance) -> tuple[QueryHash, ...]:
+def _of_luminance(light: Luminance, found: PdqHash | Unhashable) -> tuple[QueryHash, ...]:
     scale = light.scale
-    whole = QueryHash("whole", scaled_pdq(light.plane, light.width, light.height, scale))
+    whole = QueryHash("whole", found)
     box = content_box(light.plane)
     if box == whole_box(light.plane):
         return (whole,)
