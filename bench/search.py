@@ -15,7 +15,7 @@ from threatexchange.signal_type.pdq.pdq_faiss_matcher import PDQFlatHashIndex, P
 from bench.hashes import RADIUS_BITS, balanced, flipped
 from bench.rows import Row, compare
 from softfall.lists.index.hamming import words
-from softfall.lists.index.multi_index import MultiIndex
+from softfall.lists.index.ring import RingIndex
 
 ENTRIES = {"100k": 100_000, "1M": 1_000_000}
 QUERIES = 200
@@ -34,7 +34,7 @@ def _rows_of(name: str, entries: int) -> list[Row]:
     rng = np.random.default_rng(1)
     listed = balanced(rng, entries)
     queries = flipped(rng, listed[: QUERIES // 2]) + balanced(rng, QUERIES // 2)
-    ours = MultiIndex(words(listed))
+    ours = RingIndex.build(words(listed))
     query_words = words(queries)
     made = []
     for kind, make in PEERS.items():
@@ -53,7 +53,7 @@ def _rows_of(name: str, entries: int) -> list[Row]:
     return made
 
 
-def _search(index: MultiIndex, queries: np.ndarray) -> Pairs:
+def _search(index: RingIndex, queries: np.ndarray) -> Pairs:
     matches = index.search(queries, RADIUS_BITS)
     found: Pairs = [[] for _ in queries]
     for row, number in zip(matches.query_rows, matches.entry_numbers, strict=True):

@@ -1,16 +1,24 @@
-"""Which index to build: the plain scan until the work to come pays for tables.
+"""Which index to build: a plain pass, in numpy or in machine code, until tables pay.
 
 Guarantees: the answer is the same whichever is chosen; only the time differs.
+The borders are where the times cross, measured by `bench/search.py`.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from softfall.lists.index.hamming import HammingIndex, U64Array
-from softfall.lists.index.multi_index import MultiIndex
-from softfall.lists.index.scan import Scan
+from softfall.lists.index.ring import RingIndex
+from softfall.lists.index.scan import Scan, VectorScan
 
-SCAN_UP_TO_ENTRIES = 2_000
-SCAN_UP_TO_QUERIES = 100
+NUMPY_UP_TO_DISTANCES: Final = 2_000_000
+"""So few distances take less time than loading machine code does."""
+
+SCAN_UP_TO_ENTRIES: Final = 6_000
+"""A pass over so few takes no longer than a search through tables."""
+
+SCAN_UP_TO_QUERIES: Final = 1_000
+"""Building tables takes as long as so many passes."""
 
 
 def build_index(
@@ -21,7 +29,13 @@ def build_index(
     hashes: (N, 4) uint64. numbers: N entry numbers; None for 0 to N - 1. expected_queries: how many
     hashes will be searched for in all; None for a service's endless stream.
     """
-    few = expected_queries is not None and expected_queries <= SCAN_UP_TO_QUERIES
-    if few or len(hashes) <= SCAN_UP_TO_ENTRIES:
-        return Scan(hashes, numbers)
-    return MultiIndex(hashes, numbers)
+    if expected_queries is not None:
+        if expected_queries * len(hashes) <= NUMPY_UP_TO_DISTANCES:
+            return Scan(hashes, numbers)
+        if expected_queries <= SCAN_UP_TO_QUERIES:
+            return VectorScan(hashes, numbers)
+    return (
+        VectorScan(hashes, numbers)
+        if len(hashes) <= SCAN_UP_TO_ENTRIES
+        else RingIndex.build(hashes, numbers)
+    )

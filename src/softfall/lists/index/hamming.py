@@ -37,7 +37,7 @@ class BadQueries(InputError):
 
 @dataclass(frozen=True, slots=True, eq=False)  # arrays have no one answer to ==
 class Matches:
-    """Pairs of query and entry, ordered by query row, then by entry number.
+    """Pairs of query and entry, ordered by query row, then by entry number, then by distance.
 
     query_rows: (M,) int64, rows of the queries. entry_numbers: (M,) int64, as the index was given
     them. distances_bits: (M,) int64.
@@ -53,7 +53,7 @@ class Matches:
     @classmethod
     def in_order(cls, query_rows: I64Array, entry_numbers: I64Array, bits: I64Array) -> "Matches":
         """Matches from pairs in any order."""
-        order = np.lexsort((entry_numbers, query_rows))
+        order = np.lexsort((bits, entry_numbers, query_rows))
         return cls(query_rows[order], entry_numbers[order], bits[order])
 
 
