@@ -46,6 +46,7 @@ _MAGIC: Final = b"SFINDEX\0"
 _DIGEST_AT, _HEADER_AT = 16, 48
 _ALIGNMENT_BYTES: Final = 4096
 _PIECE_BYTES: Final = 16 * 2**20
+_LARGEST: Final = 2**63  # has as many digits as any size
 _POPULATE_READ: Final = 22  # Linux 5.14: make a mapping's pages present now, not one by one
 _REBUILT: Final = "Nothing: the index is built again from the store, and the file written anew."
 
@@ -144,6 +145,8 @@ def read(path: Path) -> Snapshot:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             header = _header(path, file.read(_HEADER_AT), file.read)
+            if status.st_size != header["size_bytes"]:
+                raise SnapshotDamaged(f"{path.name} is cut short")
             _check_all(path, file.fileno(), header)
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError:
@@ -171,7 +174,7 @@ def _write_all(file: Any, arrays: Arrays, position: Position) -> int:
         for piece in _bytes_of(flat[each["name"]]):
             digests[each["name"]].append(hashlib.sha256(piece).hexdigest())
             file.write(piece)
-    size_bytes: int = file.tell()
+    size_bytes: int = header["size_bytes"]
     file.truncate(size_bytes)  # where the last array is empty, up to its place
     body = _encoded(_laid_out(flat, position, digests))
     file.seek(0)
@@ -188,6 +191,7 @@ def _laid_out(
         "byte_order": sys.byteorder,
         "revision": position.revision,
         "stamp": position.stamp.hex(),
+        "size_bytes": _LARGEST,
         "arrays": [],
     }
     rows = [
@@ -195,7 +199,7 @@ def _laid_out(
             "name": name,
             "type": array.dtype.str,
             "shape": list(array.shape),
-            "offset": 2**63,
+            "offset": _LARGEST,
             "digests": [digest.ljust(2 * hashlib.sha256().digest_size) for digest in digests[name]],
         }
         for name, array in arrays.items()
@@ -204,7 +208,7 @@ def _laid_out(
     for row in rows:
         row["offset"] = offset = math.ceil(offset / _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES
         offset += arrays[str(row["name"])].nbytes
-    return {**header, "arrays": rows}
+    return {**header, "size_bytes": offset, "arrays": rows}
 
 
 def _encoded(header: dict[str, Any]) -> bytes:
@@ -251,7 +255,7 @@ def _check_all(path: Path, handle: int, header: dict[str, Any]) -> None:
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         if not all(pool.map(lambda each: whole(*each), work)):
-            raise SnapshotDamaged(f"{path.name} is damaged or cut short")
+            raise SnapshotDamaged(f"{path.name} is damaged")
 
 
 def _piece_bytes(array: dict[str, Any], number: int) -> int:
