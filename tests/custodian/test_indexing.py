@@ -72,7 +72,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 @pytest.fixture(autouse=True)
 def _small_lists_have_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_file, "SAVED_FROM_ENTRIES", 20)
+    monkeypatch.setattr(index_file, "SCAN_UP_TO_ENTRIES", 20)
 
 
 @pytest.fixture
@@ -246,7 +246,8 @@ def index_state(base: int, pending: int, revision: int) -> object:
 
 
 def spoilt(content: bytes) -> bytes:
-    return content[:-99] + bytes([content[-99] ^ 1]) + content[-98:]
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
 @pytest.mark.parametrize(
@@ -467,7 +468,7 @@ from pathlib import Path
 from softfall.custodian import index_file
 from softfall.custodian.catalogue import Catalogue
 from softfall.custodian.indexing import ListIndex
-index_file.SAVED_FROM_ENTRIES = 20
+index_file.SCAN_UP_TO_ENTRIES = 20
 folder = Path(sys.argv[1])
 index = ListIndex(Catalogue.open(folder), folder / "index", 0.01, 3)
 index.open()

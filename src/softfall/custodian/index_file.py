@@ -4,7 +4,7 @@ Guarantees: what is opened leads to the list as it is: the feed goes on from it,
 One process at a time builds or writes; the others wait, and then use what it has written. A file
 that is damaged, of a later release, or of another list, is built again from the store, and the log
 says why. Without room on the disk the service goes on with what it has, and says so.
-Lists under `SAVED_FROM_ENTRIES` have no file: they are read faster than one is opened.
+Lists that a plain pass searches fastest have no file: there is nothing to build.
 """
 
 import time
@@ -19,14 +19,15 @@ from softfall.custodian.store import DataInUse, only_one
 from softfall.edge.logs import Logger
 from softfall.errors import OperatorError
 from softfall.lists.index import snapshot
+from softfall.lists.index.choose import SCAN_UP_TO_ENTRIES
 from softfall.lists.index.hamming import I64Array, U64Array
 from softfall.lists.index.live import Base, LiveIndex
-from softfall.lists.index.scan import Scan
+from softfall.lists.index.ring import RingIndex
+from softfall.lists.index.scan import VectorScan
 from softfall.lists.index.snapshot import Position, SnapshotMissing, SnapshotUnwritable
 
 FOLDER: Final = "index"
 FILE: Final = "list.index"
-SAVED_FROM_ENTRIES: Final = 20_000
 
 _TURN_POLL_SECONDS: Final = 0.1
 
@@ -102,7 +103,7 @@ class IndexFile:
         except OperatorError as refused:
             self._log.warning("the index can't be used", error=refused.name, what=refused.what)
             return None
-        base = Scan.from_arrays(found.arrays)
+        base = RingIndex.from_arrays(found.arrays)
         read = Followed(LiveIndex(base), found.position, found.position, 0, found.file)
         followed = read.on(self._feed)
         if isinstance(followed, Lost):
@@ -134,11 +135,11 @@ class IndexFile:
                 progress(done, most)
 
         listed = self._feed.listed(tell)
+        base = _base(listed.hashes, listed.numbers)
         try:
-            return self._saved(listed.hashes, listed.numbers, listed.position)
+            return self._saved(base, listed.position)
         except SnapshotUnwritable as unwritable:
             self._log.error("the index can't be saved", what=unwritable.what)
-            base = _base(listed.hashes, listed.numbers)
             return _fresh(base, listed.position, None)
 
     def merged(self, followed: Followed) -> Followed | None:
@@ -147,19 +148,18 @@ class IndexFile:
         Raises SnapshotUnwritable: the index goes on as it is.
         """
         with suppress(DataInUse), only_one(self.path.parent, "index"):
-            return self._saved(*followed.live.merged(), followed.position)
+            return self._saved(_base(*followed.live.merged()), followed.position)
         return None
 
-    def _saved(self, hashes: U64Array, numbers: I64Array, position: Position) -> Followed:
-        base = _base(hashes, numbers)
-        if len(hashes) < SAVED_FROM_ENTRIES:
+    def _saved(self, base: RingIndex | VectorScan, position: Position) -> Followed:
+        if isinstance(base, VectorScan):
             return _fresh(base, position, None)
         size_bytes = snapshot.write(self.path, base, position)
         self._log.info(
-            "index saved", entries=len(numbers), revision=position.revision, bytes=size_bytes
+            "index saved", entries=len(base), revision=position.revision, bytes=size_bytes
         )
         found = snapshot.read(self.path)
-        return _fresh(Scan.from_arrays(found.arrays), position, found.file)
+        return _fresh(RingIndex.from_arrays(found.arrays), position, found.file)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -179,5 +179,7 @@ def _fresh(base: Base, position: Position, file: FileId | None) -> Followed:
     return Followed(LiveIndex(base), position, position, 0, file)
 
 
-def _base(hashes: U64Array, numbers: I64Array) -> Scan:
-    return Scan(hashes, numbers)
+def _base(hashes: U64Array, numbers: I64Array) -> RingIndex | VectorScan:
+    if len(hashes) <= SCAN_UP_TO_ENTRIES:
+        return VectorScan(hashes, numbers)
+    return RingIndex.build(hashes, numbers)
