@@ -14,7 +14,7 @@ from typing import TextIO
 from pydantic import BaseModel
 
 from softfall.config import CustodianSettings, LookupSettings
-from softfall.edge.logs import make_logger, quiet_libraries
+from softfall.edge.logs import failure, make_logger, quiet_libraries
 from softfall.edge.serve import end_process, serve
 from softfall.edge.tls import TlsFiles
 from softfall.errors import SoftfallError
@@ -60,6 +60,7 @@ def main(orders_from: TextIO = sys.stdin, tell_to: TextIO = sys.stdout) -> None:
             shared=True,
         )
     except SoftfallError as error:
+        log.error("worker failed", **failure(error))
         tell(json.dumps({"error": error.name, "what": error.what}))
 
 
