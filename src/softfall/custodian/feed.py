@@ -35,7 +35,7 @@ KEPT_CHANGES: Final = 1_000_000
 """A reader who is further behind reads the whole list: it takes about as long."""
 
 STAMP_BYTES: Final = 16
-_ROWS_READ_AT_ONCE: Final = 50_000
+_ROWS_READ_AT_ONCE: Final = 2_000  # few enough to stay in the caches
 
 # Once for each entry, though an import may come to it again and again.
 _WRITE_DOWN: Final = text(
@@ -202,8 +202,9 @@ def _columns(
     numbers, listed = np.empty(most, np.int64), np.empty(most, np.bool_)
     hashes = np.empty((most, WORDS), np.uint64)
     done = 0
-    rows = connection.execution_options(yield_per=_ROWS_READ_AT_ONCE).execute(query)
-    for part in rows.partitions():
+    # The driver's own rows: ten million of SQLAlchemy's take three times as long.
+    rows: Any = connection.execute(query).cursor
+    while part := rows.fetchmany(_ROWS_READ_AT_ONCE):
         some, pdqs, truths = zip(*part, strict=True)
         end = done + len(some)
         numbers[done:end] = some
