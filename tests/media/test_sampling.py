@@ -82,16 +82,18 @@ def test_frames_keep_their_numbers_though_some_are_never_decoded(
     """Packets come in another order than frames are shown, and some make no frame."""
     decoded = data.draw(st.sets(st.integers(0, frames - 1), min_size=1))
     order = sorted(range(frames), key=lambda n: n + (n * 7919 % most_ahead) * 0.999)
-    count, numbers, sent = Count(), {}, 0
+    count, numbers, missing, sent = Count(), {}, [], 0
     for number in sorted(decoded):
         while sent < min(frames, number + most_ahead + 1):
             count.sent(float(order[sent]))
             sent += 1
-        numbers[number] = count.shown(float(number))
+        numbers[number], before = count.shown(float(number))
+        missing += before
     while sent < frames:
         count.sent(float(order[sent]))
         sent += 1
-    count.rest()
+    missing += count.rest()
+    assert missing == sorted(set(range(frames)) - decoded)
     assert numbers == {number: number for number in decoded}
     assert count.passed == frames
 
@@ -100,7 +102,7 @@ def test_without_time_stamps_what_comes_out_is_counted() -> None:
     count = Count()
     for number in range(5):
         count.sent(None)
-        assert count.shown(None) == number
+        assert count.shown(None) == (number, [])
     assert not count.reliable
 
 
@@ -109,7 +111,7 @@ def test_the_count_waits_for_no_more_than_it_may() -> None:
     for number in range(50_000):
         count.sent(float(number))
     assert count.passed > 40_000
-    assert count.shown(49_999.0) == 49_999
+    assert count.shown(49_999.0)[0] == 49_999
 
 
 def test_a_frame_that_lasts_is_covered_and_frames_passed_over_are_not() -> None:
@@ -117,10 +119,11 @@ def test_a_frame_that_lasts_is_covered_and_frames_passed_over_are_not() -> None:
     lasts.hashed(0)
     lasts.hashed(10_000)  # and no frame between
     skips.hashed(0)
-    skips.seen(5_000)
+    skips.seen(9_960, from_ms=40)
     skips.hashed(10_000)
     assert lasts.share() == 1.0
     assert skips.share() == pytest.approx(0.15)
+    assert lasts.longest_gap_ms() == skips.longest_gap_ms() == 10_000
 
 
 def test_nothing_hashed_covers_nothing_and_the_end_counts() -> None:
@@ -128,6 +131,18 @@ def test_nothing_hashed_covers_nothing_and_the_end_counts() -> None:
     nothing.seen(0)
     nothing.seen(4_000)
     tail.hashed(0)
-    tail.seen(3_000)
+    tail.seen(3_000, from_ms=40)
     assert nothing.share() == 0.0
     assert tail.share() == pytest.approx(0.5)
+
+
+@given(st.lists(st.floats(1.0, 900.0), min_size=1, max_size=200), PERIODS_MS)
+@settings(max_examples=80)
+def test_where_every_frame_is_decoded_all_is_covered(
+    steps_ms: list[float], period_ms: float
+) -> None:
+    sampler, coverage, at_ms = Sampler(period_ms, 25.0), Coverage(period_ms), 0.0
+    for number, step_ms in enumerate([0.0, *steps_ms]):
+        at_ms += step_ms
+        (coverage.hashed if sampler.due(number, at_ms) else coverage.seen)(at_ms)
+    assert coverage.share() == 1.0

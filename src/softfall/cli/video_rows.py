@@ -95,7 +95,7 @@ def summary(found: "VideoHashes") -> str:
         f"{track.format} {track.codec} {track.width}x{track.height}, {seconds:.1f} s, "
         f"frame rate {rate}: {len(found.frames)} frames hashed, {len(found.unhashable)} "
         f"unhashable, a frame each {found.period_ms:.0f} ms of {kind}; coverage "
-        f"{100 * found.coverage:.1f} %"
+        f"{100 * found.coverage:.1f} %, longest gap {found.longest_gap_ms / 1000:.1f} s"
     )
     return f"{told}; damaged: {'; '.join(found.damage)}" if found.damage else told
 

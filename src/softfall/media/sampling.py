@@ -102,57 +102,69 @@ class Count:
             if len(self._waiting) > _MOST_WAITING:
                 self._pass()
 
-    def shown(self, stamp_ms: float | None) -> int:
-        """The number, from 0, of a frame that comes out."""
-        before = self.passed
+    def shown(self, stamp_ms: float | None) -> tuple[int, list[float]]:
+        """A frame comes out: its number, from 0, and the stamps of those before it that did not."""
+        before, missing = self.passed, []
         while stamp_ms is not None and self._waiting and self._waiting[0] <= stamp_ms:
-            self._pass()
+            missing.append(self._pass())
         self.passed = max(self.passed, before + 1)
-        return self.passed - 1
+        return self.passed - 1, missing[:-1]
 
-    def rest(self) -> float | None:
-        """At the end: counts what never came out; the latest stamp of it."""
-        latest = max(self._waiting, default=None)
-        self.passed += len(self._waiting)
+    def rest(self) -> list[float]:
+        """At the end: the stamps of what never came out; it is counted."""
+        missing = sorted(self._waiting)
+        self.passed += len(missing)
         self._waiting.clear()
-        return latest
+        return missing
 
-    def _pass(self) -> None:
-        heapq.heappop(self._waiting)
+    def _pass(self) -> float:
         self.passed += 1
+        return heapq.heappop(self._waiting)
 
 
 class Coverage:
     """The share of a video's time that hashed frames stand for.
 
-    A hashed frame stands for the time up to the next one, where no frame lies between or where
-    that is no more than one and a half periods; else for one and a half periods.
+    A hashed frame stands for itself, as long as it is shown, and for every other frame that starts
+    less than one and a half periods after it, up to the next hashed one.
     """
 
     def __init__(self, period_ms: float) -> None:
         self._longest_ms = LONGEST_PERIODS * period_ms
-        self._since_ms = -self._longest_ms  # before the first hashed frame nothing is covered
-        self._between = False
-        self._uncovered_ms = 0.0
+        self._last_ms: float | None = None
+        self._late_ms: float | None = None
+        self._uncovered_ms = self._gap_ms = 0.0
         self.end_ms = 0.0
 
-    def seen(self, at_ms: float) -> None:
-        """A frame was there and was not hashed: passed over, or damaged."""
-        self._between = True
+    def seen(self, at_ms: float, from_ms: float | None = None) -> None:
+        """A frame was there and was not hashed: passed over, or damaged.
+
+        from_ms: of many, when the first was shown, and `at_ms` is the last one's.
+        """
+        limit_ms = 0.0 if self._last_ms is None else self._last_ms + self._longest_ms
+        if self._late_ms is None and at_ms >= limit_ms:
+            self._late_ms = max(limit_ms, at_ms if from_ms is None else from_ms)
         self.end_ms = max(self.end_ms, at_ms)
 
     def hashed(self, at_ms: float) -> None:
         """A frame was hashed, or found unhashable: it was looked at."""
-        self._close(at_ms)
         self.end_ms = max(self.end_ms, at_ms)
-        self._since_ms, self._between = at_ms, False
+        self._close()
+        self._last_ms = at_ms
 
     def share(self) -> float:
         """From 0 to 1, of the time up to the last frame."""
-        self._close(self.end_ms)
-        self._since_ms = self.end_ms
+        if self._last_ms is None:
+            return 0.0
+        self._close()
         return 1.0 - self._uncovered_ms / self.end_ms if self.end_ms > 0 else 1.0
 
-    def _close(self, at_ms: float) -> None:
-        if self._between:
-            self._uncovered_ms += max(0.0, at_ms - self._since_ms - self._longest_ms)
+    def longest_gap_ms(self) -> float:
+        """The longest time from one hashed frame to the next or to the end, whatever the cause."""
+        return max(self._gap_ms, self.end_ms - (self._last_ms or 0.0))
+
+    def _close(self) -> None:
+        self._gap_ms = self.longest_gap_ms()
+        if self._late_ms is not None:
+            self._uncovered_ms += self.end_ms - self._late_ms
+            self._late_ms = None

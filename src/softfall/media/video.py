@@ -63,7 +63,9 @@ class VideoHashes:
     frames, unhashable: the frames that were taken, in the order of showing. period_ms: time from
     one to the next that was asked for. duration_ms: from the first frame to the end of the last.
     coverage: 0 to 1, the share of that time, or of what a cut file promised, that the frames stand
-    for. damage: sentences, none for a sound file.
+    for (`sampling.Coverage`). longest_gap_ms: the longest time from one taken frame to the next,
+    for whatever reason: a frame that lasts, or a part that is lost without a trace.
+    damage: sentences, none for a sound file.
     """
 
     track: Track
@@ -74,6 +76,7 @@ class VideoHashes:
     frames_seen: int
     duration_ms: float
     coverage: float
+    longest_gap_ms: float
     damage: tuple[str, ...]
 
 
@@ -100,6 +103,7 @@ def hash_video(
             frames_seen=reading.frames_seen,
             duration_ms=reading.end_ms,
             coverage=reading.coverage.share(),
+            longest_gap_ms=reading.coverage.longest_gap_ms(),
             damage=tuple(_damage(reading)),
         )
 

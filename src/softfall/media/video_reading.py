@@ -132,7 +132,7 @@ class Reading:
         self._sampler = Sampler(period_ms, rate if mode == "all" else None)
         self._times = Times(self._frame_ms)
         self._count = Count()
-        self._last_number, self._last_ms = -1, 0.0
+        self._last_ms = 0.0
         self.coverage = Coverage(period_ms)
         self.frames_hashed = self.damaged_packets = self.damaged_frames = 0
         self.cut_short_at_ms: float | None = None
@@ -201,12 +201,12 @@ class Reading:
     def _taken(self, frame: VideoFrame) -> Iterator[tuple[int, float, VideoFrame]]:
         self._check_size(frame.width, frame.height)
         stamp_ms = _milliseconds(frame.pts, frame)
-        number, at_ms = self._count.shown(stamp_ms), self._times.at(stamp_ms)
+        number, missing = self._count.shown(stamp_ms)
+        self._passed_over(missing)
+        at_ms = self._times.at(stamp_ms)
         self._check_length(number, at_ms)
         self.damaged_frames += frame.is_corrupt
-        if number - self._last_number > 1:
-            self.coverage.seen(at_ms - self._frame_ms)
-        self._last_number, self._last_ms = number, at_ms
+        self._last_ms = at_ms
         if not self._sampler.due(number, at_ms):
             self.coverage.seen(at_ms)
             return
@@ -214,16 +214,21 @@ class Reading:
         self.frames_hashed += 1
         yield number, at_ms, frame
 
+    def _passed_over(self, stamps_ms: list[float]) -> None:
+        """Frames that were there and did not come out of the decoder."""
+        for stamp_ms in stamps_ms:
+            at_ms = self._times.foreseen(stamp_ms)
+            if at_ms is not None:
+                self.coverage.seen(at_ms)
+                self._last_ms = max(self._last_ms, at_ms)
+
     def _end(self) -> None:
         """What was there and never came out, or was promised and never came, is not covered."""
-        at_ms = self._times.foreseen(self._count.rest())
-        if at_ms is not None:
-            self._last_ms = max(self._last_ms, at_ms)
-            self.coverage.seen(at_ms)
+        self._passed_over(self._count.rest())
         promised_ms = self.track.duration_ms or 0.0
         if promised_ms - self.end_ms > _SLACK_MS and not self._endless:
             self.cut_short_at_ms = self.end_ms
-            self.coverage.seen(promised_ms)
+            self.coverage.seen(promised_ms, self.end_ms)
 
     def _check_size(self, width: int, height: int) -> None:
         if width * height > self._limits.max_video_pixels:
