@@ -1,35 +1,67 @@
-"""`softfall hash`: the hashes of picture files and of folders of them, a line for each."""
+"""`softfall hash`: the hashes of picture and video files, and of folders of them, line by line."""
 
+import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from enum import Enum
+from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from softfall import config
-from softfall.cli.hash_rows import Form, hash_file, header, line
+from softfall.cli.hash_rows import FileHashes, Form, hash_file, header, line
+
+if TYPE_CHECKING:
+    from softfall.cli.hash_output import OutFile
 
 EXIT_SOME_FAILED = 1
+EXIT_INTERRUPTED = 130
+FEW_FILES: Final = 4  # are hashed before other processes would have started
+
+
+class HashMode(Enum):
+    """How pictures are hashed."""
+
+    EXACT = "exact"
+    FAST = "fast"
 
 
 def hash_files(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PATH", help="Picture files, and folders of them.", show_default=False
+            metavar="PATH", help="Picture and video files, and folders.", show_default=False
         ),
     ],
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Write a JSON object a line.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Write CSV with a header.")] = False,
+    mode: Annotated[
+        HashMode,
+        typer.Option(help="Bit for bit as lists are made, or quicker and within 8 bits of it."),
+    ] = HashMode.EXACT,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Append the lines to this file (JSON lines, or --csv). A run that was ended goes "
+            "on: what the file has is not hashed again.",
+            show_default=False,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that hash; one for each core, by default."),
+    ] = None,
     file: Annotated[
         Path | None, typer.Option("--config", help="The TOML file to read.", show_default=False)
     ] = None,
 ) -> None:
-    """Print each picture's PDQ hash, quality, SHA-256 and MD5, or why there is none.
+    """Print each file's hash, quality, SHA-256 and MD5, or why there is none.
 
-    Folders are searched at every depth, in order of name, without hidden files. A file that can't
+    Folders are searched at every depth, in order of name, without hidden files, by several
+    processes at once; the lines come in that order all the same. A file that can't
     be opened is a line with the error's name and remedy, and the run goes on; the exit code is
     then 1. A picture that is flat, tiny or of low quality has no dependable PDQ hash: it is said
     to be unhashable, which is no failure. The limits are those of
@@ -37,29 +69,86 @@ def hash_files(
     """
     if jsonl and csv:
         raise typer.BadParameter("choose one of --jsonl and --csv")
-    form = Form.JSONL if jsonl else Form.CSV if csv else Form.TEXT
+    form = Form.CSV if csv else Form.JSONL if jsonl or out else Form.TEXT
     limits = config.load(file).media
     from softfall.media.files import walk
 
-    sys.stdout.buffer.write(header(form).encode())
-    failed = 0
-    with _progress(list(walk(paths))) as files:
-        for path in files:
-            row = hash_file(path, limits)
-            failed += row.error is not None
-            sys.stdout.buffer.write(line(row, form).encode())
-            sys.stdout.buffer.flush()
+    try:
+        with ExitStack() as stack:
+            kept = _out_file(stack, out, form, mode, paths) if out else None
+            files = stack.enter_context(_progress(lambda: walk(paths), lines_run_past=out is None))
+            if kept:
+                files = (path for path in files if not kept.has(path))
+            rows = _rows(stack, files, limits, mode, jobs, always=out is not None)
+            failed = _write(rows, form, kept)
+    except KeyboardInterrupt:
+        goes_on = "; the same command goes on from here" if out else ""
+        sys.stderr.write(f"softfall: interrupted{goes_on}\n")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
+def _out_file(
+    stack: ExitStack, out: Path, form: Form, mode: HashMode, paths: Iterable[Path]
+) -> "OutFile":
+    from softfall.cli.hash_output import OutFile
+
+    return stack.enter_context(OutFile(out, form, mode.value, paths))
+
+
+def _rows(
+    stack: ExitStack,
+    files: Iterator[Path],
+    limits: config.MediaLimits,
+    mode: HashMode,
+    jobs: int | None,
+    *,
+    always: bool,
+) -> Iterator[FileHashes]:
+    """A row for each file: of a few files from this process, of more from others.
+
+    always: others even for a few, so that no file can end this process.
+    """
+    first = list(islice(files, 1 if always else FEW_FILES + 1))
+    if not first or (len(first) <= FEW_FILES and not always):
+        return (hash_file(path, limits, mode.value) for path in first)
+    from softfall.cli.hash_crew import Crew
+
+    crew = Crew(limits, mode.value, jobs or len(os.sched_getaffinity(0)))
+    return stack.enter_context(crew).rows(chain(first, files))
+
+
+def _write(rows: Iterator[FileHashes], form: Form, out: "OutFile | None") -> int:
+    """How many rows tell of an error, those of earlier runs included."""
+    failed = out.failed if out else 0
+    if out is None:
+        sys.stdout.buffer.write(header(form).encode())
+    for row in rows:
+        failed += row.error is not None
+        if out:
+            out.write(row)
+        else:
+            sys.stdout.buffer.write(line(row, form).encode())
+            sys.stdout.buffer.flush()
+    return failed
+
+
 @contextmanager
-def _progress(files: Sequence[Path]) -> Iterator[Iterator[Path]]:
-    """The files, with a bar on stderr unless the lines themselves run past there."""
+def _progress(
+    walk: Callable[[], Iterator[Path]], *, lines_run_past: bool
+) -> Iterator[Iterator[Path]]:
+    """The files, with a bar on stderr unless the lines themselves run past there.
+
+    For the bar they are counted beforehand, which takes a second for a million.
+    """
     from rich.console import Console
-    from rich.progress import Progress
 
     console = Console(stderr=True)
-    quiet = not console.is_terminal or sys.stdout.isatty()
-    with Progress(console=console, transient=True, disable=quiet) as progress:
-        yield iter(progress.track(files, description="hashing"))
+    if not console.is_terminal or (lines_run_past and sys.stdout.isatty()):
+        yield walk()
+        return
+    from rich.progress import Progress
+
+    with Progress(console=console, transient=True) as progress:
+        yield iter(progress.track(walk(), sum(1 for _ in walk()), description="hashing"))

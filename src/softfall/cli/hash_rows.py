@@ -97,8 +97,9 @@ def hash_file(path: Path, limits: MediaLimits, mode: str = "exact") -> FileHashe
 
 def failed_row(path: Path, mode: str, error: SoftfallError) -> FileHashes:
     """The line of a file of which nothing can be told but an error."""
-    named = {"error": error.name, "what": error.what, "remedy": error.remedy}
-    return FileHashes(*_shown_name(path), mode=mode, **named)
+    row = FileHashes(*_shown_name(path), mode=mode)
+    row.error, row.what, row.remedy = error.name, error.what, error.remedy
+    return row
 
 
 def header(form: Form) -> str:

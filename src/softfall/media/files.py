@@ -54,15 +54,29 @@ def _walk_folder(top: Path) -> Iterator[Path]:
     while folders:
         folder = folders.pop()
         try:
-            with os.scandir(folder) as listing:
-                entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
+            files, below = _names_in(folder)
         except OSError:
             yield folder
             continue
-        shown = [entry for entry in entries if not entry.name.startswith(".")]
-        below = [entry for entry in shown if _is_folder(entry.is_dir)]
-        yield from (folder / entry.name for entry in shown if entry not in below)
-        folders += [folder / entry.name for entry in reversed(below) if not entry.is_symlink()]
+        yield from (folder / os.fsdecode(name) for name in files)
+        folders += [folder / os.fsdecode(name) for name in reversed(below)]
+
+
+def _names_in(folder: Path) -> tuple[list[bytes], list[bytes]]:
+    """The names in a folder, in order: of its files, and of folders that are no links.
+
+    Only the names are kept, because a folder may hold very many. Raises OSError.
+    """
+    files, below = list[bytes](), list[bytes]()
+    with os.scandir(folder) as listing:
+        for entry in listing:
+            if entry.name.startswith("."):
+                continue
+            if not _is_folder(entry.is_dir):
+                files.append(os.fsencode(entry.name))
+            elif not entry.is_symlink():
+                below.append(os.fsencode(entry.name))
+    return sorted(files), sorted(below)
 
 
 def _is_folder(ask: Callable[[], bool]) -> bool:
