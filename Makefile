@@ -4,7 +4,10 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := .venv/bin/python -m
 
-.PHONY: help setup run serve test check docs bench chromium screenshots
+# Every service and device here is a process of its own, and each would compile all libraries anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help setup run serve test check check-code docs bench chromium screenshots
 
 help: ## print this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -41,12 +44,14 @@ chromium:
 test: .venv/.ready chromium ## run every test, on all cores
 	$(RUN) pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-check: .venv/.ready ## format, lint, types, import contracts, docs
+check: check-code ## format, lint, types, import contracts, docs
+	$(RUN) pytest tests/docs
+
+check-code: .venv/.ready # all of them but docs, which are among the tests
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 	$(RUN) mypy --strict
 	.venv/bin/lint-imports --no-cache
-	$(RUN) pytest tests/docs
 
 docs: .venv/.ready ## redraw the reference pages from the code
 	.venv/bin/python docs/generate.py
