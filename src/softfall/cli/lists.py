@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from softfall import config
+from softfall.cli.list_build import build
 from softfall.cli.list_files import (
     export_to,
     form_of_name,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:  # the database is loaded only when a verb runs
     from softfall.lists.report import ImportReport
 
 app = typer.Typer(help="Keep the custodian's list.", no_args_is_help=True)
+app.command()(build)
 app.command()(publish)
 
 CLOCK_GRACE_MS = 3_600_000
@@ -180,7 +182,7 @@ def withdraw(
     yes: Annotated[bool, typer.Option("--yes", help="With --all: do not ask.")] = False,
     config_file: Config = None,
 ) -> None:
-    """Take an entry off the list, for all its sources or for one.
+    """Take an entry off the list, with its picture's views, for all its sources or for one.
 
     It stays in the catalogue as withdrawn, and in the epochs that were published with it; publish a
     new epoch for it to take effect.
@@ -199,6 +201,8 @@ def withdraw(
     typer.echo(
         f"statements withdrawn: {done.statements}; entries that left the list: {done.entries}"
     )
+    if done.views:
+        typer.echo(f"with them, statements on views of the picture: {done.views}")
 
 
 @app.command()
@@ -210,6 +214,8 @@ def show(entry: Key = None, config_file: Config = None) -> None:
             return
         summary = catalogue.summary()
     typer.echo(f"active entries     {summary.active}")
+    typer.echo(f"  pictures         {summary.pictures}")
+    typer.echo(f"  views of them    {summary.active - summary.pictures}")
     typer.echo(f"withdrawn entries  {summary.withdrawn}")
     typer.echo(f"newest epoch       {summary.last_epoch or 'none'}")
     for count in summary.by_source:
@@ -289,6 +295,8 @@ def _print_report(file: str, form: Form, report: "ImportReport") -> None:
     typer.echo(f"{file} ({form.value}): {report.statements} statements")
     for what in ("added", "merged", "unchanged", "withdrawn", "relisted"):
         typer.echo(f"  {what:<10} {getattr(report, what)}")
+    if report.views:
+        typer.echo(f"  of them on views of a picture: {report.views}")
     for reason, count in sorted(report.skipped.items()):
         typer.echo(f"  skipped    {count} ({reason})")
     if report.unbalanced:
@@ -310,7 +318,9 @@ def _one_line(entry: "Entry") -> str:
     from softfall.lists.entries import short_hash
 
     state = "active" if entry.active else "withdrawn"
-    return f"entry {entry.number} ({short_hash(entry.pdq)}, {state}, {', '.join(entry.sources)})"
+    views = "".join(f", {view.name} of {short_hash(view.whole)}" for view in entry.views)
+    sources = ", ".join(entry.sources)
+    return f"entry {entry.number} ({short_hash(entry.pdq)}{views}, {state}, {sources})"
 
 
 def _print_entry(entry: "Entry") -> None:

@@ -21,10 +21,10 @@ from softfall.custodian.changes import Changes, only_news
 from softfall.custodian.feed import FeedReader, FeedWriter, new_stamp
 from softfall.custodian.rows import (
     ENTRY_ACTIVE,
+    PICTURE_ACTIVE,
     ROWS_AT_ONCE,
     STATEMENT_ACTIVE,
     entries_where,
-    row_of,
 )
 from softfall.custodian.spool import Spool
 from softfall.custodian.store import open_database
@@ -80,10 +80,14 @@ class ListUnwritable(OperatorError):
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """What a withdrawal did: how many sources withdrew, and the entries that it took off."""
+    """What a withdrawal did: how many sources withdrew, and the entries that it took off.
+
+    views: how many statements on views of the picture went with it; their entries are counted too.
+    """
 
     statements: int
     entries: int
+    views: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +101,13 @@ class SourceCount:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The list in figures. last_epoch: the newest frozen epoch's number, 0 for none."""
+    """The list in figures. last_epoch: the newest frozen epoch's number, 0 for none.
+
+    active: entries; pictures: those of them that are no mere views of another.
+    """
 
     active: int
+    pictures: int
     withdrawn: int
     by_source: tuple[SourceCount, ...]
     last_epoch: int
@@ -171,7 +179,7 @@ class Catalogue:
             return next(entries_where(connection, entries.c.pdq == statement.pdq))
 
     def withdraw(self, key: int | bytes, source: str | None, now_ms: int) -> Withdrawal:
-        """Take one entry off the list: all its sources, or one.
+        """Take one entry off the list, and its picture's views: for all its sources, or one.
 
         key: entry number or 32-byte hash. Withdrawing twice changes nothing.
         Raises UnknownEntry, UnknownSource, ListUnwritable.
@@ -181,23 +189,13 @@ class Catalogue:
             chosen = [s for s in entry.statements if source in (None, s.source)]
             if not chosen:
                 raise UnknownSource(f"{source!r} says nothing about entry {entry.number}")
-            rows = [
-                row_of(entry.number, replace(s, withdrawn_ms=max(now_ms, s.listed_ms or 0)))
-                for s in chosen
-                if s.active
+            withdrawn = [
+                replace(s, withdrawn_ms=max(now_ms, s.listed_ms or 0)) for s in chosen if s.active
             ]
-            for row in rows:
-                connection.execute(
-                    update(statements)
-                    .where(
-                        statements.c.entry_number == entry.number,
-                        statements.c.source == row["source"],
-                    )
-                    .values(withdrawn_ms=row["withdrawn_ms"])
-                )
-            taken_off = entry.active and not _entry(connection, key).active
-            feed.touched([entry.number] if taken_off else [])
-            return Withdrawal(len(rows), int(taken_off))
+            changes = Changes(connection, feed, now_ms)
+            changes.apply(withdrawn)
+            taken_off = changes.outcomes["withdrawn"]
+            return Withdrawal(len(withdrawn), taken_off, changes.followed)
 
     def withdraw_source(self, source: str, now_ms: int) -> Withdrawal:
         """Withdraw everything that one source says. Raises UnknownSource, ListUnwritable."""
@@ -231,6 +229,16 @@ class Catalogue:
                 found.update({entry.number: entry for entry in entries_where(connection, some)})
         return found
 
+    def whole_of(self, entry: Entry) -> Entry | None:
+        """The entry of the picture that an entry is a view of; None if it is one itself.
+
+        Also None where the picture's own hash is not on the list.
+        """
+        if not entry.views:
+            return None
+        with self._engine.connect() as connection:
+            return next(entries_where(connection, entries.c.pdq == entry.views[0].whole), None)
+
     def summary(self) -> Summary:
         """The list in figures."""
         active = func.sum(case((STATEMENT_ACTIVE, 1), else_=0))
@@ -245,6 +253,10 @@ class Catalogue:
             everything = connection.scalar(select(func.count()).select_from(entries)) or 0
             return Summary(
                 active=standing,
+                pictures=connection.scalar(
+                    select(func.count()).select_from(entries).where(PICTURE_ACTIVE)
+                )
+                or 0,
                 withdrawn=everything - standing,
                 by_source=tuple(SourceCount(row[0], row[1], row[2] - row[1]) for row in rows),
                 last_epoch=connection.scalar(select(func.max(epochs.c.number))) or 0,

@@ -1,8 +1,9 @@
 """Putting statements into the catalogue, a few thousand at a time, inside one transaction.
 
 Guarantees: two statements by one source on one hash merge as `lists.entries` says, whether the
-first came from this file or an earlier one; an entry number is given once; what joins the active
-entries or leaves them is written down in the feed.
+first came from this file or an earlier one; an entry number is given once; a view is
+withdrawn with its picture and listed again with it, whichever of the two came first; what joins the
+active entries or leaves them is written down in the feed.
 The caller holds the write lock (see `Catalogue`) and commits.
 """
 
@@ -13,9 +14,9 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
 from softfall.custodian.feed import FeedWriter
-from softfall.custodian.rows import entries_of, row_of
+from softfall.custodian.rows import STATEMENT_COLUMNS, entries_of, row_of, views_of
 from softfall.custodian.tables import catalogue_state, entries, statements
-from softfall.lists.entries import Statement, merge
+from softfall.lists.entries import Statement, follow, merge
 
 
 @dataclass(slots=True)
@@ -68,6 +69,8 @@ class Changes:
         self._feed = feed
         self._now_ms = now_ms
         self.outcomes: Counter[str] = Counter()
+        self.followed = 0
+        """How many statements on views changed with their pictures'."""
 
     def apply(self, batch: Iterable[Statement]) -> None:
         """Merge a batch into the list; `outcomes` counts what became of each statement."""
@@ -75,6 +78,7 @@ class Changes:
         kept = self._known({statement.pdq for statement in spoken})
         for statement in spoken:
             self.outcomes[self._join(kept, statement)] += 1
+        self._follow(kept)
         self._store(kept.values())
         self._feed.touched(
             [entry.number for entry in kept.values() if entry.active != entry.was_active]
@@ -106,6 +110,29 @@ class Changes:
         entry.by_source[statement.source] = after
         entry.changed.add(statement.source)
         return "merged"
+
+    def _follow(self, kept: dict[bytes, _Kept]) -> None:
+        """Let views follow their pictures, where either of the two changed."""
+        changed = [
+            (pdq, entry.by_source[source])
+            for pdq, entry in kept.items()
+            for source in entry.changed
+        ]
+        wholes = {spoken.view.whole for _, spoken in changed if spoken.view}
+        withdrawn = {
+            pdq for pdq, spoken in changed if not spoken.view and spoken.withdrawn_ms is not None
+        }
+        others = wholes | (views_of(self._connection, withdrawn) if withdrawn else set())
+        kept.update(self._known(others - kept.keys()))
+        for entry in kept.values():
+            for source, spoken in entry.by_source.items():
+                picture = kept.get(spoken.view.whole) if spoken.view else None
+                whole = picture.by_source.get(source) if picture else None
+                after = follow(spoken, whole) if whole else spoken
+                if after != spoken:
+                    entry.by_source[source] = after
+                    entry.changed.add(source)
+                    self.followed += 1
 
     def _store(self, kept: Iterable[_Kept]) -> None:
         new = [entry for entry in kept if entry.is_new]
@@ -143,7 +170,8 @@ _UPDATE = (
     .values(
         {
             column: bindparam(f"new_{column}")
-            for column in ("labels", "certifiers", "added_ms", "listed_ms", "withdrawn_ms")
+            for column in STATEMENT_COLUMNS
+            if column not in ("entry_number", "source")
         }
     )
 )

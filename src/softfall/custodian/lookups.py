@@ -25,7 +25,7 @@ from softfall.custodian.options import kept
 from softfall.custodian.quota import HOUR_MS, WINDOW_MS, on_disk
 from softfall.custodian.quota_tables import lookups
 from softfall.errors import RefusedError
-from softfall.lists.entries import MATCH_RADIUS_BITS
+from softfall.lists.entries import MATCH_RADIUS_BITS, Entry
 from softfall.lists.facts import (
     ENTRY_ASKED,
     LOOKUP,
@@ -86,7 +86,7 @@ class Lookups:
             raise EpochNotPublished(f"epoch {number} was never published")
         if self._book.entry_hash(number, asked["entry"]) is None:
             raise UnknownEntry(f"epoch {number} has no such entry")
-        return encode_facts(EntryFacts.of(self._catalogue.show(asked["entry"])))
+        return encode_facts(self._facts(self._catalogue.show(asked["entry"])))
 
     def listed(self, body: bytes) -> bytes:
         """The `listed` of a `lookup`: the nearest entries first, of those within 31 bits.
@@ -100,7 +100,10 @@ class Lookups:
         nearest = np.argsort(found.distances_bits, kind="stable")[:MAX_ENTRIES]
         numbers = [int(number) for number in found.entry_numbers[nearest]]
         entries = self._catalogue.show_all(numbers)
-        return encode_listed(EntryFacts.of(entries[number]) for number in numbers)
+        return encode_listed(self._facts(entries[number]) for number in numbers)
+
+    def _facts(self, entry: Entry) -> EntryFacts:
+        return EntryFacts.of(entry, self._catalogue.whole_of(entry))
 
     def _count(self) -> None:
         """In a transaction of its own: a long look must not keep other counts waiting."""

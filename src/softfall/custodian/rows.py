@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, or_, select
 
 from softfall.custodian.tables import entries, statements
-from softfall.lists.entries import NAME_SEPARATOR, Entry, Statement
+from softfall.lists.entries import NAME_SEPARATOR, Entry, Statement, ViewOf
 
 ROWS_AT_ONCE = 5_000
 
@@ -18,6 +18,16 @@ STATEMENT_ACTIVE: ColumnElement[bool] = or_(
 ENTRY_ACTIVE: ColumnElement[bool] = exists().where(
     and_(statements.c.entry_number == entries.c.number, STATEMENT_ACTIVE)
 )
+# An entry that at least one source lists as it is, not as a view of another.
+PICTURE_ACTIVE: ColumnElement[bool] = exists().where(
+    and_(
+        statements.c.entry_number == entries.c.number,
+        statements.c.view_of.is_(None),
+        STATEMENT_ACTIVE,
+    )
+)
+
+STATEMENT_COLUMNS: tuple[str, ...] = tuple(column.name for column in statements.columns)
 
 ENTRY_ROWS: Select[Any] = select(
     entries.c.number,
@@ -28,6 +38,8 @@ ENTRY_ROWS: Select[Any] = select(
     statements.c.added_ms,
     statements.c.listed_ms,
     statements.c.withdrawn_ms,
+    statements.c.view,
+    statements.c.view_of,
 ).join(statements, statements.c.entry_number == entries.c.number)
 
 
@@ -41,6 +53,7 @@ def statement_of(row: Row[Any]) -> Statement:
         row.added_ms,
         row.listed_ms,
         row.withdrawn_ms,
+        ViewOf(row.view_of, row.view) if row.view else None,
     )
 
 
@@ -54,6 +67,8 @@ def row_of(entry_number: int, statement: Statement) -> dict[str, object]:
         "added_ms": statement.added_ms,
         "listed_ms": statement.listed_ms,
         "withdrawn_ms": statement.withdrawn_ms,
+        "view": statement.view.name if statement.view else "",
+        "view_of": statement.view.whole if statement.view else None,
     }
 
 
@@ -77,6 +92,16 @@ def entries_of(connection: Connection, hashes: Iterable[bytes]) -> dict[bytes, E
     return {
         entry.pdq: entry for entry in entries_where(connection, entries.c.pdq.in_(list(hashes)))
     }
+
+
+def views_of(connection: Connection, wholes: Iterable[bytes]) -> set[bytes]:
+    """The hashes that any source lists as a view of one of these pictures."""
+    query = (
+        select(entries.c.pdq)
+        .join(statements, statements.c.entry_number == entries.c.number)
+        .where(statements.c.view_of.in_(list(wholes)))
+    )
+    return set(connection.scalars(query))
 
 
 @lru_cache(maxsize=1024)

@@ -14,7 +14,7 @@ from types import TracebackType
 import cbor2
 
 from softfall.custodian.rows import cell, names
-from softfall.lists.entries import Statement
+from softfall.lists.entries import Statement, ViewOf
 
 IN_MEMORY = 200_000
 
@@ -56,10 +56,7 @@ class Spool:
         yield from self._batches
         self._file.seek(0)
         for _ in range(self._in_file):
-            yield [
-                Statement(pdq, source, names(labels), names(certifiers), *times)
-                for pdq, source, labels, certifiers, *times in cbor2.load(self._file)
-            ]
+            yield [_statement(*values) for values in cbor2.load(self._file)]
 
     def _put_away(self) -> None:
         if self.count <= self._in_memory:
@@ -79,4 +76,20 @@ def _values(spoken: Statement) -> tuple[object, ...]:
         spoken.added_ms,
         spoken.listed_ms,
         spoken.withdrawn_ms,
+        (spoken.view.whole, spoken.view.name) if spoken.view else None,
     )
+
+
+def _statement(
+    pdq: bytes,
+    source: str,
+    labels: str,
+    certifiers: str,
+    added_ms: int | None,
+    listed_ms: int | None,
+    withdrawn_ms: int | None,
+    view: tuple[bytes, str] | None,
+) -> Statement:
+    times = (added_ms, listed_ms, withdrawn_ms)
+    seen = ViewOf(*view) if view else None
+    return Statement(pdq, source, names(labels), names(certifiers), *times, seen)

@@ -46,7 +46,8 @@ entries = Table(
 
 # added_ms: the earliest date of listing (NULL: only ever withdrawn). listed_ms: the latest date
 # that the source itself gave (NULL: none). withdrawn_ms: the latest withdrawal. Labels and
-# certifiers are sorted names joined by ";", which no name may hold.
+# certifiers are sorted names joined by ";", which no name may hold. view ("" for none) and view_of:
+# of a hash that is a view of a picture, its name and the picture's own hash.
 statements = Table(
     "statements",
     metadata,
@@ -57,7 +58,15 @@ statements = Table(
     Column("added_ms", BigInteger),
     Column("listed_ms", BigInteger),
     Column("withdrawn_ms", BigInteger),
+    Column("view", Text, nullable=False, server_default=""),
+    Column("view_of", LargeBinary(32)),
     sqlite_with_rowid=False,
+)
+Index(
+    "statements_by_whole",
+    statements.c.view_of,
+    sqlite_where=statements.c.view_of.is_not(None),
+    postgresql_where=statements.c.view_of.is_not(None),
 )
 
 # The change feed (`feed`). One row a change of the list, with a random stamp that tells it from

@@ -10,9 +10,14 @@ statements of all its sources. Two statements by one source on one hash merge by
     added_ms              the earliest
     listed_ms             the latest (None: the source never gave a date)
     withdrawn_ms          the latest
+    view                  none, if either lists the picture as it is; else the lesser
     active                never withdrawn, or listed again at a later date
 
-and the statements of several sources make an entry by this one:
+A statement may say that its hash is a **view** of a listed picture (cropped, mirrored: see
+`media.views`). A view follows its whole picture's statement by the same source: withdrawn with it,
+listed again with it (`follow`).
+
+The statements of several sources make an entry by this one:
 
     field                 an entry has
     --------------------  ----------------------------------------------------------------
@@ -20,6 +25,7 @@ and the statements of several sources make an entry by this one:
     labels, certifiers    the union over its active statements (over all, once none is active)
     added_ms              the earliest
     withdrawn_ms          when the last source withdrew it; None while active
+    views                 what it is a view of; none, once a source lists it as it is
 
 Guarantees: `merge` is commutative, associative and idempotent, so the order in which files are
 imported changes nothing; a list without dates never brings back what was withdrawn.
@@ -30,7 +36,7 @@ A whole hash is never printed: a perceptual hash can be inverted to a rough pict
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from softfall.errors import InputError
@@ -43,6 +49,9 @@ NAME_SEPARATOR = ";"
 LATEST_MS = 253_402_300_799_999
 """The end of the year 9999, the last instant that ISO 8601 can write."""
 
+MAX_VIEW_CHARS = 40
+
+_VIEW_CHARS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 _HEX = frozenset("0123456789abcdefABCDEF")
 _SPREADSHEET_FORMULA = ("=", "+", "-", "@")
 
@@ -100,11 +109,32 @@ def clean_organisation(text: str) -> str:
     return name
 
 
+@dataclass(frozen=True, slots=True, order=True, repr=False)
+class ViewOf:
+    """Which picture a hash is a view of, and which view. whole: the 32 bytes of its own hash.
+
+    Raises BadEntry.
+    """
+
+    whole: bytes
+    name: str
+
+    def __post_init__(self) -> None:
+        if len(self.whole) != PDQ_BYTES:
+            raise BadEntry(f"a PDQ hash has {PDQ_BYTES} bytes")
+        if not 1 <= len(self.name) <= MAX_VIEW_CHARS or not _VIEW_CHARS.issuperset(self.name):
+            raise BadEntry("a view's name has small letters, digits, dots and hyphens only")
+
+    def __repr__(self) -> str:
+        return f"ViewOf({self.name} of {short_hash(self.whole)})"
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Statement:
     """One source's word on one hash.
 
     pdq: 32 bytes. Times in milliseconds since 1970 (UTC); added_ms is None where nobody said when.
+    view: None where the hash is that of a picture as it is.
     Raises BadEntry. Names must have passed `clean_name` and `clean_organisation`.
     """
 
@@ -115,6 +145,7 @@ class Statement:
     added_ms: int | None = None
     listed_ms: int | None = None
     withdrawn_ms: int | None = None
+    view: ViewOf | None = None
 
     def __post_init__(self) -> None:
         if len(self.pdq) != PDQ_BYTES:
@@ -124,6 +155,8 @@ class Statement:
         for instant in (self.added_ms, self.listed_ms, self.withdrawn_ms):
             if instant is not None and not 0 <= instant <= LATEST_MS:
                 raise BadEntry("a time lies before 1970 or after 9999")
+        if self.view is not None and self.view.whole == self.pdq:
+            raise BadEntry("a hash can't be a view of itself")
 
     @property
     def active(self) -> bool:
@@ -180,6 +213,12 @@ class Entry:
             return None
         return _greatest(statement.withdrawn_ms for statement in self.statements)
 
+    @property
+    def views(self) -> tuple[ViewOf, ...]:
+        """What it is a view of, in order; none if one who stands by it lists it as it is."""
+        told = {statement.view for statement in self._telling()}
+        return tuple(sorted(view for view in told if view)) if None not in told else ()
+
     def _telling(self) -> tuple[Statement, ...]:
         standing = tuple(statement for statement in self.statements if statement.active)
         return standing or self.statements
@@ -205,6 +244,21 @@ def merge(first: Statement, second: Statement) -> Statement:
         added_ms=_least((first.added_ms, second.added_ms)),
         listed_ms=_greatest((first.listed_ms, second.listed_ms)),
         withdrawn_ms=_greatest((first.withdrawn_ms, second.withdrawn_ms)),
+        view=min(first.view, second.view) if first.view and second.view else None,
+    )
+
+
+def follow(view: Statement, whole: Statement) -> Statement:
+    """A view's statement after its whole picture's, by the same source, was ever withdrawn.
+
+    Only the later dates are taken over, so it changes nothing to follow twice, or sooner.
+    """
+    if whole.view is not None or whole.withdrawn_ms is None:
+        return view
+    return replace(
+        view,
+        listed_ms=_greatest((view.listed_ms, whole.listed_ms)),
+        withdrawn_ms=_greatest((view.withdrawn_ms, whole.withdrawn_ms)),
     )
 
 
@@ -215,6 +269,11 @@ def gather(statements: Iterable[Statement]) -> list[Entry]:
         sources = by_hash.setdefault(statement.pdq, {})
         known = sources.get(statement.source)
         sources[statement.source] = merge(known, statement) if known else statement
+    for sources in by_hash.values():
+        for name, spoken in sources.items():
+            whole = by_hash.get(spoken.view.whole, {}).get(name) if spoken.view else None
+            if whole is not None:
+                sources[name] = follow(spoken, whole)
     return [
         Entry(pdq, tuple(sources[name] for name in sorted(sources)))
         for pdq, sources in by_hash.items()

@@ -10,7 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from softfall.lists.entries import MAX_NAME_CHARS, NAME_SEPARATOR, PDQ_BYTES, Entry
+from softfall.lists.entries import (
+    MAX_NAME_CHARS,
+    MAX_VIEW_CHARS,
+    NAME_SEPARATOR,
+    PDQ_BYTES,
+    Entry,
+)
 from softfall.wire import Bytes, Field, ListOf, Message, Nested, Party, Text, Uint, Value
 
 MAX_NAMES = 32
@@ -50,8 +56,14 @@ ENTRY_FACTS = Message(
         Field("labels", ListOf(_NAME, 0, MAX_NAMES), "the lists' own words for it"),
         Field("sources", ListOf(_NAME, 0, MAX_NAMES), "the lists that it is on"),
         Field("certifiers", ListOf(_NAME, 0, MAX_NAMES), "the organisations that certified it"),
+        Field(
+            "view",
+            Text(MAX_VIEW_CHARS, may_be_empty=True),
+            "which view of a listed picture it is; empty if it is the picture itself",
+        ),
+        Field("whole", Uint(), "that picture's entry; 0 if none, or not on the list itself"),
     ),
-    max_bytes=64 + 3 * MAX_NAMES * (4 * MAX_NAME_CHARS + 4),
+    max_bytes=96 + MAX_VIEW_CHARS + 3 * MAX_NAMES * (4 * MAX_NAME_CHARS + 4),
 )
 
 LISTED = Message(
@@ -70,16 +82,23 @@ class EntryFacts:
     labels: tuple[str, ...]
     sources: tuple[str, ...]
     certifiers: tuple[str, ...]
+    view: str = ""
+    whole: int = 0
 
     @classmethod
-    def of(cls, entry: Entry) -> "EntryFacts":
-        """What may be told of an entry: at most `MAX_NAMES` names of each kind."""
+    def of(cls, entry: Entry, whole: Entry | None = None) -> "EntryFacts":
+        """What may be told of an entry: at most `MAX_NAMES` names of each kind.
+
+        whole: the entry of the picture that this one is a view of, where it has one. The names are
+        those of the view itself: who looked at the picture says so under the picture's number.
+        """
         return cls(
             entry.number,
-            *(
-                tuple(sorted(set(names))[:MAX_NAMES])
-                for names in (entry.labels, entry.sources, entry.certifiers)
-            ),
+            labels=_some(entry.labels),
+            sources=_some(entry.sources),
+            certifiers=_some(entry.certifiers),
+            view=entry.views[0].name if entry.views else "",
+            whole=whole.number if whole else 0,
         )
 
     @property
@@ -94,6 +113,8 @@ class EntryFacts:
             "labels": list(self.labels),
             "sources": list(self.sources),
             "certifiers": list(self.certifiers),
+            "view": self.view,
+            "whole": self.whole,
         }
 
 
@@ -119,5 +140,15 @@ def decode_listed(body: bytes) -> tuple[EntryFacts, ...]:
 
 
 def _read(values: dict[str, Any]) -> EntryFacts:
-    names = (tuple(values[key]) for key in ("labels", "sources", "certifiers"))
-    return EntryFacts(values["entry"], *names)
+    return EntryFacts(
+        values["entry"],
+        labels=tuple(values["labels"]),
+        sources=tuple(values["sources"]),
+        certifiers=tuple(values["certifiers"]),
+        view=values["view"],
+        whole=values["whole"],
+    )
+
+
+def _some(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(names))[:MAX_NAMES])

@@ -46,7 +46,8 @@ class ImportReport:
 
     statements = added + merged + unchanged. `withdrawn` and `relisted` count entries whose state
     changed, whichever source changed it. `unbalanced` counts hashes that have not 128 ones of 256:
-    legitimate, but PDQ makes few of them; many of them hint at another kind of hash.
+    legitimate, but PDQ makes few of them; many of them hint at another kind of hash. `views` counts
+    statements on a view of a picture.
     """
 
     statements: int = 0
@@ -56,6 +57,7 @@ class ImportReport:
     withdrawn: int = 0
     relisted: int = 0
     unbalanced: int = 0
+    views: int = 0
     bad_count: int = 0
     bad: tuple[BadLine, ...] = ()
     skipped: Mapping[str, int] = field(default_factory=dict)
@@ -73,6 +75,7 @@ class Tally:
         self.statements = 0
         self.outcomes: Counter[str] = Counter()
         self._unbalanced = 0
+        self._views = 0
         self._bad_count = 0
         self._bad: list[BadLine] = []
         self._skipped: Counter[str] = Counter()
@@ -82,6 +85,7 @@ class Tally:
         if isinstance(item, Stated):
             self.statements += 1
             self._unbalanced += ones(item.statement.pdq) != PDQ_BITS // 2
+            self._views += item.statement.view is not None
             return item.statement
         if isinstance(item, BadLine):
             self._bad_count += 1
@@ -101,6 +105,7 @@ class Tally:
             withdrawn=self.outcomes["withdrawn"],
             relisted=self.outcomes["relisted"],
             unbalanced=self._unbalanced,
+            views=self._views,
             bad_count=self._bad_count,
             bad=tuple(self._bad),
             skipped=dict(self._skipped),

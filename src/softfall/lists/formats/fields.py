@@ -17,12 +17,23 @@ from softfall.lists.entries import (
     NAME_SEPARATOR,
     BadEntry,
     Statement,
+    ViewOf,
     clean_name,
     clean_organisation,
     parse_hash,
 )
 
-FIELDS = ("hash", "source", "label", "certifiers", "added", "listed", "withdrawn")
+FIELDS = (
+    "hash",
+    "source",
+    "label",
+    "certifiers",
+    "added",
+    "listed",
+    "withdrawn",
+    "view",
+    "view_of",
+)
 """The columns of CSV; JSON lines have the same keys (and `labels`, a list)."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -70,6 +81,8 @@ class RawLine:
     added: str | None = None
     listed: str | None = None
     withdrawn: str | None = None
+    view: str | None = None
+    view_of: str | None = None
 
 
 def statement(raw: RawLine, importer: Importer) -> Statement:
@@ -86,7 +99,16 @@ def statement(raw: RawLine, importer: Importer) -> Statement:
         added_ms=added_ms,
         listed_ms=added_ms if raw.listed is None else instant(raw.listed, importer.latest_ms),
         withdrawn_ms=instant(raw.withdrawn, importer.latest_ms),
+        view=_view(raw.view, raw.view_of),
     )
+
+
+def _view(name: str | None, whole: str | None) -> ViewOf | None:
+    if not name and not whole:
+        return None
+    if not name or not whole:
+        raise BadEntry("a view needs both its name (view) and its picture's hash (view_of)")
+    return ViewOf(parse_hash(whole), name)
 
 
 @lru_cache(maxsize=1024)

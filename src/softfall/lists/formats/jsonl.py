@@ -1,10 +1,12 @@
 """The JSON lines form: one statement a line, as an object.
 
     {"hash": "3f..", "source": "hotline", "labels": ["a1"], "certifiers": ["ncmec", "iwf"],
-     "added": "2026-11-22T10:00:00.000Z", "listed": null, "withdrawn": null}
+     "added": "2026-11-22T10:00:00.000Z", "listed": null, "withdrawn": null,
+     "view": "crop-left-5", "view_of": "9a.."}
 
 Only `hash` must be there; `label` (one name) may stand for `labels`. Without `listed`, the date of
-listing is that of `added`; with `"listed": null` the source never gave one.
+listing is that of `added`; with `"listed": null` the source never gave one. `view` and `view_of`
+stand together, or neither does.
 Keeps: everything that a statement says.
 Refuses: a line with an unknown key: a misspelt `withdrawn` would list what was withdrawn.
 """
@@ -43,18 +45,18 @@ def read_jsonl(lines: Iterable[Line | BadLine], importer: Importer) -> Iterator[
 def write_jsonl(statements: Iterable[Statement]) -> Iterator[str]:
     """A line for each statement."""
     for spoken in statements:
-        yield json.dumps(
-            {
-                "hash": spoken.pdq.hex(),
-                "source": spoken.source,
-                "labels": sorted(spoken.labels),
-                "certifiers": sorted(spoken.certifiers),
-                "added": instant_text(spoken.added_ms) or None,
-                "listed": instant_text(spoken.listed_ms) or None,
-                "withdrawn": instant_text(spoken.withdrawn_ms) or None,
-            },
-            ensure_ascii=False,
-        )
+        fields: dict[str, object] = {
+            "hash": spoken.pdq.hex(),
+            "source": spoken.source,
+            "labels": sorted(spoken.labels),
+            "certifiers": sorted(spoken.certifiers),
+            "added": instant_text(spoken.added_ms) or None,
+            "listed": instant_text(spoken.listed_ms) or None,
+            "withdrawn": instant_text(spoken.withdrawn_ms) or None,
+        }
+        if spoken.view is not None:
+            fields |= {"view": spoken.view.name, "view_of": spoken.view.whole.hex()}
+        yield json.dumps(fields, ensure_ascii=False)
 
 
 def parse_json(text: str) -> object:
@@ -81,6 +83,8 @@ def _raw_line(fields: object) -> RawLine:
         added=_text(fields, "added"),
         listed=(_text(fields, "listed") or "") if "listed" in fields else None,
         withdrawn=_text(fields, "withdrawn"),
+        view=_text(fields, "view"),
+        view_of=_text(fields, "view_of"),
     )
 
 

@@ -1,6 +1,6 @@
 """The CSV form: a header line, then one statement a line; the columns in any order.
 
-    hash,source,label,certifiers,added,listed,withdrawn
+    hash,source,label,certifiers,added,listed,withdrawn,view,view_of
 
 Only `hash` must be there. `label` and `certifiers` hold names joined by semicolons. Without the
 column `listed`, the date of listing is that of `added`.
@@ -65,6 +65,8 @@ def write_table(statements: Iterable[Statement]) -> Iterator[str]:
                 instant_text(spoken.added_ms),
                 instant_text(spoken.listed_ms),
                 instant_text(spoken.withdrawn_ms),
+                spoken.view.name if spoken.view else "",
+                spoken.view.whole.hex() if spoken.view else "",
             )
         )
         yield cells.getvalue()
@@ -106,4 +108,6 @@ def _raw_line(columns: list[str], cells: list[str]) -> RawLine:
         added=named.get("added"),
         listed=named.get("listed"),
         withdrawn=named.get("withdrawn"),
+        view=named.get("view"),
+        view_of=named.get("view_of"),
     )
