@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from softfall.lists.index import live
 from softfall.lists.index.hamming import Matches, words
 from softfall.lists.index.live import BadEdits, Edits, LiveIndex
+from softfall.lists.index.ring import RingIndex
 from softfall.lists.index.scan import Scan
 
 NEAR = [(1 << 255) + ones for ones in (0, 1, 3, 7, 0xFFFF, 2**31 - 1, 2**32 - 1, 2**40 - 1)]
@@ -174,3 +175,20 @@ def test_an_empty_list_has_no_matches_before_and_after_a_change() -> None:
 def test_changes_whose_parts_do_not_fit_are_refused(parts: tuple[np.ndarray, ...]) -> None:
     with pytest.raises(BadEdits):
         Edits(*parts)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_ring_index_with_repeated_hashes_is_a_base_as_well(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    listed = random_edits(rng, 9_000, 2)
+    base = RingIndex.build(listed.hashes)
+    index = LiveIndex(base).changed(random_edits(rng, 6_000, 12_000))
+    hashes, numbers_ = index.merged()
+    merged = LiveIndex(RingIndex.build(hashes, numbers_))
+    scan = Scan(hashes, numbers_)
+    queries = listed.hashes[:30]
+    for radius_bits in (0, 31):
+        expected_ = pairs(scan.search(queries, radius_bits))
+        assert pairs(index.search(queries, radius_bits)) == expected_
+        assert pairs(merged.search(queries, radius_bits)) == expected_
+    assert len(np.unique(numbers_)) == len(numbers_)

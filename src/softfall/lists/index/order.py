@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from softfall.lists.entries import PDQ_BITS
-from softfall.lists.index.hamming import U64Array, words
+from softfall.lists.index.hamming import WORDS, U64Array, words
 from softfall.lists.index.pieces import PIECE_BITS, PIECES, keys
 
 Order = npt.NDArray[np.uint8]
@@ -22,6 +22,7 @@ SAMPLE_HASHES: Final = 4096
 CHOSEN_FROM_HASHES: Final = 50_000
 """Fewer hashes are searched so quickly that a choice doesn't pay."""
 
+_BLOCK_HASHES: Final = 16_384  # restored together, in the processor's caches
 _LEAST_GAIN: Final = 0.9  # reordering costs something as well
 
 _BITS: Final = np.arange(PDQ_BITS)
@@ -70,6 +71,19 @@ def reordered(hashes: U64Array, order: Order) -> U64Array:
 def back(order: Order) -> Order:
     """The order that undoes another."""
     return np.argsort(order).astype(np.uint8)
+
+
+def restored(hashes: U64Array, order: Order) -> U64Array:
+    """The (N, 4) uint64 hashes that `reordered` had been given. A few seconds for ten million."""
+    if (order == AS_IT_IS).all():
+        return hashes
+    values = bytes_in_order(back(order)).reshape(-1, 256, WORDS)
+    whole = np.zeros_like(hashes)
+    for start in range(0, len(hashes), _BLOCK_HASHES):
+        block = hashes[start : start + _BLOCK_HASHES].astype(">u8").view(np.uint8)
+        for place, byte in enumerate(block.T):
+            whole[start : start + _BLOCK_HASHES] |= values[place][byte]
+    return whole
 
 
 def bytes_in_order(order: Order) -> U64Array:

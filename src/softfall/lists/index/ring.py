@@ -84,7 +84,7 @@ class RingIndex:
 
     def entries(self) -> tuple[U64Array, I64Array]:
         """(N, 4) uint64 hashes and (N,) int64 entry numbers that the index was built from."""
-        hashes = orders.reordered(self._arrays["hashes"], orders.back(self._order))
+        hashes = orders.restored(self._arrays["hashes"], self._order)
         if len(self._numbers_at):
             hashes = np.repeat(hashes, np.diff(self._numbers_at), axis=0)
         return hashes, self._numbers
