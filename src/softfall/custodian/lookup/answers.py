@@ -31,6 +31,12 @@ class ListedEntry(BaseModel):
     labels: list[str] = Field(description="The lists' own words for it.")
     sources: list[str] = Field(description="The lists that it is on.")
     certifiers: list[str] = Field(description="The organisations that certified it.")
+    view: str = Field(
+        description="Which view of a listed picture it is (a crop, say); empty for the picture."
+    )
+    whole: int = Field(
+        description="That picture's entry; 0 if it is the picture, or the picture has none."
+    )
 
 
 class Match(BaseModel):
@@ -81,6 +87,9 @@ class Facts(Protocol):
 
     def show_all(self, numbers: Iterable[int]) -> Mapping[int, Entry]:
         """The entries of these numbers that exist, by number."""
+
+    def whole_of(self, entry: Entry) -> Entry | None:
+        """The entry of the picture that an entry is a view of, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,5 +153,6 @@ class Answering:
             self._known, self._known_at = {}, revision
         lacking = numbers - self._known.keys()
         if lacking:
-            entries = self._facts.show_all(lacking)
-            self._known |= {n: EntryFacts.of(entry).values() for n, entry in entries.items()}
+            for number, entry in self._facts.show_all(lacking).items():
+                facts = EntryFacts.of(entry, self._facts.whole_of(entry))
+                self._known[number] = dict(facts.values())
