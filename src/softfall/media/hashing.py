@@ -5,8 +5,8 @@ the full-size RGB pixels, bit for bit. `fast` reads only a JPEG's luminance, at 
 its size where the short side stays 256 pixels or more. Whether there is a hash at all is
 always as in `exact`. Hashed exactly in either mode, and the answer says so: other formats (opening
 them is the work), small pictures, JPEGs without a luminance of their own (CMYK), damage that
-`exact` forgives, and pictures whose quality lies at the limit, or too many of whose bits lie at the
-median, for luminance alone to tell.
+`exact` forgives, and pictures that luminance alone does not settle: those of low quality, and
+those of which many bits lie at the median.
 Refuses: what `decode` refuses, by the same names, in both modes.
 Source: `pdq`, `fast`, `decode`.
 """
@@ -18,13 +18,14 @@ import numpy as np
 
 from softfall.config import MediaLimits
 from softfall.media.decode import Luminance, decode, decode_luminance
-from softfall.media.fast import MAX_QUALITY_DISTANCE, scaled_pdq
-from softfall.media.pdq import MIN_QUALITY, Mode, PdqHash, Unhashable, pdq
+from softfall.media.fast import scaled_pdq
+from softfall.media.pdq import Mode, PdqHash, Unhashable, pdq
 
 LEAST_SIDE_PIXELS: Final = 256  # of a JPEG that is decoded at a part of its size
 FAST_SIDE_PIXELS: Final = 128  # smaller pictures cost nothing, and differ by more bits
-MOST_BITS_IN_DOUBT: Final = 24
-DOUBT_MARGIN: Final = 1.0
+SURE_QUALITY: Final = 95  # from here on every hash is dependable by either mode's quality
+MOST_BITS_IN_DOUBT: Final = 16
+DOUBT_MARGIN: Final = 1.0  # in units of the DCT's coefficients
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,7 @@ def by_luminance(data: bytes, limits: MediaLimits) -> tuple[Luminance, PdqHash |
 
 
 def _is_in_doubt(found: PdqHash | Unhashable) -> bool:
-    """Whether the exact answer may be none where this is a hash, or far from it, or the reverse."""
-    if abs(found.quality - MIN_QUALITY) <= MAX_QUALITY_DISTANCE:
+    """Whether the exact answer may be none, or further from this one than `fast` promises."""
+    if isinstance(found, Unhashable) or found.quality < SURE_QUALITY:
         return True
-    if isinstance(found, Unhashable):
-        return False
     return int(np.count_nonzero(found.margins < DOUBT_MARGIN)) > MOST_BITS_IN_DOUBT
