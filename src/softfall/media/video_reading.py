@@ -39,7 +39,7 @@ _OPTIONS: Final = {
     "max_streams": "64",
 }
 # A live stream is not waited for longer than it takes to see what it is.
-_ENDLESS_OPTIONS: Final = {"probesize": "500000", "analyzeduration": "500000", "fflags": "nobuffer"}
+_ENDLESS_OPTIONS: Final = {"probesize": "500000", "analyzeduration": "500000"}
 _SLACK_MS: Final = 1000  # by which files' durations are often wrong
 _FRAME_MS: Final = 40.0  # where a file states no frame rate
 _RESTARTS: Final = 100
