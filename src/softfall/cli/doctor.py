@@ -117,6 +117,24 @@ def check_hasher(settings: config.Settings) -> list[Finding]:
     return [Finding(f"the hasher does not run: {why}", remedy, fatal=False)]
 
 
+def check_kernels(_: config.Settings) -> list[Finding]:
+    """Whether the kernels are compiled, and can be kept once they are."""
+    from softfall.compiled import kept
+    from softfall.compiled.sources import kernels
+
+    trouble = kept.trouble()
+    if trouble:
+        remedy = "Each process compiles its own, for seconds: mend it, or set SOFTFALL_CACHE_DIR."
+        return [Finding(f"kernels can't be kept: {trouble}", remedy, fatal=False)]
+    every = kernels()
+    there = sum(kept.read(each.module, each.name) is not None for each in every)
+    what = f"{there} of {len(every)} kernels are compiled, in {kept.folder()}"
+    if there == len(every):
+        return [Finding(what)]
+    remedy = "The others will be at their first use, in seconds; `softfall kernels` does it now."
+    return [Finding(what, remedy, fatal=False)]
+
+
 _HASHER_SECONDS = 30.0
 NEXT_WITHOUT_KEYS = "`softfall keys init` makes them."
 CHECKS: tuple[Callable[[config.Settings], list[Finding]], ...] = (
@@ -126,6 +144,7 @@ CHECKS: tuple[Callable[[config.Settings], list[Finding]], ...] = (
     check_ports,
     check_keys,
     check_hasher,
+    check_kernels,
 )
 
 

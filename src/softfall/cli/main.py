@@ -27,6 +27,8 @@ from softfall.cli import (
 from softfall.cli.compare import compare
 from softfall.cli.demo import demo
 from softfall.cli.hash import hash_files
+from softfall.cli.kernels import compile_kernels
+from softfall.cli.robustness import robustness
 from softfall.errors import Blame, SoftfallError
 
 app = typer.Typer(
@@ -45,9 +47,11 @@ app.command("doctor")(doctor.doctor)
 app.command("hash")(hash_files)
 app.add_typer(enclave.app, name="enclave")
 app.add_typer(evidence.app, name="evidence")
+app.command("kernels")(compile_kernels)
 app.add_typer(keys.app, name="keys")
 app.add_typer(lists.app, name="list")
 app.add_typer(referral.app, name="referral")
+app.command("robustness")(robustness)
 app.add_typer(serve.app, name="serve")
 app.add_typer(simulator.app, name="simulator")
 app.add_typer(staff.app, name="staff")

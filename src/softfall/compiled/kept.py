@@ -12,12 +12,15 @@ own files. The digest tells a damaged file, not a forged one.
 Source: the XDG base directory specification, for where the folder lies.
 """
 
+import fcntl
 import hashlib
 import importlib
 import json
 import os
 import stat
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
@@ -29,6 +32,8 @@ _WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 _DAY_S: Final = 24 * 3600
 _UNUSED_S: Final = 30 * _DAY_S
 _UNFINISHED: Final = ".part"
+_TRIES: Final = 1200
+_TRY_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +75,40 @@ def trouble() -> str:
     place = folder()
     if place is None:
         return "this user has no home folder; SOFTFALL_CACHE_DIR may name another"
+    existing = next(path for path in (place, *place.absolute().parents) if path.exists())
+    if existing == place and not _trusted(place.stat()):
+        return f"{place} may be written by others, so it is not used"
+    return "" if os.access(existing, os.W_OK | os.X_OK) else f"{place} can't be written"
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """Wait while another process compiles, so that it need not be done twice; but not for ever."""
+    place = folder()
+    lock = None
+    with suppress(OSError):
+        if place is not None:
+            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not _trusted(place.stat()):
-            return f"{place} may be written by others, so it is not used"
-        return "" if os.access(place, os.W_OK) else f"{place} can't be written"
-    except OSError as error:
-        return f"{place} can't be used: {error.strerror}"
+        waited = threading.Event()  # never set: it only waits
+        for _ in range(_TRIES):
+            if lock is None or _locked(lock) or waited.wait(_TRY_S):
+                break
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 def read(module: str, name: str) -> Code | None:

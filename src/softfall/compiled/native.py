@@ -73,10 +73,15 @@ class Native:
         with self._lock:
             if self._call is not None:
                 return False
-            found = kept.read(self._module, self._name)
-            made = found or _compiled(self._module, self._name)
-            if found is None:
-                kept.write(self._module, self._name, made)
+            made = kept.read(self._module, self._name)
+            found = made is not None
+            if made is None:
+                with kept.turn():
+                    made = kept.read(self._module, self._name)
+                    found = made is not None
+                    made = made or _compiled(self._module, self._name)
+                    if not found:
+                        kept.write(self._module, self._name, made)
             self._engine, address = _placed(made)
             self._types = tuple(map(_dtype, made.arguments))
             kinds = (
@@ -84,7 +89,7 @@ class Native:
                 for word, dtype in zip(made.arguments, self._types, strict=True)
             )
             self._call = ctypes.CFUNCTYPE(_NUMBERS[made.result], *kinds)(address)
-            return found is None
+            return not found
 
 
 class Pinned:

@@ -1,0 +1,3 @@
+"""What a kernel of the tests takes from another module."""
+
+ADDED = 3
