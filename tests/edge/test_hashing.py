@@ -6,13 +6,15 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from softfall.config import MediaLimits
-from softfall.edge.confined import AT_ONCE, WAITING_AT_MOST, Afresh, PictureLimits
-from softfall.edge.hashing import HasherProcess
+from softfall.edge.confined import AT_ONCE, WAITING_AT_MOST, Afresh, Failed, PictureLimits
+from softfall.edge.hashing import HasherProcess, LookupHasherProcess
 from softfall.media.decode import decode
 from softfall.media.hashed import Refused
 from softfall.media.pdq import pdq
+from softfall.media.query import query_hashes
 from tests.media.picture_files import saved, scene
 
 LIMITS = PictureLimits(100_000_000, 4 << 30)
@@ -125,3 +127,33 @@ def test_a_hasher_that_does_not_start_is_told_of() -> None:
     assert missing.hash(PICTURE, 5) == Refused(
         "the hasher does not start: No such file or directory"
     )
+
+
+def bordered() -> bytes:
+    """A picture in a wide black frame."""
+    picture = scene()
+    width, height = picture.size
+    framed = Image.new("RGB", (width + 200, height + 200), "black")
+    framed.paste(picture, (100, 100))
+    return saved(framed, "PNG")
+
+
+def test_for_a_lookup_a_picture_is_hashed_with_its_border_and_without() -> None:
+    hasher = LookupHasherProcess(LIMITS)
+    for picture, views in ((saved(scene(), "PNG"), 1), (bordered(), 2)):
+        known = tuple(each.found for each in query_hashes(picture, MediaLimits()).hashes)
+        assert len(known) == views
+        assert hasher.ask(picture, 60) == known
+
+
+def test_for_a_lookup_what_can_not_be_opened_is_refused_and_what_breaks_is_told_apart() -> None:
+    hasher = LookupHasherProcess(LIMITS)
+    told = hasher.ask(b"junk", 60)
+    assert isinstance(told, tuple)
+    assert [type(each) for each in told] == [Refused]
+    crashes = LookupHasherProcess(
+        LIMITS, Afresh((sys.executable, "-I", "-c", TAKEN_OVER["crashes"]))
+    )
+    broken = crashes.ask(PICTURE, 60)
+    assert isinstance(broken, Failed)
+    assert broken.reason.startswith("the hasher broke down")
