@@ -10,11 +10,12 @@ missed. Photographs that have no hash themselves are left out, and counted.
 Limits: one edit at a time; what is unlike these photographs may do better or worse.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from itertools import islice
+from typing import Final, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -31,6 +32,11 @@ from softfall.media.views import STRIPPED, WHOLE, View, ViewSet, view_hashes
 
 NEVER: Final = 257
 """The distance to a hash that there is not."""
+
+_ITEMS_AT_ONCE: Final = 32
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +113,20 @@ def look_at_all(
     """`look` at (name, pixels) after (name, pixels), in order, on several cores."""
     work = ((name, pixels, place) for place, (name, pixels) in enumerate(photographs))
     look_at = partial(look, chosen=chosen, more=more)
+    yield from in_parallel(look_at, work, processes)
+
+
+def in_parallel(
+    made: Callable[[Item], Made], work: Iterable[Item], processes: int
+) -> Iterator[Made]:
+    """As `map`, on several cores; memory for a few items at once, however many there are."""
     if processes == 1:
-        yield from map(look_at, work)
+        yield from map(made, work)
         return
+    rest = iter(work)
     with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(look_at, work)
+        while some := list(islice(rest, _ITEMS_AT_ONCE)):
+            yield from pool.map(made, some)
 
 
 def recall(seen: Sequence[Seen], views: Sequence[str] | None = None) -> list[Found]:
@@ -136,14 +151,16 @@ def distance(seen: Seen, place: int, view: str, how: str) -> int:
     return NEVER if listed is None or asked is None else (listed ^ asked).bit_count()
 
 
-def growth(seen: Sequence[Seen]) -> Growth:
-    """How many entries the pictures make, each hash once a picture."""
+def growth(seen: Sequence[Seen], views: Sequence[str] | None = None) -> Growth:
+    """How many entries the pictures make, each hash once a picture; views: as for `recall`."""
     usable = [each for each in seen if WHOLE in each.listed]
-    return Growth(
-        len(usable),
-        sum(len(set(each.listed.values())) for each in usable),
-        sum(len(each.without_hash) for each in usable),
-    )
+    counted = {WHOLE, *views} if views is not None else None
+    entries = without = 0
+    for each in usable:
+        listed = {h for name, h in each.listed.items() if counted is None or name in counted}
+        entries += len(listed)
+        without += sum(counted is None or name in counted for name in each.without_hash)
+    return Growth(len(usable), entries, without)
 
 
 def _asked(data: bytes) -> dict[str, int]:

@@ -1,13 +1,17 @@
 """Counts with their honest uncertainty.
 
-Source: C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated in
-the case of the binomial", Biometrika 26, 1934 (exact, hence never too small for independent draws).
+Sources: E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
+Journal of the American Statistical Association 22, 1927 (`wilson`); C. J. Clopper and E. S.
+Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
+Biometrika 26, 1934 (exact, hence never too small for independent draws).
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
 CONFIDENCE: Final = 0.95
+_TWO_SIDED: Final = 1.959964  # standard deviations that hold 95 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,16 @@ class Share:
 
     def __str__(self) -> str:
         return f"{self.count} of {self.total}"
+
+
+def wilson(share: Share) -> tuple[float, float]:
+    """The two-sided 95 % Wilson interval, 0 to 1; all of it where nothing was drawn."""
+    if not share.total:
+        return 0.0, 1.0
+    rate, spread = share.count / share.total, _TWO_SIDED**2 / share.total
+    middle = rate + spread / 2
+    half = math.sqrt(rate * (1 - rate) * spread + spread**2 / 4)
+    return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
 
 
 def upper_bound(share: Share, confidence: float = CONFIDENCE) -> float:
