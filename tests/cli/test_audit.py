@@ -1,9 +1,6 @@
 """`softfall audit` as an auditor types it, the database's owner being the attacker."""
 
-import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,8 @@ from softfall.audit.keys import load_or_make_key
 from softfall.casework.database import MIGRATIONS
 from softfall.store.database import sqlite_url
 from softfall.store.transactions import Database
+
+from .typed import Done, as_a_program, typed
 
 
 class House:
@@ -28,15 +27,12 @@ class House:
                 trail.append(tx, number, "mira", "case.opened", f"case-{number}")
         db.close()
 
-    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "softfall", "audit", *words],
-            env={**os.environ, "SOFTFALL__CONSOLE__DATA_DIR": str(self.data)},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"SOFTFALL__CONSOLE__DATA_DIR": str(self.data)}
+
+    def __call__(self, *words: str) -> Done:
+        return typed(self.folder, "audit", *words, environment=self.environment)
 
     def tamper(self, *statements: str) -> None:
         with sqlite3.connect(self.data / "casework.db") as connection:
@@ -63,9 +59,10 @@ def test_a_whole_log_passes_with_what_vouches_for_it(house: House) -> None:
 
 def test_a_changed_line_is_named_and_the_exit_code_says_so(house: House) -> None:
     house.tamper("UPDATE audit_lines SET who = 'noor' WHERE number = 4")
-    found = house("verify")
-    assert found.returncode == 1
-    assert "line 4 was changed" in found.stdout
+    for run in (typed, as_a_program):
+        found = run(house.folder, "audit", "verify", environment=house.environment)
+        assert found.returncode == 1
+        assert "line 4 was changed" in found.stdout
 
 
 def test_an_end_that_was_cut_off_is_found_by_the_file_beside_the_database(house: House) -> None:

@@ -6,23 +6,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from softfall.compare.photographs import default_paths
 
+from .typed import Done, as_a_program, typed
+
 SOFTFALL = [sys.executable, "-m", "softfall", "compare"]
 
 
-def run(*words: str | Path, folder: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*SOFTFALL, *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "TMPDIR": str(folder)},
-    )
+def run(*words: str | Path, folder: Path, how: Callable[..., Done] = typed) -> Done:
+    return how(folder, "compare", *words, environment={"TMPDIR": str(folder)})
 
 
 @pytest.fixture
@@ -61,7 +58,7 @@ def test_bad_input_is_refused_by_name_with_a_remedy(words: list[str], error: str
 
 
 def test_the_nearest_option_is_named(scratch: Path):
-    assert "'split'" in run("--option", "splitt", folder=scratch).stderr
+    assert "'split'" in run("--option", "splitt", folder=scratch, how=as_a_program).stderr
 
 
 @pytest.mark.parametrize(
@@ -90,7 +87,7 @@ def test_the_baseline_alone_is_compared_written_and_nothing_stays_behind(
 ):
     html, written = tmp_path / "out" / "report.html", tmp_path / "out" / "report.json"
     words = ("--option", "in_transit", "--list-size", "500", "--html", html, "--json", written)
-    ran = run(photographs, *words, folder=scratch)
+    ran = run(photographs, *words, folder=scratch, how=as_a_program)
     assert ran.returncode == 0, ran.stderr
     assert str(html) in ran.stdout.replace("\n", "")
     assert "Colluding pair caught" in ran.stdout

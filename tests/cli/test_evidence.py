@@ -1,8 +1,5 @@
 """`softfall evidence` as a lead and a recipient type it."""
 
-import os
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -15,6 +12,8 @@ from softfall.casework.model import Role
 from softfall.config import CaseworkSettings, ConsoleSettings
 from softfall.console.offline import opened
 from tests.casework.office import PROVIDER, report
+
+from .typed import Done, as_a_program, typed
 
 
 class House:
@@ -31,17 +30,11 @@ class House:
             self.case_id = desk.take_in(PROVIDER, report(words="a reported word")).case_id
         self.key = load_or_make_key(self.data).public_key.hex()
 
-    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "softfall", *words],
-            env={**os.environ, "SOFTFALL__CONSOLE__DATA_DIR": str(self.data)},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def __call__(self, *words: str) -> Done:
+        here = {"SOFTFALL__CONSOLE__DATA_DIR": str(self.data)}
+        return typed(self.folder, *words, environment=here)
 
-    def export(self, *more: str) -> subprocess.CompletedProcess[str]:
+    def export(self, *more: str) -> Done:
         asked = ["--to", "out.zip", "--by", "lea", "--reason", "the police asked"]
         return self("evidence", "export", self.case_id, *asked, *more)
 
@@ -81,6 +74,8 @@ def test_what_is_no_bundle_is_told_by_name(house: House) -> None:
     (house.folder / "not.zip").write_bytes(b"PK nothing")
     done = house("evidence", "verify", "not.zip")
     assert (done.returncode, "NotABundle" in done.stderr) == (2, True)
+    program = as_a_program(house.folder, "evidence", "verify", "not.zip")
+    assert (program.returncode, program.stderr) == (2, done.stderr)
 
 
 @pytest.mark.parametrize(

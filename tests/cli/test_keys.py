@@ -1,8 +1,6 @@
 """`softfall keys` and `softfall list publish`, as a keeper types them."""
 
 import base64
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,17 +8,15 @@ import pytest
 from softfall.custodian.keys import load_identity
 from softfall.lists.manifest import verify
 
+from .typed import Done, as_a_program, typed
+
 
 class Shell:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def softfall(self, *words: str) -> subprocess.CompletedProcess[str]:
-        main = "from softfall.cli.main import main; main()"
-        return subprocess.run(
-            [sys.executable, "-c", main, *words],
-            cwd=self.folder, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+    def softfall(self, *words: str) -> Done:
+        return typed(self.folder, *words)
 
 
 @pytest.fixture
@@ -41,7 +37,7 @@ def test_keys_are_made_once_where_the_configuration_says(shell: Shell) -> None:
     assert again.returncode == 2
     assert "IdentityExists" in again.stderr
     assert before == {path: path.read_bytes() for path in shell.folder.rglob("*.*")}
-    shown = shell.softfall("keys", "show", "--config", "s.toml")
+    shown = as_a_program(shell.folder, "keys", "show", "--config", "s.toml")
     assert key in shown.stdout
     assert "provider certificate ends" in shown.stdout
     renewed = shell.softfall("keys", "renew", "--config", "s.toml")

@@ -1,7 +1,5 @@
 """`softfall staff` and `softfall console tool`, as an operator types them."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,8 @@ from softfall.casework.database import open_casework
 from softfall.console.tools import tool_of
 from softfall.store.database import sqlite_url
 
+from .typed import Done, as_a_program, typed
+
 PASSWORD = "quiet rivers run deep"
 
 
@@ -19,14 +19,10 @@ class Shell:
         self.folder = folder
         (folder / "s.toml").write_text('[console]\ndata_dir = "console"\n')
 
-    def softfall(self, *words: str, said: str = "") -> subprocess.CompletedProcess[str]:
-        main = "from softfall.cli.main import main; main()"
-        return subprocess.run(
-            [sys.executable, "-c", main, *words, "--config", "s.toml"],
-            cwd=self.folder, capture_output=True, text=True, check=False, input=said,
-        )  # fmt: skip
+    def softfall(self, *words: str, said: str = "") -> Done:
+        return typed(self.folder, *words, "--config", "s.toml", said=said)
 
-    def add(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    def add(self, name: str, *words: str) -> Done:
         return self.softfall("staff", "add", name, "--password-stdin", *words, said=PASSWORD + "\n")
 
     def database(self) -> str:
@@ -43,7 +39,7 @@ def test_an_operator_keeps_the_staff(shell: Shell) -> None:
     assert shell.add("mo").stdout == "mo is on the staff, as moderator\n"
     assert shell.softfall("staff", "role", "mo", "lead").stdout == "mo is now lead\n"
     assert shell.softfall("staff", "disable", "mo").returncode == 0
-    told = shell.softfall("staff", "list").stdout
+    told = as_a_program(shell.folder, "staff", "list", "--config", "s.toml").stdout
     assert told == "ada  administrator  in use\nmo  lead  disabled\n"
     assert shell.softfall("staff", "disable", "mo", "--enable").returncode == 0
     assert shell.softfall("staff", "unlock", "mo").returncode == 0
@@ -102,7 +98,8 @@ def test_a_tool_s_token_is_printed_once_and_can_be_taken_away(shell: Shell) -> N
     assert tool_of(db, token) is None
     assert tool_of(db, "") is None
     db.close()
-    assert shell.softfall("console", "tool", "list").stdout == "word-filter  removed\n"
+    listed = as_a_program(shell.folder, "console", "tool", "list", "--config", "s.toml")
+    assert listed.stdout == "word-filter  removed\n"
     again = shell.softfall("console", "tool", "add", "word-filter")
     assert "ToolNameTaken" in again.stderr
 

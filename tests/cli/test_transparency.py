@@ -1,6 +1,4 @@
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,16 +9,12 @@ from softfall.config import CaseworkSettings, ConsoleSettings
 from softfall.console.offline import opened
 from tests.casework.office import PROVIDER, report
 
+from .typed import Done, as_a_program, typed
 
-def reported(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "softfall", "transparency", "report", *words],
-        env={**os.environ, "SOFTFALL__CONSOLE__DATA_DIR": str(folder / "console")},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+
+def reported(folder: Path, *words: str, run: Callable[..., Done] = typed) -> Done:
+    here = {"SOFTFALL__CONSOLE__DATA_DIR": str(folder / "console")}
+    return run(folder, "transparency", "report", *words, environment=here)
 
 
 def test_a_report_is_a_page_and_a_table(tmp_path: Path) -> None:
@@ -28,7 +22,8 @@ def test_a_report_is_a_page_and_a_table(tmp_path: Path) -> None:
         desk = CaseDesk(offline.db, offline.clock, CaseworkSettings(), Vault(bytes(32)))
         for number in range(6):
             desk.take_in(PROVIDER, report(subject=f"account-{number}"))
-    done = reported(tmp_path, "--from", "2020-01-01", "--to", "2099-12-31", "--out", "out")
+    days = ("--from", "2020-01-01", "--to", "2099-12-31")
+    done = reported(tmp_path, *days, "--out", "out", run=as_a_program)
     assert done.returncode == 0, done.stderr
     assert "<h1>Transparency report</h1>" in (tmp_path / "out/transparency.html").read_text()
     lines = (tmp_path / "out/transparency.csv").read_text().splitlines()
