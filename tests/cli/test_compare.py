@@ -70,7 +70,7 @@ def test_a_list_that_is_of_no_use_is_refused_by_name(
 ):
     path = tmp_path / "list.txt"
     path.write_text(content)
-    ran = run(photographs, "--list", path, folder=scratch)
+    ran = run(photographs, "--list", path, "--option", "in_transit", folder=scratch)
     assert ran.returncode == 2
     assert error in ran.stderr
 

@@ -5,10 +5,11 @@ In this process, which has loaded everything already; each verb is also started 
 
 import contextlib
 import io
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,15 @@ def typed(
     folder: Path, *words: str | Path, said: str = "", environment: Mapping[str, str] = NOTHING
 ) -> Done:
     """What a verb does, in this process. said: standard input."""
-    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    out, err = (
+        io.TextIOWrapper(io.BytesIO(), "utf-8", newline="", write_through=True) for _ in range(2)
+    )
     line = ["softfall", *map(str, words)]
     with (
         contextlib.chdir(folder),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
+        _signals_kept(),
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(sys, "argv", line)
@@ -58,5 +62,17 @@ def as_a_program(
         )  # fmt: skip
 
 
+@contextlib.contextmanager
+def _signals_kept() -> Iterator[None]:
+    """A verb that takes care of signals does so for its own time alone."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _read(printed: io.TextIOWrapper) -> str:
-    return printed.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    printed.seek(0)
+    return printed.read()
