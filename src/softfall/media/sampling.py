@@ -35,8 +35,7 @@ class Sampler:
 
     def may_be_due(self, number: int, at_ms: float, frame_ms: float) -> bool:
         """False only where a frame about here is surely not hashed; nothing is decided by it."""
-        nearest = number % self.every
-        if min(nearest, self.every - nearest) <= 1 or self._last_ms is None:
+        if number % self.every == 0 or self._last_ms is None:
             return True
         return at_ms - self._last_ms >= LONGEST_PERIODS * self._period_ms - 2 * frame_ms
 

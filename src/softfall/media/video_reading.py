@@ -196,7 +196,8 @@ class Reading:
         at_ms = self._times.foreseen(stamp_ms)
         if at_ms is None or not self._count.reliable:
             return False
-        return not self._sampler.may_be_due(round(at_ms / self._frame_ms), at_ms, self._frame_ms)
+        number = self._count.passed - 1 + round((at_ms - self._last_ms) / self._frame_ms)
+        return not self._sampler.may_be_due(number, at_ms, self._frame_ms)
 
     def _taken(self, frame: VideoFrame) -> Iterator[tuple[int, float, VideoFrame]]:
         self._check_size(frame.width, frame.height)
