@@ -91,11 +91,15 @@ class Worker:
             times_us.append((time.perf_counter_ns() - start_ns) / 1000)
         return times_us
 
-    def many(self, first: int, count: int) -> float:
-        """Microseconds a query, of queries that are asked together."""
-        start = time.perf_counter()
-        self._contender.many(first, count)
-        return (time.perf_counter() - start) * 1e6 / count
+    def many(self, first: int, count: int, at_once: int) -> list[float]:
+        """Microseconds a query, of some that are asked together; then of the next."""
+        times_us = []
+        for begin in range(first, first + count, at_once):
+            asked = min(at_once, first + count - begin)
+            start_ns = time.perf_counter_ns()
+            self._contender.many(begin, asked)
+            times_us.append((time.perf_counter_ns() - start_ns) / 1000 / asked)
+        return times_us
 
     def threads(self, count: int, threads: int) -> float:
         """Microseconds a query, where each of some threads asks the same number of them."""

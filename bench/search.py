@@ -10,6 +10,7 @@ nowhere listed. Worst cases are such as real lists have, and worse: a tenth of t
 a tenth crowded just beyond the radius of the queries, so that tables can tell nothing apart.
 """
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
@@ -38,8 +39,10 @@ PEERS = {
 ROUNDS = 7
 THREAD_ROUNDS = 7
 CHECKED = 100  # queries whose answers are compared
-ASKED = {OURS: 2000, PLAIN: 20}  # queries in a round; of a peer:
+ASKED = 2000  # queries in a round; of a peer:
 ASKED_OF_PEERS = 20
+AT_ONCE = 100  # queries that are asked together: few, so that other programs disturb few times
+WORST_ASKED = 10  # (each may find a tenth of the list)
 TOGETHER = 8000  # queries of one thread, where two are compared with one
 QUERIES = 2 * TOGETHER
 
@@ -52,6 +55,12 @@ class Times:
     together: list[float] = field(default_factory=list)
     build: dict[str, float] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
+
+
+HOW: dict[str, Callable[[Times], list[float]]] = {
+    "a hash alone": lambda times: times.alone,
+    "hashes together": lambda times: times.together,
+}
 
 
 def rows() -> list[Row]:
@@ -88,11 +97,11 @@ def _rows_of(size: str) -> list[Row]:
     for title, (distribution, contender) in PEERS.items():
         theirs = measured[contender]
         check = _agreed({OURS: ours, contender: theirs}, f"the same {ours.answers['pairs']} pairs")
-        for how in ("alone", "together"):
-            mine_ms, peer_ms = (median(getattr(each, how)) / 1000 for each in (ours, theirs))
+        for how, times_of in HOW.items():
+            mine_ms, peer_ms = (median(times_of(each)) / 1000 for each in (ours, theirs))
             made.append(
                 Row(
-                    work=f"a hash {how} among {size} entries, {title}",
+                    work=f"{how} among {size} entries, {title}",
                     peer=f"{distribution} {version(distribution)}",
                     our_median_ms=mine_ms,
                     peer_median_ms=peer_ms,
@@ -113,20 +122,27 @@ def _measured(size: str) -> dict[str, Times]:
     return _side_by_side(listed, queries, [OURS, *(name for _, name in PEERS.values())])
 
 
-def _side_by_side(listed: Words, queries: Words, names: list[str]) -> dict[str, Times]:
+def _side_by_side(
+    listed: Words,
+    queries: Words,
+    names: list[str],
+    asked: int | None = None,
+) -> dict[str, Times]:
+    """asked: queries of each in a round, and to be checked; None for as many as time allows."""
     measured = {name: Times() for name in names}
+    checked = asked or CHECKED
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         _write(folder, listed, queries)
         running = {name: stack.enter_context(Process(name, folder)) for name in names}
         for name, process in running.items():
             measured[name].build = process.ask("build")
-            measured[name].answers = process.ask("answers", 0, CHECKED)
+            measured[name].answers = process.ask("answers", 0, checked)
         for turn in range(ROUNDS):
             for name in names[:: -1 if turn % 2 else 1]:
-                count = ASKED.get(name, ASKED_OF_PEERS)
+                count = asked or (ASKED if name == OURS else ASKED_OF_PEERS)
                 measured[name].alone += running[name].ask("one", 0, count)
-                measured[name].together.append(running[name].ask("many", 0, count))
+                measured[name].together += running[name].ask("many", 0, count, AT_ONCE)
     return measured
 
 
@@ -143,8 +159,8 @@ def _growth_and_threads(held: Check) -> list[Figure]:
             running[name].ask("build")
         for _ in range(THREAD_ROUNDS):
             for name, process in running.items():
-                times[name] += process.ask("one", 0, ASKED[OURS])
-                times[f"{name}+"].append(process.ask("many", 0, ASKED[OURS]))
+                times[name] += process.ask("one", 0, ASKED)
+                times[f"{name}+"] += process.ask("many", 0, ASKED, AT_ONCE)
             for count, taken in threads.items():
                 taken.append(running["large"].ask("threads", TOGETHER, count))
     middle = {name: median(taken) for name, taken in times.items()}
@@ -167,9 +183,11 @@ def _growth_and_threads(held: Check) -> list[Figure]:
 def _worst_case(kind: str) -> Figure:
     """Such a list, beside a plain pass over it in the same machine code."""
     listed, queries = WORST_CASES[kind](ENTRIES[SAME_SIZE])
-    measured = _side_by_side(listed, queries, [OURS, PLAIN])
+    measured = _side_by_side(listed, queries, [OURS, PLAIN], WORST_ASKED)
     ours, plain = measured[OURS], measured[PLAIN]
-    check = _agreed(measured, f"a plain pass finds the same {ours.answers['pairs']} pairs")
+    check = _agreed(
+        measured, f"a plain pass finds the same {ours.answers['pairs']} pairs", WORST_ASKED
+    )
     return check.figure(
         f"search.worst.{kind}", f"{SAME_SIZE} entries, {kind}: of a plain pass",
         median(ours.alone) / median(plain.alone), "times",
@@ -232,9 +250,9 @@ def flipped(rng: np.random.Generator, hashes: Words, fewest: int, most: int) -> 
     return np.concatenate(made)
 
 
-def _agreed(measured: dict[str, Times], what: str) -> Check:
+def _agreed(measured: dict[str, Times], what: str, checked: int = CHECKED) -> Check:
     digests = {times.answers["digest"] for times in measured.values()}
-    return Check(len(digests) == 1, f"{what} for {CHECKED} hashes")
+    return Check(len(digests) == 1, f"{what} for {checked} hashes")
 
 
 def _write(folder: Path, listed: Words, queries: Words) -> None:

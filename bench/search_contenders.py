@@ -4,6 +4,7 @@ Ours turns it into words, the peers into bytes; all give entry numbers back.
 The data: `listed.npy` and `queries.npy`, (N, 4) uint64 words, the most significant first.
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -79,10 +80,15 @@ class Flat(_Contender):
         joined = b"".join(map(bytes.fromhex, self.asked[first : first + count]))
         asked = np.frombuffer(joined, np.uint8).reshape(count, PDQ_BYTES)
         limits, _, found = self.index.range_search(asked, RADIUS_BITS + 1)
-        return [part.tolist() for part in np.split(found, limits[1:-1].astype(np.int64))]
+        return cut(found.tolist(), limits.tolist())
 
 
 def by_query(matches: Matches, count: int) -> list[list[int]]:
     """Entry numbers for each query."""
-    ends = np.searchsorted(matches.query_rows, np.arange(1, count))
-    return [part.tolist() for part in np.split(matches.entry_numbers, ends)]
+    borders = np.searchsorted(matches.query_rows, np.arange(count + 1))
+    return cut(matches.entry_numbers.tolist(), borders.tolist())
+
+
+def cut(found: list[int], borders: list[int]) -> list[list[int]]:
+    """The parts between the borders."""
+    return [found[begin:end] for begin, end in pairwise(borders)]

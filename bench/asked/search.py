@@ -25,8 +25,22 @@ GOALS: tuple[Goal, ...] = (
     _faster("100k", 6, _PYTHON),
     _faster("1M", 15, _PYTHON),
     _faster("10M", 40, _MEMORY),
-    Goal("search", "memory among 10M entries", 150, "B a hash", figure("search.bytes_a_hash")),
-    Goal("search", "building an index of 10M entries", 15, "s", figure("search.build")),
+    Goal(
+        "search",
+        "memory among 10M entries, at the peak of building",
+        150,
+        "B a hash",
+        figure("search.bytes_a_hash"),
+        missed="Build on a machine with more memory: a finished index is mapped from its file.",
+    ),
+    Goal(
+        "search",
+        "building an index of 10M entries",
+        15,
+        "s",
+        figure("search.build"),
+        missed="It is built in the background; what changes meanwhile is found without it.",
+    ),
     Goal(
         "search",
         "a hash alone among 10M entries, 99 of 100",
@@ -73,5 +87,6 @@ GOALS: tuple[Goal, ...] = (
             "search.worst.a tenth just beyond the radius",
             "search.worst.all share pieces",
         ),
+        missed=_MEMORY,
     ),
 )

@@ -1,8 +1,12 @@
 """Hashes to search among and for: random, and such as break an index that counts on randomness."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from softfall.lists.index.hamming import Matches, U64Array, words
+
+Kind = Callable[[np.random.Generator, int], U64Array]
 
 
 def pairs(matches: Matches) -> list[tuple[int, int, int]]:

@@ -1,6 +1,7 @@
 """Every index finds exactly what the plain scan finds; the scan, what counting bits finds."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from softfall.lists.index.hamming import (
     BadQueries,
     HammingIndex,
     RadiusTooLarge,
-    U64Array,
     words,
 )
 from softfall.lists.index.pieces import PIECES, shares
@@ -19,6 +19,7 @@ from softfall.lists.index.ring import RingIndex
 from softfall.lists.index.scan import BLOCK_ROWS, Scan, VectorScan
 from tests.lists.index.hashes import (
     KINDS,
+    Kind,
     as_number,
     as_words,
     clustered,
@@ -29,7 +30,6 @@ from tests.lists.index.hashes import (
     uniform,
 )
 
-Made = Callable[[np.random.Generator, int], U64Array]
 Make = Callable[..., HammingIndex]
 
 FAST: list[Make] = [RingIndex.build, VectorScan]
@@ -43,7 +43,7 @@ RADII = st.integers(0, 31) | st.just(31)
 @given(seed=st.integers(0, 2**32), entries=SIZES, radius_bits=RADII)
 @settings(max_examples=25, deadline=None)
 def test_a_fast_index_finds_what_the_scan_finds(
-    make: Make, kind: Made, seed: int, entries: int, radius_bits: int
+    make: Make, kind: Kind, seed: int, entries: int, radius_bits: int
 ) -> None:
     rng = np.random.default_rng(seed)
     hashes = kind(rng, entries)
@@ -137,11 +137,8 @@ def test_a_radius_over_31_is_refused_by_name(make: Make) -> None:
 @pytest.mark.parametrize("make", INDEXES)
 def test_queries_of_another_shape_are_refused_by_name(make: Make) -> None:
     index = make(as_words([5]))
-    for queries in (
-        np.zeros(4, np.uint64),
-        np.zeros((1, 3), np.uint64),
-        np.zeros((1, 4), np.int64),
-    ):
+    others: list[Any] = [np.zeros(4, np.uint64), np.zeros((1, 3), np.uint64)]
+    for queries in (*others, np.zeros((1, 4), np.int64)):
         with pytest.raises(BadQueries):
             index.search(queries)
         with pytest.raises(BadQueries):
