@@ -24,6 +24,7 @@ from softfall.cli.list_files import (
     progress_bar,
     spinner,
 )
+from softfall.cli.list_index import index, searched
 from softfall.cli.publish import publish
 from softfall.errors import InputError
 from softfall.lists.formats.forms import Form
@@ -36,6 +37,7 @@ if TYPE_CHECKING:  # the database is loaded only when a verb runs
 app = typer.Typer(help="Keep the custodian's list.", no_args_is_help=True)
 app.command()(build)
 app.command()(publish)
+app.command()(index)
 
 CLOCK_GRACE_MS = 3_600_000
 """How far ahead of this clock a list's times may lie."""
@@ -237,7 +239,8 @@ def search(
 
     with _catalogue(config_file) as catalogue, spinner("searching"):
         hashes, report = _queries(what)
-        matches = catalogue.search(words(hashes), radius)
+        data_dir = config.load(config_file).custodian.data_dir
+        matches = searched(catalogue, data_dir, words(hashes), radius)
         found = catalogue.show_all(matches.entry_numbers.tolist())
     for row, number, bits in zip(
         matches.query_rows, matches.entry_numbers, matches.distances_bits, strict=True
