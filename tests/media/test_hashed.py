@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from softfall.media.hashed import HASHED, Refused, decode, encode
+from softfall.media.hashed import (
+    HASHED,
+    Refused,
+    decode,
+    decode_asked,
+    encode,
+    encode_asked,
+)
 from softfall.media.pdq import PdqHash, Unhashable
 from softfall.wire import MalformedMessage
 
@@ -91,3 +98,33 @@ def test_a_well_encoded_nonsense_is_refused_by_name(change):
     assert isinstance(decode(HASHED.encode(HONEST)), PdqHash)
     with pytest.raises(MalformedMessage):
         decode(HASHED.encode({**HONEST, **change}))
+
+
+ANSWERS = st.one_of(
+    HASHES, st.builds(Unhashable, st.sampled_from(["flat", "tiny"]), st.integers(0, 49))
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(ANSWERS, min_size=1, max_size=2))
+def test_what_to_ask_of_a_picture_comes_through_in_order(made):
+    assert decode_asked(encode_asked(made)) == tuple(made)
+
+
+def test_a_picture_that_was_refused_is_nothing_to_ask_of():
+    assert decode_asked(encode_asked([Refused("why")])) == (Refused("why"),)
+    for pair in ([Refused("why"), Unhashable("flat", 0)], [Unhashable("flat", 0), Refused("why")]):
+        with pytest.raises(MalformedMessage):
+            decode_asked(encode_asked(pair))
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_there_are_one_or_two_hashes_to_ask_of_a_picture(count):
+    with pytest.raises(MalformedMessage):
+        encode_asked([Unhashable("flat", 0)] * count)
+
+
+@given(st.binary(max_size=200))
+def test_bytes_that_ask_nothing_are_refused(body):
+    with pytest.raises(MalformedMessage):
+        decode_asked(body)

@@ -105,25 +105,33 @@ def make(
     """
     log = log or make_logger("lookup")
     metrics = metrics or Metrics()
-    limits = PictureLimits(settings.hasher_max_pixels, settings.hasher_memory_mib << 20)
-    opener = hasher or LookupHasherProcess(limits)
+    opener = hasher or _hasher(settings)
     store = _Store.of(custodian, log)
     figures = LookupFigures(metrics, log)
+    hashes, matches = settings.hashes_per_hour, settings.matches_per_hour
     parts = LookupParts(
         tools=ToolBook(custodian.data_dir),
-        allowances=Allowances(
-            store.counts, settings.hashes_per_hour, settings.matches_per_hour, now_ms, steady_ms
-        ),
+        allowances=Allowances(store.counts, hashes, matches, now_ms, steady_ms),
         index=store.index,
         answering=Answering(store.catalogue, lambda: store.index.state().revision),
         hasher=opener,
         figures=figures,
         seconds=time.monotonic,
     )
+    desk = Desk(settings, parts)
+    app = _framework(desk, metrics, log, _lifespan(opener, store, figures))
+    return Direct(app, desk, figures, settings.body_seconds, log)
 
+
+def _hasher(settings: LookupSettings) -> PictureHasher:
+    memory_bytes = settings.hasher_memory_mib << 20
+    return LookupHasherProcess(PictureLimits(settings.hasher_max_pixels, memory_bytes))
+
+
+def _lifespan(hasher: PictureHasher, store: "_Store", figures: LookupFigures) -> Lifespan:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await anyio.to_thread.run_sync(_prove, opener)
+        await anyio.to_thread.run_sync(_prove, hasher)
         await anyio.to_thread.run_sync(_warm, store.index)
         store.index.start()
         telling = asyncio.create_task(_tell(figures))
@@ -132,9 +140,7 @@ def make(
         figures.tell()
         await anyio.to_thread.run_sync(store.close)
 
-    desk = Desk(settings, parts)
-    app = _framework(desk, metrics, log, lifespan)
-    return Direct(app, desk, figures, settings.body_seconds, log)
+    return lifespan
 
 
 def _framework(desk: Desk, metrics: Metrics, log: Logger, lifespan: Lifespan) -> FastAPI:
