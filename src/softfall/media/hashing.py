@@ -2,10 +2,10 @@
 
 Guarantees: the answer names the mode by which the hash was taken. `exact` is python `pdqhash` of
 the full-size RGB pixels, bit for bit. `fast` reads only a JPEG's luminance, at a 1/2, 1/4 or 1/8 of
-its size where the short side stays 256 pixels or more. That a picture has no hash is always
-the exact mode's own answer. Hashed exactly in either mode, and the answer says so: other formats (opening
-them is the work), small pictures, JPEGs without a luminance of their own (CMYK), damage that
-`exact` forgives, and pictures that luminance alone does not settle: those of low quality, and
+its size where the short side stays 256 pixels or more. That a picture has no hash is always the
+exact mode's own answer. Hashed exactly in either mode, and the answer says so: other formats
+(opening them is the work), small pictures, JPEGs without a luminance of their own (CMYK), damage
+that `exact` forgives, and pictures that luminance alone does not settle: those of low quality, and
 those of which many bits lie at the median.
 Refuses: what `decode` refuses, by the same names, in both modes.
 Source: `pdq`, `fast`, `decode`.
