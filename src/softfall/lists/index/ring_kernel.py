@@ -27,10 +27,10 @@ _BUCKETS: Final = 1 << 16
 _NEIGHBOURS: Final = 17  # a bucket, and those that differ in one bit
 _VISITS: Final = PIECES * _NEIGHBOURS
 
-# Bounds on the work of a query, each at most a quarter of a plain pass: a signature is compared in
-# a sixteenth of the time of a hash in a plain pass, a candidate's hash is fetched in thirty-two.
-_MOST_VISITED: Final = 8  # signatures, for each hash of the list
-_HASHES_A_CANDIDATE: Final = 64
+# Bounds on the work of a query, each about a quarter of a plain pass: a signature is compared in a
+# sixteenth of the time that a hash takes in a plain pass, a candidate is fetched in thirty times.
+_MOST_VISITED: Final = 4  # signatures, for each hash of the list
+_HASHES_A_CANDIDATE: Final = 128
 _CANDIDATES_ANYWAY: Final = 1024
 
 # Below so many entries all signatures lie in the processor's caches.
