@@ -147,7 +147,7 @@ def measure(
     """
     padded = (wide + LANES - 1) // LANES * LANES
     done = 0
-    for top in range(0, height + down_ahead, LANES):
+    for top in range(0, height + 2 * down_ahead, LANES):
         if top < height:
             _lighten(rows, rest, top, height, wide, light, along)
             _means(light, width, along, along_ahead, held_along, inverse_along, lanes, means)
@@ -168,16 +168,11 @@ def measure(
             turn(sampled, j * LANES, LANES, sampled_rows, j, SIDE)
         for lane in range(LANES):
             y = top + lane - down_ahead
-            if 0 <= y < height:
+            if 0 <= y < height + down_ahead:
                 done = _sink(
                     sampled_rows, lane * SIDE, second, second_rows, y, height, down, down_ahead,
                     sums, points_down, done, small,
                 )  # fmt: skip
-    for step in range(height, height + down_ahead):
-        done = _sink(
-            sampled_rows, 0, second, second_rows, step, height, down, down_ahead,
-            sums, points_down, done, small,
-        )  # fmt: skip
     gradients: int = measured(small, turned, half, coefficients)
     return gradients
 

@@ -73,7 +73,7 @@ def _shrink_and_measure(
         rest,
         *(height, width, wide, along, along_ahead, down, down_ahead),
         *_divisors(width, 0, width),
-        *_divisors(height, down_ahead, height + down_ahead + _LANES),
+        *_divisors(height, down_ahead, height + 2 * down_ahead + _LANES),
         *(_points(width), _points(height), _TURNED),
         *(light, means, middle, ring, ring_rows, np.empty(_LANES, np.int64), totals, lanes),
         *(sampled, sampled_rows, second, down + 1, sums),
