@@ -14,7 +14,7 @@ from softfall.lists.index.scan import Scan, VectorScan
 NUMPY_UP_TO_DISTANCES: Final = 2_000_000
 """So few distances take less time than loading machine code does."""
 
-SCAN_UP_TO_ENTRIES: Final = 6_000
+SCAN_UP_TO_ENTRIES: Final = 10_000
 """A pass over so few takes no longer than a search through tables."""
 
 SCAN_UP_TO_QUERIES: Final = 1_000
