@@ -1,0 +1,30 @@
+"""What was asked of `softfall hash FOLDER`.
+
+No figure stands here but the bounds.
+"""
+
+from bench.folder import GROWTH, SPEEDUP
+from bench.goals import Goal, figure
+
+_AREA = "folder"
+
+GOALS: tuple[Goal, ...] = (
+    Goal(
+        _AREA,
+        "a folder by a process for each core, against one",
+        1.8,
+        "x",
+        figure(SPEEDUP),
+        at_most=False,
+        missed="The start of the command, and of its processes, is not shared; other programs' "
+        "share of the cores counts as well.",
+    ),
+    Goal(
+        _AREA,
+        "more memory for ten times as many files",
+        4,
+        "MiB",
+        figure(GROWTH),
+        missed="Memory should not depend on the number of files: a fault.",
+    ),
+)
