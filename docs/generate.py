@@ -92,7 +92,8 @@ def configuration_page() -> str:
         "One TOML file, for every service. `softfall config show --default > softfall.toml` "
         "writes it with all comments; `softfall config check softfall.toml` checks it. An unknown "
         "key is an error that names the nearest known one. The environment outranks the file: "
-        "`SOFTFALL__PROVIDER__PORT=9443`.\n",
+        "`SOFTFALL__PROVIDER__PORT=9443`. `SOFTFALL_CACHE_DIR` names the folder of "
+        "[compiled kernels](hashing.md#the-first-use-of-a-kernel).\n",
     ]
     for name, section in config.Settings.model_fields.items():
         model = section.annotation
