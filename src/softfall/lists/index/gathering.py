@@ -69,19 +69,22 @@ def gathered(
     queries: (Q, 4) uint64, contiguous, as `hamming.checked` returns them.
     """
     here = _WORKSPACE
+    capacity = _ROOM + 2 * len(queries)
     if len(queries) == 1:
         query, scratch, out = here.pinned
         here.query[0] = queries[0]
         count = find(index, query, 0, 1, radius_bits, scratch, out, _ROOM)
         if here.scratch[NEXT] == 1:
             return here.out[:, :count].copy()
-    return _gathered(find, index, queries, radius_bits)
+        capacity = int(here.scratch[NEEDED])
+    return _gathered(find, index, queries, radius_bits, capacity)
 
 
-def _gathered(find: Kernel, index: Pinned, queries: U64Array, radius_bits: int) -> I64Array:
+def _gathered(
+    find: Kernel, index: Pinned, queries: U64Array, radius_bits: int, capacity: int
+) -> I64Array:
     here = _WORKSPACE
     scratch = here.pinned[1]
-    capacity = _ROOM + 2 * len(queries)
     parts = [np.empty((3, 0), np.int64)]
     first, last = 0, len(queries)
     while first < last:
