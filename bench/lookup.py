@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -44,6 +44,8 @@ CONNECTIONS = {1: 16, BATCH: 8}
 SECONDS = 6.0
 ROUNDS = 3
 PICTURE_ROUNDS = 9
+CHANGES = 5
+PATIENCE_SECONDS = 20.0
 PICTURE_SIDES = (1632, 1224)
 UNLIMITED = 10**12
 SHOWN = f"{ENTRIES // 1_000_000}M" if ENTRIES >= 1_000_000 else f"{ENTRIES:,}"
@@ -62,6 +64,7 @@ def figures() -> list[Figure]:
             check = _exactness(target, Path(folder) / "tls", asked, expected)
             found = _rates(target, asked, check, _memory(process))
             found += _of_pictures(target, Path(folder) / "tls")
+            found.append(_of_change(target, Path(folder) / "tls", data_dir, rng))
     return found + _of_hasher()
 
 
@@ -199,6 +202,27 @@ def _of_pictures(target: Target, tls_dir: Path) -> list[Figure]:
         check.figure("lookup.pictures", "2 MP JPEG files looked up", told.per_second, "pictures/s"),
         check.figure("lookup.pictures.p99", "p99 of a picture", told.percentile_ms(99), "ms"),
     ]
+
+
+def _of_change(target: Target, tls_dir: Path, data_dir: Path, rng: np.random.Generator) -> Figure:
+    """From an entry's commit to when every connection, of either worker, is told of it."""
+    catalogue, times_ms = Catalogue.open(data_dir), list[float]()
+    with ExitStack() as stack:
+        clients = [stack.enter_context(_client(target, tls_dir)) for _ in range(CONNECTIONS[BATCH])]
+        for pdq in balanced(rng, CHANGES):
+            waiting, start = list(clients), time.perf_counter()
+            catalogue.add(Statement(pdq, "bench"), 1_700_000_000_000)
+            while waiting and time.perf_counter() - start < PATIENCE_SECONDS:
+                waiting = [each for each in waiting if not _is_told(each, pdq)]
+            times_ms.append((time.perf_counter() - start) * 1000)
+    catalogue.close()
+    check = Check(not waiting, "every connection is told of every new entry")
+    what = "a new entry is told by every worker, the slowest of some"
+    return check.figure(f"lookup.change.{SHOWN}", what, max(times_ms), "ms")
+
+
+def _is_told(client: httpx.Client, pdq: bytes) -> bool:
+    return bool(client.post("/v1/lookup", json={"hashes": [pdq.hex()]}).json()["matches"])
 
 
 def _of_hasher() -> list[Figure]:
