@@ -127,18 +127,19 @@ def watch_stream(
 ) -> None:
     """Match a stream against a list while it runs, and print each match at once.
 
-    The stream is read as it comes, twice a second a frame is hashed, and it may be endless: stop it
-    with Ctrl-C. An entry is named by its number and its hash's first digits. If the reading falls
-    behind, it goes on with key frames alone until it has caught up; the coverage at the end says
-    what that has missed.
+    The stream is read as it comes, twice a second a frame is hashed, and it may be endless: end it
+    with Ctrl-C. Through a pipe come MPEG-TS and Matroska; an MP4 only if its index stands first. An
+    entry is named by its number and its hash's first digits. If the reading falls behind, it goes
+    on with key frames alone until it has caught up; the coverage at the end says what that has
+    missed.
     """
     from softfall.cli.list_files import guess_form_of, open_list
-    from softfall.cli.video_watching import Watch, load_list, open_source
+    from softfall.cli.video_watching import Watch, ended_by_ctrl_c, load_list, open_source
 
     limits = _limits(config_file)
     with open_list(listed) as stream:
         entries = load_list(stream, guess_form_of(stream))
-    with open_source(source) as bytes_of_it:
+    with open_source(source) as bytes_of_it, ended_by_ctrl_c(bytes_of_it):
         for line in Watch(entries, radius_bits).lines(bytes_of_it, limits):
             _say(line, json)
 

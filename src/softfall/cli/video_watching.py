@@ -10,10 +10,11 @@ Never prints a whole hash.
 import json
 import os
 import select
+import signal
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from io import FileIO
 from typing import Any, BinaryIO, Final, cast
@@ -50,13 +51,26 @@ class Source:
     def __init__(self, raw: FileIO) -> None:
         self._raw = raw
         self.live = not stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
-        self._waited = False
+        self._waited = self._ended = False
+        self._woken, self._wake = os.pipe()
+
+    def end(self) -> None:
+        """Let the stream end here, even for one that waits for it: a signal's handler may call."""
+        self._ended = True
+        os.write(self._wake, b"\0")
+
+    def close(self) -> None:
+        """Gives back what only this holds."""
+        os.close(self._woken)
+        os.close(self._wake)
 
     def read(self, size_bytes: int) -> bytes:
         """Some bytes, as soon as there are any; none at the end."""
-        if self.live and not select.select([self._raw], [], [], 0)[0]:
+        sources = [self._raw.fileno(), self._woken]
+        if self.live and not select.select(sources, [], [], 0)[0]:
             self._waited = True
-        return self._raw.read(size_bytes) or b""
+            select.select(sources, [], [])
+        return b"" if self._ended else self._raw.read(size_bytes) or b""
 
     def take_waited(self) -> bool:
         """Whether a read had to wait since this was last asked."""
@@ -65,8 +79,21 @@ class Source:
 
     @property
     def bytes(self) -> BinaryIO:
-        """What FFmpeg reads from: the file itself, where it may go back and forth in it."""
-        return cast(BinaryIO, self if self.live else self._raw)
+        """What FFmpeg reads from; in a file it may go back and forth."""
+        return cast(BinaryIO, self if self.live else _Sought(self))
+
+    @property
+    def raw(self) -> FileIO:
+        """The file as it was opened."""
+        return self._raw
+
+
+class _Sought:
+    """A regular file, which ends where its source is ended."""
+
+    def __init__(self, source: Source) -> None:
+        self.read = source.read
+        self.seek, self.tell = source.raw.seek, source.raw.tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +118,23 @@ def open_source(name: str) -> Iterator[Source]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a file name"
         raise UnreadableStream(f"the stream can't be read: {reason}") from None
-    with raw:
+    with raw, closing(source):
         yield source
+
+
+@contextmanager
+def ended_by_ctrl_c(source: Source) -> Iterator[None]:
+    """The first Ctrl-C ends the stream; a second one the program, as ever."""
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        source.end()
+
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def load_list(stream: BinaryIO, form: Form) -> list[Entry]:
@@ -123,8 +165,7 @@ class Watch:
     def lines(self, source: Source, limits: MediaLimits) -> Iterator[Line]:
         """What to say, as soon as it is to be said. Raises what `open_video` raises."""
         with open_video(source.bytes, limits, period_ms=PERIOD_MS, endless=source.live) as reading:
-            with suppress(KeyboardInterrupt):
-                yield from self._matches(reading, source)
+            yield from self._matches(reading, source)
             yield self._last(reading)
 
     def _matches(self, reading: Reading, source: Source) -> Iterator[Line]:
