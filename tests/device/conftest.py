@@ -16,6 +16,8 @@ from softfall.store import database
 from softfall.testing.epochs import SmallCustodian
 from softfall.testing.provider import InMemoryProvider
 
+from .pictures import CHINA, FLOWER, hash_of, jpeg
+
 KEY = bytes(range(32))
 
 
@@ -114,3 +116,21 @@ def town(tmp_path: Path) -> Iterator[Town]:
     made = Town(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def china():
+    return jpeg(CHINA)
+
+
+@pytest.fixture(scope="session")
+def flower():
+    return jpeg(FLOWER)
+
+
+@pytest.fixture
+def split(town: Town, china):
+    """A town whose service runs `split`, with one harmless photograph on the list."""
+    town.publish(1, hash_of(china).bits)
+    town["ben"]
+    return town
