@@ -22,10 +22,11 @@ from bench.figures import Check, Figure
 from bench.hashing import photograph
 from bench.rows import Row
 
-FILES = 1000
-FEWER = 100  # and no more for the peer, which takes long over them
+FILES = 1200
+PEER_FILES = 100  # of which the peer takes long over each
+MANY, FEW = 100_000, 10_000  # names of one small picture, for the memory
 SIZES = ((640, 480), (1024, 768), (1632, 1224), (2560, 1920))
-ROUNDS = 5
+ROUNDS = 3
 ROOT = Path(__file__).parents[1]
 SPEEDUP, GROWTH, BUSY = "folder.speedup", "folder.growth", "folder.busy"
 
@@ -59,9 +60,9 @@ Run = tuple[float, list[tuple[str, int]], list[float]]
 
 
 def rows() -> list[Row]:
-    runs = _runs(FEWER, ("1", _cores(), "peer"))
+    runs = _runs(PEER_FILES, ("1", _cores(), "peer"))
     return [
-        _row(f"{FEWER} photographs, {jobs} process{'es' if jobs != '1' else ''}", runs, jobs)
+        _row(f"{PEER_FILES} photographs, {jobs} process{'es' if jobs != '1' else ''}", runs, jobs)
         for jobs in ("1", _cores())
     ]
 
@@ -71,7 +72,7 @@ def figures() -> list[Figure]:
     one, all_cores = (median(run[0] for run in side) for side in runs.values())
     told = {json.dumps(run[1]) for side in runs.values() for run in side}
     same = Check(len(told) == 1, "the same lines in the same order each time")
-    few, many = (_peak_bytes(count) for count in (FEWER, FILES))
+    few, many = (_peak_bytes(count) for count in (FEW, MANY))
     return [
         same.figure(SPEEDUP, f"{FILES} photographs, {_cores()} processes", one / all_cores, "x"),
         same.figure(
@@ -82,7 +83,7 @@ def figures() -> list[Figure]:
         ),
         same.figure(
             GROWTH,
-            f"more memory for {FILES} files than for {FEWER}, in the largest process",
+            f"more memory for {MANY:,} files than for {FEW:,}, in the largest process",
             (many - few) / 2**20,
             "MiB",
             int(many),
@@ -102,7 +103,7 @@ def _runs(count: int, sides: tuple[str, ...]) -> dict[str, list[Run]]:
 
 
 def _peak_bytes(count: int) -> float:
-    with _folder(count) as folder:
+    with _folder(count, ((48, 32),)) as folder:
         return max(_run(_cores(), folder)[2][:2])
 
 
@@ -147,14 +148,14 @@ def _run(side: str, folder: Path) -> Run:
 
 
 @contextmanager
-def _folder(count: int) -> Iterator[Path]:
+def _folder(count: int, sizes: tuple[tuple[int, int], ...] = SIZES) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "photographs")
-        sources = [Path(place, f"source-{width}.jpg") for width, _ in SIZES]
-        for source, size in zip(sources, SIZES, strict=True):
+        sources = [Path(place, f"source-{width}.jpg") for width, _ in sizes]
+        for source, size in zip(sources, sizes, strict=True):
             source.write_bytes(photograph(*size))
         for number in range(count):
-            path = folder / f"{number // 100:02}" / f"{number:04}.jpg"
+            path = folder / f"{number // 1000:03}" / f"{number:06}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             os.link(sources[number % len(sources)], path)
         yield folder

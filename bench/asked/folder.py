@@ -21,7 +21,7 @@ GOALS: tuple[Goal, ...] = (
     ),
     Goal(
         _AREA,
-        "more memory for ten times as many files",
+        "more memory for 100,000 files than for 10,000",
         4,
         "MiB",
         figure(GROWTH),
