@@ -104,6 +104,7 @@ class IndexFile:
             self._log.warning("the index can't be used", error=refused.name, what=refused.what)
             return None
         base = RingIndex.from_arrays(found.arrays)
+        base.ready()  # compiled now, if ever, and not while somebody waits for an answer
         read = Followed(LiveIndex(base), found.position, found.position, 0, found.file)
         followed = read.on(self._feed)
         if isinstance(followed, Lost):
@@ -159,7 +160,9 @@ class IndexFile:
             "index saved", entries=len(base), revision=position.revision, bytes=size_bytes
         )
         found = snapshot.read(self.path)
-        return _fresh(RingIndex.from_arrays(found.arrays), position, found.file)
+        base = RingIndex.from_arrays(found.arrays)
+        base.ready()
+        return _fresh(base, position, found.file)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -18,13 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from softfall.custodian.catalogue import Catalogue
 from softfall.custodian.feed import Lost, Progress
 from softfall.custodian.index_file import FileId, Followed, IndexFile
 from softfall.edge.logs import Logger, failure, make_logger
 from softfall.errors import SoftfallError
 from softfall.lists.entries import MATCH_RADIUS_BITS
-from softfall.lists.index.hamming import Matches, U64Array
+from softfall.lists.index.hamming import WORDS, Matches, U64Array
+from softfall.lists.index.scan import VectorScan
 
 POLL_SECONDS: Final = 0.2
 MERGED_FROM_CHANGES: Final = 20_000
@@ -130,8 +133,12 @@ class ListIndex:
         self._threads.clear()
 
     def _follow(self) -> None:
+        is_ready = False
         while not self._closing.is_set():
             try:
+                if not is_ready:
+                    _compile_layers()
+                    is_ready = True
                 self._take_in()
                 self._trouble = ""
             except Exception as error:  # it must outlive any failure; told once a change of fortune
@@ -205,6 +212,12 @@ class ListIndex:
             self._log.error("merging the index failed", **_told(error))
         finally:
             self._merging.release()
+
+
+def _compile_layers() -> None:
+    """What searches layers of changes is compiled now, if ever, and not while somebody waits."""
+    nothing = np.zeros((1, WORDS), np.uint64)
+    VectorScan(nothing).search(nothing)
 
 
 def _give_way() -> None:
