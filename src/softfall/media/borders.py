@@ -135,12 +135,12 @@ def _band(lines: Lines) -> int:
     return 0
 
 
-def _ends_at_an_edge(beyond: Lines, colour: npt.NDArray[np.int16]) -> bool:
+def _ends_at_an_edge(beyond: Lines, colour: npt.NDArray[np.uint8]) -> bool:
     return bool(_like(beyond, colour).min() <= EDGE_SHARE)
 
 
 def _plain_band(lines: Lines) -> int:
-    colour = np.median(lines[0], axis=0).astype(np.int64)
+    colour = np.array([sorted(c)[len(c) // 2] for c in lines[0].T.tolist()], np.int64)
     shares = []
     for line in lines.astype(np.int64):
         near = sum(1 for sample in line if max(abs(sample - colour)) <= TOLERANCE)
@@ -159,14 +159,18 @@ def _plain_band(lines: Lines) -> int:
     return end if any(share <= EDGE_SHARE for share in beyond) else 0
 
 
-def _colour(line: Lines) -> npt.NDArray[np.int16]:
-    """(channels,): the median of one line's samples."""
-    colour: npt.NDArray[np.int16] = np.median(line, axis=0).astype(np.int16)
+def _colour(line: Lines) -> npt.NDArray[np.uint8]:
+    """(channels,): the upper median of one line's samples."""
+    colour: npt.NDArray[np.uint8] = np.sort(line, axis=0)[line.shape[0] // 2]
     return colour
 
 
-def _like(lines: Lines, colour: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
+def _like(lines: Lines, colour: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """(lines,): which share of each line's samples has the colour."""
-    near = (np.abs(lines.astype(np.int16) - colour) <= TOLERANCE).all(axis=2)
-    shares: npt.NDArray[np.float64] = near.mean(axis=1)
+    near = np.ones((lines.shape[0], lines.shape[1]), np.bool_)
+    for channel, value in enumerate(colour.tolist()):
+        least, most = max(0, value - TOLERANCE), min(255, value + TOLERANCE)
+        # In bytes that wrap round, what lies below `least` comes out above the rest.
+        near &= (lines[:, :, channel] - np.uint8(least)) <= np.uint8(most - least)
+    shares: npt.NDArray[np.float64] = np.count_nonzero(near, axis=1) / near.shape[1]
     return shares
