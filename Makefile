@@ -61,4 +61,6 @@ screenshots: .venv/.ready chromium ## a picture of every page of the console, in
 
 bench: .venv/.ready ## measure against named peers, interleaved
 	@$(UV) sync --locked --inexact --all-extras --group dev --group bench --python .venv/bin/python
+	@.venv/bin/python -c "import vpdq" 2>/dev/null || $(UV) pip install --quiet vpdq==0.2.5 --python .venv/bin/python >/dev/null 2>&1 \
+	  || echo "vpdq can't be built here; the bench of videos says what that takes, and does without it"
 	$(RUN) bench

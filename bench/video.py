@@ -68,7 +68,7 @@ def rows() -> list[Row]:
             ours_ms, theirs_ms = (median(told[name].took_ms) for name in ("softfall", peer))
             made.append(
                 Row(
-                    work=f"{seconds:.1f} s of {what}, a frame a second hashed: {peer}",
+                    work=f"video at a frame a second, {what}, beside {peer}: {seconds:.1f} s",
                     peer=_named(peer),
                     our_median_ms=ours_ms,
                     peer_median_ms=theirs_ms,
@@ -106,7 +106,35 @@ def figures() -> list[Figure]:
     named = " and ".join(map(_named, _peers()))
     check = Check(most_bits <= MOST_BITS, f"the farthest of all frames from {named}")
     made.append(check.figure("video.distance", "distance on the same frames", most_bits, "bits"))
-    return [*made, *_latency()]
+    return [*made, *_percentages(), *_latency()]
+
+
+def _percentages() -> Iterator[Figure]:
+    """Both percentages of two videos of which each holds a part of the other, beside the peer's."""
+    if "vpdq" not in _peers():
+        return
+    from threatexchange.extensions.vpdq.vpdq import VPDQSignal
+
+    from softfall.media.vpdq import match, read
+
+    hashes = [_told(clip)[0]["softfall"].answer for clip in CLIPS]
+    texts = [
+        json.dumps([f"{digits},{quality},{n}.000" for n, (_, quality, digits) in enumerate(part)])
+        for part in (hashes[0][:12], hashes[1][4:])
+    ]
+    found = match(*map(read, texts))
+    theirs = VPDQSignal.compare_hash(*texts).distance
+    ours = (found.query_percent, found.compared_percent)
+    check = Check(
+        ours == (theirs.query_match_percent, theirs.compared_match_percent),
+        f"{ours[0]:.1f} % and {ours[1]:.1f} %, as threatexchange {version('threatexchange')} says",
+    )
+    yield check.figure(
+        "video.percentages",
+        "share of a part of one encoding that is in a part of the other",
+        ours[0],
+        "%",
+    )
 
 
 def _latency() -> Iterator[Figure]:

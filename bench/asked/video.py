@@ -14,13 +14,20 @@ GOALS: tuple[Goal, ...] = (
             f"vpdq's time over ours at a frame a second, {what}",
             1.3,
             "x",
-            ratio(f"15.8 s of {what}, a frame a second hashed: vpdq"),
+            ratio(f"video at a frame a second, {what}, beside vpdq"),
             at_most=False,
             missed=f"{_DECODING} Both sides decode alike.",
         )
         for what in ("720p H.264 without B-frames", "720p H.264, x264's defaults")
     ),
-    Goal("video", "distance on the same frames, the farthest", 8, "bits", figure("video.distance")),
+    Goal(
+        "video",
+        "distance on the same frames, the farthest",
+        8,
+        "bits",
+        figure("video.distance"),
+        missed="Another version of FFmpeg decodes or converts otherwise: a fault.",
+    ),
     Goal(
         "video",
         "a real-time 720p stream, of two encodings the dearer",
