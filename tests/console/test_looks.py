@@ -11,7 +11,8 @@ from .chromium import chromium, needs_chromium, person
 from .filled import Filled, filled_office
 from .tour import tour
 
-pytestmark = [pytest.mark.browser, needs_chromium]
+# Every page, twice, is one walk: minutes on a busy machine.
+pytestmark = [pytest.mark.browser, needs_chromium, pytest.mark.timeout(1500)]
 
 SCHEMES: tuple[Any, ...] = ("dark", "light")
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
