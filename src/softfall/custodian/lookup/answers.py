@@ -102,6 +102,8 @@ class Numbers:
 
 def numbers_by_row(found: Matches, first_row: int = 0) -> dict[int, Numbers]:
     """What each query that matches anything matches. first_row: which query row 0 is."""
+    if not len(found):  # as most are; what follows takes as long as the search itself
+        return {}
     rows, starts, counts = np.unique(found.query_rows, return_index=True, return_counts=True)
     return {
         first_row + int(row): Numbers(
