@@ -169,3 +169,14 @@ def test_an_index_never_prints_a_hash(make: Make) -> None:
     hashes = as_words([0xABCDEF << 200])
     assert "abcdef" not in repr(make(hashes)).lower().replace("0x", "")
     assert str(int(hashes[0][0])) not in repr(make(hashes))
+
+
+@pytest.mark.parametrize("make", FAST)
+@pytest.mark.parametrize("matches", [63, 64, 65, 66, 67, 68, 69])
+def test_matches_that_just_fill_the_room_are_all_found(make: Make, matches: int) -> None:
+    """Room for 64 of a query alone, and for 2 more for each that is asked with others."""
+    index = make(as_words([1 << bit for bit in range(matches)]))
+    alone = [(number, 1) for number in range(matches)]
+    assert pairs(index.search(as_words([0]))) == [(0, *each) for each in alone]
+    together = pairs(index.search(as_words([0, 0])))
+    assert together == [(row, *each) for row in (0, 1) for each in alone]
