@@ -41,3 +41,22 @@ def test_a_match_is_told_without_bits_and_without_an_epoch_that_is_none(
     assert "31 bits" not in page
     assert told in page
     assert untold not in page
+
+
+def test_a_match_by_a_view_says_so_and_names_the_picture_by_number(
+    tmp_path: Path, tls_dir: Path
+) -> None:
+    facts = HashFacts(
+        option=DIRECT, epoch=0, confirmed=True, entry=3, view="crop-centre-5", whole=2,
+    )  # fmt: skip
+    incoming = Incoming(
+        reference="one", source=Source.SURFACE, subject="mallory", reason="on the list",
+        kind="profile picture", arrived_at_ms=START_MS, facts=facts,
+    )  # fmt: skip
+    with console(tmp_path / "console", tls_dir) as house:
+        mo = house.person(Role.MODERATOR, "mo")
+        case_id = house.service.desk.take_in("provider", incoming).case_id
+        mo.post("/shift/start")
+        page = mo.get(f"/cases/{case_id}").text
+    assert "crop-centre-5" in page
+    assert "(entry 2)" in page

@@ -44,7 +44,8 @@ class HashFacts(Body):
     option: how it was found, or `DIRECT`. epoch: the list's version; 0 where there is none to tell.
     confirmed: by `confirm`, or by the enclave. certifiers: organisations that vouch for the list
     entry; sources: the lists that it came from; label: the list's own word for it; empty where the
-    option does not tell which entry matched.
+    option does not tell which entry matched. view: where the entry is a view of a listed picture
+    (cropped, mirrored), which; whole: that picture's entry, 0 where it is not known.
     """
 
     option: str = Field(max_length=32)
@@ -54,6 +55,8 @@ class HashFacts(Body):
     label: str = Field("", max_length=200)
     sources: tuple[str, ...] = Field((), max_length=32)
     certifiers: tuple[str, ...] = Field((), max_length=32)
+    view: str = Field("", max_length=40)
+    whole: Count = Field(0, ge=0)
 
     @property
     def compared_directly(self) -> bool:

@@ -203,12 +203,15 @@ def _check_own(incoming: Incoming) -> None:
         raise NotYoursToTell("a tool can't name a reporter, nor escalate a hold")
 
 
+_TOLD_LATER = {"label", "sources", "certifiers", "view", "whole"}
+
+
 def _told(incoming: Incoming) -> bytes:
     """What must be the same when it is handed in again: all but what a list says of its entry.
 
     The caller asks the list on the way, and may have had no answer the first time.
     """
-    return incoming.model_dump_json(exclude={"facts": {"label", "sources", "certifiers"}}).encode()
+    return incoming.model_dump_json(exclude={"facts": _TOLD_LATER}).encode()
 
 
 def _complete_facts(tx: Connection, known: Row[Any], incoming: Incoming) -> None:

@@ -260,6 +260,8 @@ class Handover:
             "label": known.label[:200],
             "sources": known.sources,
             "certifiers": known.certifiers,
+            "view": known.view,
+            "whole": known.whole,
         }
         return incoming.model_copy(update={"facts": facts.model_copy(update=more)})
 

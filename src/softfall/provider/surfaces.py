@@ -265,4 +265,6 @@ def _hash_facts(entry: EntryFacts) -> HashFacts:
         label=entry.label[:200],
         sources=entry.sources,
         certifiers=entry.certifiers,
+        view=entry.view,
+        whole=entry.whole,
     )

@@ -266,6 +266,8 @@ def _match(facts: HashFacts, at_ms: int) -> str:
     if facts.certifiers:
         names = ", ".join(facts.certifiers)
         told.append(f"entry that {_certify(len(facts.certifiers))} ({names})")
+    if facts.view:
+        told.append(f"made of a listed picture by an everyday edit ({facts.view})")
     if facts.sources:
         told.append(f"from {', '.join(facts.sources)}")
     if facts.label:
