@@ -6,12 +6,17 @@ is through) and every call to the provider (before and after it took effect) is 
 
 from contextlib import contextmanager
 
+import pytest
+
 from softfall.device.device import Device
 from softfall.device.outcomes import Shown
 from softfall.device.store import SealedStore
 
 from .conftest import KEY, Town
 from .pictures import FLOWER, jpeg
+
+# A device dies at each of its writes: minutes on a busy machine.
+pytestmark = pytest.mark.timeout(1500)
 
 PHOTO = jpeg(FLOWER, side=64)
 
