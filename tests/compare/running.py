@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from softfall.compiled import kept
+
 START_SECONDS: Final = 120.0
 SOFTFALL: Final = (sys.executable, "-m", "softfall")
 LISTENING: Final = "listening on "
@@ -43,7 +45,9 @@ class Place:
     @property
     def environment(self) -> dict[str, str]:
         home, temporary = str(self.folder / "home"), str(self.folder / "tmp")
-        return {**os.environ, "HOME": home, "XDG_CACHE_HOME": home, "TMPDIR": temporary}
+        own = {"HOME": home, "XDG_CACHE_HOME": home, "TMPDIR": temporary}
+        # Machine code that each service would otherwise compile for itself, for seconds.
+        return {**os.environ, **own, "SOFTFALL_CACHE_DIR": str(kept.folder() or "")}
 
     def configure(self, **settings: str | int) -> Path:
         """The service's configuration file: these settings, all others as they come."""
