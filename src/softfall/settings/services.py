@@ -224,9 +224,7 @@ class LookupSettings(Section):
     picture_seconds: float = Field(
         10.0, gt=0, description="How long one picture may take, its wait for others included."
     )
-    hasher_max_pixels: int = Field(
-        100_000_000, gt=0, description="A larger picture is not opened."
-    )
+    hasher_max_pixels: int = Field(100_000_000, gt=0, description="A larger picture is not opened.")
     hasher_memory_mib: int = Field(
         4096, ge=512, description="Address space that the hasher may take for one picture."
     )
