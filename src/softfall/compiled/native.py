@@ -49,10 +49,10 @@ class Native:
         """Numbers as they are, arrays by their addresses. Returns the kernel's number."""
         call = self._call or self._loaded()
         return call(
-            *(
+            *[
                 given if dtype is None else _address(given, dtype)
                 for given, dtype in zip(arguments, self._types, strict=True)
-            )
+            ]
         )
 
     def ready(self) -> bool:

@@ -129,21 +129,44 @@ class Limited:
         return self._max_body_bytes
 
 
-async def read_body(scope: Scope, receive: Receive, max_bytes: int, seconds: float) -> bytes:
+async def read_body(
+    headers: Mapping[bytes, bytes], receive: Receive, max_bytes: int, seconds: float
+) -> bytes:
     """A request's whole body, for a route that is served outside of the framework.
 
-    Raises RequestTooLarge, RequestTooSlow, ClientDisconnect.
+    headers: with small letters. Raises RequestTooLarge, RequestTooSlow, ClientDisconnect.
     """
-    body = _Body(receive, max_bytes, seconds)
-    body.refuse_by_length(scope)
-    parts = list[bytes]()
-    while True:
-        message = await body.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(parts)
+    if _is_told_longer(headers, max_bytes):
+        raise _too_large(max_bytes)
+    parts, size_bytes = list[bytes](), 0
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                parts.append(message.get("body", b""))
+                size_bytes += len(parts[-1])
+                if size_bytes > max_bytes:
+                    raise _too_large(max_bytes)
+                if not message.get("more_body", False):
+                    return parts[0] if len(parts) == 1 else b"".join(parts)
+    except TimeoutError:
+        raise _too_slow(seconds) from None
+
+
+def _is_told_longer(headers: Mapping[bytes, bytes], max_bytes: int) -> bool:
+    """Whether the caller says a length over the limit."""
+    told = headers.get(b"content-length", b"")
+    return told.isdigit() and int(told[:20]) > max_bytes
+
+
+def _too_large(max_bytes: int) -> RequestTooLarge:
+    return RequestTooLarge(f"the body is over {max_bytes} bytes")
+
+
+def _too_slow(seconds: float) -> RequestTooSlow:
+    return RequestTooSlow(f"the body took over {seconds:g} seconds")
 
 
 class _Body:
@@ -160,9 +183,8 @@ class _Body:
 
     def refuse_by_length(self, scope: Scope) -> None:
         """Refuse at once where the caller says a length over the limit."""
-        told = dict(scope["headers"]).get(b"content-length", b"")
-        if told.isdigit() and int(told[:20]) > self._max_bytes:
-            self.refusal = self._too_large()
+        if _is_told_longer(dict(scope["headers"]), self._max_bytes):
+            self.refusal = _too_large(self._max_bytes)
 
     async def receive(self) -> Message:
         """The next part. Raises RequestTooLarge or RequestTooSlow."""
@@ -173,7 +195,7 @@ class _Body:
             self._complete = not message.get("more_body", False)
             self._size_bytes += len(message.get("body", b""))
             if self._size_bytes > self._max_bytes:
-                self.refusal = self._too_large()
+                self.refusal = _too_large(self._max_bytes)
                 raise self.refusal
         return message
 
@@ -185,11 +207,8 @@ class _Body:
             async with asyncio.timeout_at(self._deadline):
                 return await self._receive()
         except TimeoutError:
-            self.refusal = RequestTooSlow(f"the body took over {self._seconds:g} seconds")
+            self.refusal = _too_slow(self._seconds)
             raise self.refusal from None
-
-    def _too_large(self) -> RequestTooLarge:
-        return RequestTooLarge(f"the body is over {self._max_bytes} bytes")
 
 
 class _Reply:

@@ -66,19 +66,22 @@ def serve(
     on_ready: Callable[[str], None] = announce,
     stop: threading.Event | None = None,
     shared: bool = False,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> None:
     """Serve `app` over HTTPS until SIGTERM, SIGINT or `stop`; then close it in good order.
 
     port: 0 takes a free one; `on_ready` is told the URL.
     client_ca: callers must present a certificate signed by this authority, for client use.
     shared: whether this is one of several workers, whose port another process holds for them.
+    loop_factory: makes the event loop, where Python's own will not do.
     Raises AddressUnusable, TlsFilesUnusable, ServiceFailed, or what the lifespan raised on purpose.
     """
     check_tls(TlsFiles(cert, key, client_ca or cert), datetime.now(UTC))
     with hold(host, port, shared=shared) as held:
         held_port = held.getsockname()[1]
         serving = _Serving(app, host, held_port, cert, key, client_ca, on_ready)
-        asyncio.run(serving.run(stop))
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(serving.run(stop))
 
 
 def end_process() -> NoReturn:

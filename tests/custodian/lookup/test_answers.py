@@ -105,3 +105,10 @@ def test_what_is_told_is_what_the_list_says_now():
 def test_an_entry_that_is_gone_leaves_its_match():
     told = answering(Known()).answer(1, {0: Numbers((9,), False)})
     assert json.loads(told.body)["matches"] == [{"query": 0, "entries": [], "more": False}]
+
+
+@given(st.integers(0, 10**6))
+def test_an_answer_without_matches_is_what_the_form_makes_of_it(looked_up):
+    told = answering(Known()).answer(looked_up, {})
+    formed = LookupAnswer(looked_up=looked_up, matches=[]).model_dump_json(exclude={"picture"})
+    assert (told.body, told.entries) == (formed.encode(), 0)

@@ -235,3 +235,21 @@ def test_the_rest_of_the_service_is_served_beside(lookups):
     assert error_of(lookups.ask("GET", "/v1/elsewhere")) == (404, "RouteUnknown")
     lookups.look_up(KNOWN)
     assert 'softfall_tool_lookups_total{status="200"} 1.0' in lookups.ask("GET", "/metrics").text
+
+
+def test_figures_are_handed_on_in_lumps_and_none_counts_twice(lookups):
+    for _ in range(3):
+        lookups.look_up(KNOWN, OTHER)
+    for _ in range(2):
+        text = lookups.ask("GET", "/metrics").text
+        assert 'softfall_tool_lookups_total{status="200"} 3.0' in text
+        assert "softfall_tool_hashes_total 6.0" in text
+
+
+def test_a_body_in_parts_is_read_whole_and_cut_off_at_the_limit(lookups):
+    async def parts(count):
+        for _ in range(count):
+            yield KNOWN
+
+    assert entries(lookups.post(parts(3), OCTETS)) == {0: [1], 1: [1], 2: [1]}
+    assert error_of(lookups.post(parts(4097), OCTETS)) == (413, "RequestTooLarge")

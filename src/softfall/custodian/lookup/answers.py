@@ -130,6 +130,8 @@ class Answering:
         picture: LookedUpPicture | None = None,
     ) -> Answer:
         """found: what each of the `looked_up` queries matches, by its place, if anything."""
+        if not found and picture is None:  # as most are
+            return Answer(b'{"looked_up":%d,"matches":[]}' % looked_up, 0)
         told: dict[str, Any] = {"looked_up": looked_up, "matches": []}
         if picture is not None:
             told["picture"] = picture.model_dump()

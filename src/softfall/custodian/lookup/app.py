@@ -38,7 +38,7 @@ from softfall.custodian.lookup.desk import (
     LookupTypeUnknown,
     PictureHasher,
 )
-from softfall.custodian.lookup.figures import LOG_SECONDS, LookupFigures
+from softfall.custodian.lookup.figures import FLUSH_SECONDS, LOG_SECONDS, LookupFigures
 from softfall.custodian.lookup.questions import LookupQuestion, TooManyHashes
 from softfall.custodian.lookup.tools import LookupTokenRefused, ToolBook
 from softfall.custodian.store import open_quota_database
@@ -135,8 +135,11 @@ def _lifespan(hasher: PictureHasher, store: "_Store", figures: LookupFigures) ->
         await anyio.to_thread.run_sync(_warm, store.index)
         store.index.start()
         telling = asyncio.create_task(_tell(figures))
+        flushing = asyncio.create_task(_flush(figures))
         yield
         telling.cancel()
+        flushing.cancel()
+        figures.flush()
         figures.tell()
         await anyio.to_thread.run_sync(store.close)
 
@@ -200,6 +203,12 @@ async def _tell(figures: LookupFigures) -> None:
         figures.tell()
 
 
+async def _flush(figures: LookupFigures) -> None:
+    while True:
+        await asyncio.sleep(FLUSH_SECONDS)
+        figures.flush()
+
+
 class Direct:
     """ASGI: lookups, in front of the application that serves everything else."""
 
@@ -216,6 +225,7 @@ class Direct:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
+            self._figures.flush()  # figures may be asked for
             await self.framework(scope, receive, send)
             return
         start, tool = time.perf_counter(), ""
@@ -224,7 +234,7 @@ class Direct:
             tool = self._desk.tool(headers)
 
             async def read(max_bytes: int) -> bytes:
-                return await read_body(scope, receive, max_bytes, self._body_seconds)
+                return await read_body(headers, receive, max_bytes, self._body_seconds)
 
             body = await self._desk.reply(tool, headers, read)
         except ClientDisconnect:  # nobody is there to be answered; no fault of ours

@@ -5,6 +5,7 @@ standard output, in lines, `ready` or why not (a JSON object: error, what). It e
 SIGTERM, and when its input ends: so no worker outlives the process that started it.
 """
 
+import asyncio
 import json
 import os
 import sys
@@ -58,10 +59,20 @@ def main(orders_from: TextIO = sys.stdin, tell_to: TextIO = sys.stdout) -> None:
             on_ready=lambda _: tell(READY),
             stop=stop,
             shared=True,
+            loop_factory=_quickest_loop,
         )
     except SoftfallError as error:
         log.error("worker failed", **failure(error))
         tell(json.dumps({"error": error.name, "what": error.what}))
+
+
+def _quickest_loop() -> asyncio.AbstractEventLoop:
+    """libuv's event loop; Python's own where there is none for this machine."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def _watch(orders_from: TextIO, stop: threading.Event) -> None:
