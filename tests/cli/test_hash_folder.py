@@ -7,14 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from softfall.cli.hash_crew import Crew, HashingUnavailable
-from softfall.cli.hash_rows import FileHashes, hash_file
+from softfall.cli.hash_rows import FileHashes, Form, hash_file, line
 from softfall.config import MediaLimits
 from tests.cli.test_hash import run
 from tests.media.photographs import photograph
@@ -28,13 +27,13 @@ FRAGILE = """
 import os, signal, sys
 from softfall.cli import hash_worker
 hash_one = hash_worker.hash_file
-def fragile(path, limits, mode):
+def fragile(path, *how):
     for name in (signal.SIGSEGV, signal.SIGABRT):
         if name.name in path.name:
             os.kill(os.getpid(), name)
     if "status" in path.name:
         os._exit(7)
-    return hash_one(path, limits, mode)
+    return hash_one(path, *how)
 hash_worker.hash_file = fragile
 hash_worker.main()
 """
@@ -124,7 +123,8 @@ def test_every_line_names_its_mode(folder: Path, tmp_path: Path, mode: str) -> N
     assert (code, printed) == (1, b"")
     rows = rows_of(out)
     files = [Path(str(row["path"])) for row in rows]
-    assert rows == [asdict(hash_file(path, LIMITS, mode)) for path in files]
+    told = [line(hash_file(path, LIMITS, mode), Form.JSONL) for path in files]
+    assert rows == [json.loads(each) for each in told]
     assert len(rows) == 31
     assert {row["mode"] for row in rows if row["error"]} == {mode}
     assert {row["mode"] for row in rows} <= {mode, "exact"}

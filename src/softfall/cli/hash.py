@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from enum import Enum
 from itertools import chain, islice
 from pathlib import Path
@@ -29,6 +30,15 @@ class HashMode(Enum):
     FAST = "fast"
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """How files are hashed, and how that is written."""
+
+    form: Form
+    mode: str
+    strip_borders: bool
+
+
 def hash_files(
     paths: Annotated[
         list[Path],
@@ -42,6 +52,14 @@ def hash_files(
         HashMode,
         typer.Option(help="Bit for bit as lists are made, or quicker and within 8 bits of it."),
     ] = HashMode.EXACT,
+    strip_borders: Annotated[
+        bool,
+        typer.Option(
+            "--strip-borders",
+            help="Also hash pictures without their border, where they have one. Videos are hashed "
+            "as they are.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -66,21 +84,25 @@ def hash_files(
     then 1. A picture that is flat, tiny or of low quality has no dependable PDQ hash: it is said
     to be unhashable, which is no failure. The limits are those of
     the configuration's media table.
+
+    With --strip-borders each line has pdq_stripped and quality_stripped, too: of the picture
+    without its border (a letterbox, a frame, a caption's bar), empty where none was found.
     """
     if jsonl and csv:
         raise typer.BadParameter("choose one of --jsonl and --csv")
     form = Form.CSV if csv else Form.JSONL if jsonl or out else Form.TEXT
+    asked = _Asked(form, mode.value, strip_borders)
     limits = config.load(file).media
     from softfall.media.files import walk
 
     try:
         with ExitStack() as stack:
-            kept = _out_file(stack, out, form, mode, paths) if out else None
+            kept = _out_file(stack, out, asked, paths) if out else None
             files = stack.enter_context(_progress(lambda: walk(paths), lines_run_past=out is None))
             if kept:
                 files = (path for path in files if not kept.has(path))
-            rows = _rows(stack, files, limits, mode, jobs, always=out is not None)
-            failed = _write(rows, form, kept)
+            rows = _rows(stack, files, limits, asked, jobs, always=out is not None)
+            failed = _write(rows, asked, kept)
     except KeyboardInterrupt:
         goes_on = "; the same command goes on from here" if out else ""
         sys.stderr.write(f"softfall: interrupted{goes_on}\n")
@@ -89,19 +111,18 @@ def hash_files(
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _out_file(
-    stack: ExitStack, out: Path, form: Form, mode: HashMode, paths: Iterable[Path]
-) -> "OutFile":
+def _out_file(stack: ExitStack, out: Path, asked: _Asked, paths: Iterable[Path]) -> "OutFile":
     from softfall.cli.hash_output import OutFile
 
-    return stack.enter_context(OutFile(out, form, mode.value, paths))
+    kept = OutFile(out, asked.form, asked.mode, paths, strip_borders=asked.strip_borders)
+    return stack.enter_context(kept)
 
 
 def _rows(
     stack: ExitStack,
     files: Iterator[Path],
     limits: config.MediaLimits,
-    mode: HashMode,
+    asked: _Asked,
     jobs: int | None,
     *,
     always: bool,
@@ -112,24 +133,26 @@ def _rows(
     """
     first = list(islice(files, 1 if always else FEW_FILES + 1))
     if not first or (len(first) <= FEW_FILES and not always):
-        return (hash_file(path, limits, mode.value) for path in first)
+        return (hash_file(path, limits, asked.mode, asked.strip_borders) for path in first)
     from softfall.cli.hash_crew import Crew
 
-    crew = Crew(limits, mode.value, jobs or len(os.sched_getaffinity(0)))
+    jobs = jobs or len(os.sched_getaffinity(0))
+    crew = Crew(limits, asked.mode, jobs, strip_borders=asked.strip_borders)
     return stack.enter_context(crew).rows(chain(first, files))
 
 
-def _write(rows: Iterator[FileHashes], form: Form, out: "OutFile | None") -> int:
+def _write(rows: Iterator[FileHashes], asked: _Asked, out: "OutFile | None") -> int:
     """How many rows tell of an error, those of earlier runs included."""
     failed = out.failed if out else 0
     if out is None:
-        sys.stdout.buffer.write(header(form).encode())
+        sys.stdout.buffer.write(header(asked.form, strip_borders=asked.strip_borders).encode())
     for row in rows:
         failed += row.error is not None
         if out:
             out.write(row)
         else:
-            sys.stdout.buffer.write(line(row, form).encode())
+            told = line(row, asked.form, strip_borders=asked.strip_borders)
+            sys.stdout.buffer.write(told.encode())
             sys.stdout.buffer.flush()
     return failed
 

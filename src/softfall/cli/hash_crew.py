@@ -49,14 +49,25 @@ class HashingUnavailable(OperatorError):
 class Crew:
     """Processes that hash. Use as a context: what is left of them at its end is ended.
 
-    jobs: how many. mode: "exact" or "fast". command: what each is started by.
+    jobs: how many. mode: "exact" or "fast". command: what each is started by. strip_borders: of
+    pictures, for a second hash.
     """
 
     def __init__(
-        self, limits: MediaLimits, mode: str, jobs: int, command: tuple[str, ...] = WORKER
+        self,
+        limits: MediaLimits,
+        mode: str,
+        jobs: int,
+        command: tuple[str, ...] = WORKER,
+        *,
+        strip_borders: bool = False,
     ) -> None:
         self._mode = mode
-        self._greeting = {"limits": limits.model_dump(mode="json"), "mode": mode}
+        self._greeting = {
+            "limits": limits.model_dump(mode="json"),
+            "mode": mode,
+            "strip_borders": strip_borders,
+        }
         self._command = command
         self._selector = selectors.DefaultSelector()
         self._workers = [self._started() for _ in range(jobs)]

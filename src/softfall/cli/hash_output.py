@@ -4,10 +4,10 @@ Guarantees: the file holds whole lines, each written at once; what a killed run 
 is cut off when the next one opens it. A file whose line is there is not hashed again, by its path
 as it was given. What was written a second ago or more survives a power cut, too. Two runs never
 write one file at a time.
-Refuses: a file of another form, or of fast hashes for an exact run (`OutDiffers`), one that another
-run writes (`OutInUse`), what is no regular file or lies where it would be hashed itself
-(`OutMisplaced`), and to go on where nothing more can be written (`OutUnwritable`): what is there
-then stays whole.
+Refuses: a file of another form, of fast hashes for an exact run, or of another choice of stripping
+borders (`OutDiffers`), one that another run writes (`OutInUse`), what is no regular file or lies
+where it would be hashed itself (`OutMisplaced`), and to go on where nothing more can be written
+(`OutUnwritable`): what is there then stays whole.
 Memory: 16 bytes for each line that an earlier run wrote.
 """
 
@@ -28,19 +28,20 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from softfall.cli.hash_rows import COLUMNS, FileHashes, Form, header, line
+from softfall.cli.hash_rows import FileHashes, Form, columns, header, line
 from softfall.errors import InputError, OperatorError, RefusedError
 
 PICTURES: Final = frozenset({"jpeg", "png", "webp", "gif", "heic", "avif"})
 _DIGEST_BYTES: Final = 16
 _MAX_LINE_BYTES: Final = 64 << 20  # a long video's frames are one line
 _SYNC_S: Final = 1.0
+_JSON_BEGINNING: Final = b'{"path": "'
 
 
 class OutDiffers(InputError):
     """The output file holds what a run like this one would not have written."""
 
-    remedy = "Name another file, or run with the form and mode that wrote this one."
+    remedy = "Name another file, or run with the form, mode and stripping that wrote this one."
 
 
 class OutInUse(RefusedError):
@@ -65,12 +66,22 @@ class OutFile:
     """The file, open and locked. Use as a context.
 
     form: JSON lines or CSV. hashed: the paths that will be hashed, none of which may hold the file.
+    strip_borders: whether the lines have the columns for it, which are the run's and the file's.
     written, failed: how many lines earlier runs have left, and how many of them tell of an error.
     """
 
-    def __init__(self, path: Path, form: Form, mode: str, hashed: Iterable[Path]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        form: Form,
+        mode: str,
+        hashed: Iterable[Path],
+        *,
+        strip_borders: bool = False,
+    ) -> None:
         _check_place(path, hashed)
-        self._form, self._mode = form, mode
+        self._form, self._mode, self._strips = form, mode, strip_borders
+        self._header = header(form, strip_borders=strip_borders).encode()
         self._file = _opened(path)
         self.written = self.failed = 0
         try:
@@ -79,7 +90,7 @@ class OutFile:
             self._size = os.lseek(self._file, 0, os.SEEK_END)
             self._synced_s = time.monotonic()
             if not self._size:
-                self._append(header(form).encode())
+                self._append(self._header)
         except BaseException:
             os.close(self._file)
             raise
@@ -106,7 +117,7 @@ class OutFile:
 
     def write(self, row: FileHashes) -> None:
         """Append one line. Raises OutUnwritable, and leaves nothing of the line then."""
-        self._append(line(row, self._form).encode())
+        self._append(line(row, self._form, strip_borders=self._strips).encode())
 
     def _append(self, whole: bytes) -> None:
         try:
@@ -134,22 +145,38 @@ class OutFile:
                 self._take(whole, whole_bytes == 0, digests)
                 whole_bytes += len(whole)
             stream.seek(whole_bytes)
-            torn = stream.read(len(_BEGINNINGS[self._form]))
-        if whole_bytes == 0 and not _BEGINNINGS[self._form].startswith(torn):
+            beginning = self._header or _JSON_BEGINNING
+            torn = stream.read(len(beginning))
+        if whole_bytes == 0 and not beginning.startswith(torn):
             raise _foreign()
         os.ftruncate(self._file, whole_bytes)
         return np.sort(np.frombuffer(bytes(digests), f"S{_DIGEST_BYTES}"))
 
     def _take(self, whole: bytes, is_first: bool, digests: bytearray) -> None:
         if is_first and self._form is Form.CSV:
-            if whole != _BEGINNINGS[Form.CSV]:
+            self._check_columns(tuple(whole.decode("utf-8", "replace").rstrip("\r\n").split(",")))
+            if whole != self._header:
                 raise _foreign()
             return
-        row = _READERS[self._form](whole)
+        row = self._row(whole)
         self._check(row)
         self.written += 1
         self.failed += bool(row["error"])
         digests += _digest(_path_bytes(row))
+
+    def _row(self, whole: bytes) -> dict[str, str]:
+        if self._form is Form.CSV:
+            return _csv_row(whole, columns(strip_borders=self._strips))
+        row = _json_object(whole)
+        self._check_columns(tuple(row))
+        return row
+
+    def _check_columns(self, names: tuple[str, ...]) -> None:
+        if names == columns(strip_borders=not self._strips):
+            there, asked = ("without", "with") if self._strips else ("with", "without")
+            raise OutDiffers(f"the output was written {there} --strip-borders, this run is {asked}")
+        if names != columns(strip_borders=self._strips):
+            raise _foreign()
 
     def _check(self, row: dict[str, str]) -> None:
         """Exact hashes do for a fast run, which makes some itself, and not the other way round."""
@@ -188,28 +215,24 @@ def _lock(file: int) -> None:
         raise OutInUse("another run is writing the output") from None
 
 
-def _json_row(whole: bytes) -> dict[str, str]:
+def _json_object(whole: bytes) -> dict[str, str]:
     try:
         row = json.loads(whole)
     except ValueError:
         raise _foreign() from None
-    if not isinstance(row, dict) or tuple(row) != COLUMNS:
+    if not isinstance(row, dict):
         raise _foreign()
     return row
 
 
-def _csv_row(whole: bytes) -> dict[str, str]:
+def _csv_row(whole: bytes, names: tuple[str, ...]) -> dict[str, str]:
     try:
         (cells,) = csv.reader(io.StringIO(whole.decode(), newline=""))
     except (ValueError, csv.Error):
         raise _foreign() from None
-    if len(cells) != len(COLUMNS):
+    if len(cells) != len(names):
         raise _foreign()
-    return dict(zip(COLUMNS, cells, strict=True))
-
-
-_READERS: Final = {Form.JSONL: _json_row, Form.CSV: _csv_row}
-_BEGINNINGS: Final = {Form.JSONL: b'{"path": "', Form.CSV: header(Form.CSV).encode()}
+    return dict(zip(names, cells, strict=True))
 
 
 def _foreign() -> OutDiffers:

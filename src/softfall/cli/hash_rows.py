@@ -2,7 +2,8 @@
 
 Guarantees: one file, one line, whatever its name holds: control characters and undecodable bytes
 are written as escapes, and `path_hex` then gives the name's exact bytes. No CSV cell starts like a
-formula. JSON lines are plain ASCII.
+formula. JSON lines are plain ASCII. Every line of a run has the same columns; those of
+`STRIPPED_COLUMNS` are there only in a run that strips borders, so that each line tells the choice.
 Source: the OWASP note on CSV injection; RFC 4180; JSON Lines.
 """
 
@@ -10,15 +11,19 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from softfall.cli.video_rows import fill_video, is_video_file
 from softfall.config import MediaLimits
 from softfall.errors import SoftfallError
+
+if TYPE_CHECKING:
+    from softfall.media.pdq import Mode
+    from softfall.media.query import PictureQueries
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@")  # of all cells only a name can start so
 
@@ -29,12 +34,17 @@ class FileHashes:
 
     Of a video: duration_ms, frames_hashed, coverage (the share of its time that they stand for, 0
     to 1), damage in words, and vpdq, all frames in the text form that vPDQ tools exchange.
+
+    pdq_stripped, quality_stripped: of a picture with a border, where borders are stripped, by the
+    mode of `pdq`. A quality without a hash: what lies within the border has no dependable one.
     """
 
     path: str
     path_hex: str | None = None
     pdq: str | None = None
     quality: int | None = None
+    pdq_stripped: str | None = None
+    quality_stripped: int | None = None
     mode: str | None = None
     unhashable: str | None = None
     format: str | None = None
@@ -53,7 +63,9 @@ class FileHashes:
     remedy: str | None = None
 
 
-COLUMNS: Final = tuple(field.name for field in fields(FileHashes))
+_ALL_COLUMNS: Final = tuple(field.name for field in fields(FileHashes))
+STRIPPED_COLUMNS: Final = ("pdq_stripped", "quality_stripped")
+_PLAIN_COLUMNS: Final = tuple(name for name in _ALL_COLUMNS if name not in STRIPPED_COLUMNS)
 
 
 class Form(Enum):
@@ -64,15 +76,15 @@ class Form(Enum):
     CSV = "csv"
 
 
-def hash_file(path: Path, limits: MediaLimits, mode: str = "exact") -> FileHashes:
+def hash_file(
+    path: Path, limits: MediaLimits, mode: str = "exact", strip_borders: bool = False
+) -> FileHashes:
     """Everything that can be told of one file; what goes wrong is told as well, never raised.
 
-    mode: "exact" or "fast", for pictures.
+    mode: "exact" or "fast", and strip_borders: for pictures.
     """
     from softfall.media.digests import md5, sha256
     from softfall.media.files import read_file
-    from softfall.media.hashing import hash_picture
-    from softfall.media.pdq import PdqHash
 
     row = FileHashes(*_shown_name(path), mode=mode)
     try:
@@ -81,18 +93,37 @@ def hash_file(path: Path, limits: MediaLimits, mode: str = "exact") -> FileHashe
             return row
         data = read_file(path, limits)
         row.size_bytes, row.sha256, row.md5 = len(data), sha256(data).hex(), md5(data).hex()
-        picture = hash_picture(data, limits, "fast" if mode == "fast" else "exact")
-        row.format, row.width, row.height = picture.format, picture.width, picture.height
+        _fill_picture(row, data, limits, "fast" if mode == "fast" else "exact", strip_borders)
     except SoftfallError as error:
         row.error, row.what, row.remedy = error.name, error.what, error.remedy
-        return row
-    found = picture.found
+    return row
+
+
+def _fill_picture(
+    row: FileHashes, data: bytes, limits: MediaLimits, mode: "Mode", strip_borders: bool
+) -> None:
+    """Raises what `hash_picture` raises."""
+    from softfall.media.hashing import PictureHash, hash_picture
+    from softfall.media.pdq import PdqHash
+
+    picture: PictureHash | PictureQueries
+    if strip_borders:
+        from softfall.media.query import query_hashes
+
+        picture = query_hashes(data, limits, mode)
+        found, *stripped = (each.found for each in picture.hashes)
+    else:
+        picture = hash_picture(data, limits, mode)
+        found, stripped = picture.found, []
+    row.format, row.width, row.height = picture.format, picture.width, picture.height
     row.quality, row.mode = found.quality, found.mode
     if isinstance(found, PdqHash):
         row.pdq = found.hex
     else:
         row.unhashable = found.reason
-    return row
+    for inner in stripped:
+        row.quality_stripped = inner.quality
+        row.pdq_stripped = inner.hex if isinstance(inner, PdqHash) else None
 
 
 def failed_row(path: Path, mode: str, error: SoftfallError) -> FileHashes:
@@ -102,14 +133,19 @@ def failed_row(path: Path, mode: str, error: SoftfallError) -> FileHashes:
     return row
 
 
-def header(form: Form) -> str:
+def columns(*, strip_borders: bool = False) -> tuple[str, ...]:
+    """The names of what every line of a run has."""
+    return _ALL_COLUMNS if strip_borders else _PLAIN_COLUMNS
+
+
+def header(form: Form, *, strip_borders: bool = False) -> str:
     """What stands before the first line: the column names, for CSV."""
-    return _csv_line(list(COLUMNS)) if form is Form.CSV else ""
+    return _csv_line(list(columns(strip_borders=strip_borders))) if form is Form.CSV else ""
 
 
-def line(row: FileHashes, form: Form) -> str:
+def line(row: FileHashes, form: Form, *, strip_borders: bool = False) -> str:
     """One file's line, with its line end."""
-    return _WRITERS[form](row)
+    return _WRITERS[form](row, columns(strip_borders=strip_borders))
 
 
 def _shown_name(path: Path) -> tuple[str, str | None]:
@@ -130,19 +166,16 @@ def _escape(char: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def _values(row: FileHashes) -> Iterator[tuple[str, str | int | float | None]]:
-    return ((field.name, getattr(row, field.name)) for field in fields(row))
+def _json(row: FileHashes, names: tuple[str, ...]) -> str:
+    return json.dumps({name: getattr(row, name) for name in names}) + "\n"
 
 
-def _json(row: FileHashes) -> str:
-    return json.dumps(dict(_values(row))) + "\n"
-
-
-def _csv(row: FileHashes) -> str:
+def _csv(row: FileHashes, names: tuple[str, ...]) -> str:
     if row.path.startswith(_FORMULA_STARTS):
         name_hex = row.path_hex or os.fsencode(row.path).hex()
         row = replace(row, path=f"'{row.path}", path_hex=name_hex)
-    return _csv_line(["" if value is None else str(value) for _, value in _values(row)])
+    values = (getattr(row, name) for name in names)
+    return _csv_line(["" if value is None else str(value) for value in values])
 
 
 def _csv_line(cells: list[str]) -> str:
@@ -151,7 +184,7 @@ def _csv_line(cells: list[str]) -> str:
     return stream.getvalue()
 
 
-def _text(row: FileHashes) -> str:
+def _text(row: FileHashes, _: tuple[str, ...]) -> str:
     if row.frames_hashed is not None:
         told = _video_text(row)
     elif row.pdq:
@@ -160,6 +193,9 @@ def _text(row: FileHashes) -> str:
         told = f"unhashable: {row.unhashable} (quality {row.quality})"
     else:
         told = f"{row.error}: {row.what}. What to do: {row.remedy}"
+    if row.quality_stripped is not None:
+        inner = f"pdq {row.pdq_stripped}" if row.pdq_stripped else "unhashable"
+        told += f", without its border {inner} quality {row.quality_stripped}"
     if row.format:
         told += f" {row.format} {row.width}x{row.height}"
     if row.sha256:
@@ -173,7 +209,7 @@ def _video_text(row: FileHashes) -> str:
     return f"{told} (damaged: {row.damage})" if row.damage else told
 
 
-_WRITERS: Final[dict[Form, Callable[[FileHashes], str]]] = {
+_WRITERS: Final[dict[Form, Callable[[FileHashes, tuple[str, ...]], str]]] = {
     Form.TEXT: _text,
     Form.JSONL: _json,
     Form.CSV: _csv,

@@ -3,7 +3,7 @@
 Guarantees: one line of JSON for each line of JSON, in order; nothing else reaches the answers, for
 whatever a library prints goes to standard error; it ends when its questions do, or its reader is
 gone. Ctrl-C is for the process that started it to heed. A crash leaves no picture of memory behind.
-The first line says how (limits and mode), and is answered once everything is loaded.
+The first line says how (limits, mode, borders), and is answered once everything is loaded.
 """
 
 import json
@@ -37,15 +37,17 @@ def serve(questions: BinaryIO, answers: BinaryIO) -> None:
     if asked is None:
         return
     limits, mode = MediaLimits(**asked["limits"]), asked["mode"]
+    strip_borders = asked["strip_borders"]
     _load()
     _say(answers, "ready")
     while question := questions.readline():
-        _say(answers, asdict(hash_file(Path(json.loads(question)), limits, mode)))
+        path = Path(json.loads(question))
+        _say(answers, asdict(hash_file(path, limits, mode, strip_borders)))
 
 
 def _load() -> None:
     """What the first picture would otherwise wait for."""
-    import softfall.media.hashing  # noqa: F401 - for its effect
+    import softfall.media.query  # noqa: F401 - for its effect
 
 
 def _say(answers: BinaryIO, what: object) -> None:
