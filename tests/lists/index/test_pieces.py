@@ -1,12 +1,19 @@
 """The rule: whatever lies within the radius, some table must yield it."""
 
+from math import comb
+from operator import mul
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from softfall.lists.index.pieces import MOST_SHARE, PIECES, keys, shares, yields
+from softfall.lists.index import ring
+from softfall.lists.index.pieces import MOST_SHARE, PIECE_BITS, PIECES, keys, shares, yields
 from tests.lists.index.hashes import as_words, flipped, uniform
+
+PAGE = Path(__file__).parents[3] / "docs" / "search.md"
 
 
 @pytest.mark.parametrize("radius_bits", range(32))
@@ -46,6 +53,22 @@ def test_a_share_less_would_lose_matches() -> None:
     differing = may.copy()  # no piece is below its share, and the distance is 31
     assert differing.sum() == 31
     assert not (differing < may).any()
+
+
+def test_the_page_and_the_module_say_how_much_of_random_hashes_a_search_visits_and_fetches() -> (
+    None
+):
+    values = [comb(PIECE_BITS, bits) for bits in range(PIECE_BITS + 1)]
+    (may,) = set(shares(31).tolist())
+    next_to = [sum(values[: 2 * may - bits]) for bits in range(may)]
+    visited = PIECES * sum(values[:may]) / 2**PIECE_BITS
+    passes = sum(map(mul, values, next_to)) / sum(values[:may]) / 2**PIECE_BITS
+    page = " ".join(PAGE.read_text("utf-8").split())
+    assert f"one entry in {round(1 / visited, -1):.0f} of the list" in page
+    assert f"one in {round(1 / passes, -1):.0f} of what is visited" in page
+    assert f"about one in {round(1 / visited / passes, -3):,.0f} of the list" in page
+    module = " ".join(str(ring.__doc__).split())
+    assert f"one in {round(1 / passes, -1):.0f} of what is visited" in module
 
 
 def test_a_piece_is_sixteen_bits_the_most_significant_first() -> None:

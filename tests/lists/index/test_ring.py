@@ -11,12 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from softfall.compiled.native import Native
+from softfall.lists.index.gathering import NEXT, SCRATCH
+from softfall.lists.index.pieces import keys, yields
 from softfall.lists.index.ring import NoIndex, RingIndex
+from softfall.lists.index.ring_kernel import COMPARED, FETCHED, PASSES
 from softfall.lists.index.ring_parts import parts, plain_parts
 from softfall.lists.index.scan import Scan
 from tests.lists.index.hashes import (
     KINDS,
     Kind,
+    alike_in_pieces,
     as_words,
     flipped,
     pairs,
@@ -94,6 +99,46 @@ def test_a_crowd_just_beyond_the_radius_is_passed_over_exactly() -> None:
     expected = pairs(Scan(crowd).search(queries))
     assert 1000 < len(expected) < 100_000
     assert pairs(RingIndex.build(crowd).search(queries)) == expected
+
+
+def work(index: RingIndex, queries: Array) -> dict[str, int]:
+    """What the kernel says that it did."""
+    scratch, out = np.zeros(SCRATCH, np.int64), np.zeros((3, 200_000), np.int64)
+    find = Native("softfall.lists.index.ring_kernel", "find")
+    find(index._index, queries, 0, len(queries), 31, scratch, out, out.shape[1])
+    assert scratch[NEXT] == len(queries)
+    places = {"compared": COMPARED, "fetched": FETCHED, "passes": PASSES}
+    return {name: int(scratch[place]) for name, place in places.items()}
+
+
+def test_a_search_compares_what_lies_in_its_buckets_and_fetches_what_is_near() -> None:
+    rng = np.random.default_rng(6)
+    hashes, queries = uniform(rng, 30_000), uniform(rng, 20)
+    pieces, asked = keys(hashes), keys(queries)
+    alone = np.bitwise_count(pieces[None] ^ asked[:, None]).astype(np.int64)
+    near = sum(int(yields(query, hashes, 31).sum()) for query in queries)
+    done = work(RingIndex.build(hashes), queries)
+    assert near > 0
+    assert done == {"compared": int((alone <= 1).sum()), "fetched": near, "passes": 0}
+
+
+def test_a_query_among_a_crowd_fetches_no_more_than_a_fraction_of_it_before_the_pass() -> None:
+    """Whatever the list, a search does little more than the plain pass would."""
+    rng = np.random.default_rng(4)
+    crowd = flipped(rng, uniform(rng, 1).repeat(60_000, axis=0), 52)
+    queries = flipped(rng, crowd[:1].repeat(5, axis=0), 3)
+    tabled = sum(int(yields(query, crowd, 31).sum()) for query in queries)
+    assert tabled > len(queries) * len(crowd) // 4  # so many would be fetched without the bound
+    done = work(RingIndex.build(crowd), queries)
+    assert done["passes"] == len(queries)
+    assert 0 < done["fetched"] <= len(queries) * len(crowd) // 20
+
+
+def test_where_the_buckets_hold_more_than_the_bound_nothing_of_them_is_compared() -> None:
+    rng = np.random.default_rng(7)
+    alike = alike_in_pieces(rng, 20_000)
+    done = work(RingIndex.build(alike), alike[:5])
+    assert done == {"compared": 0, "fetched": 0, "passes": 5}
 
 
 def test_threads_search_one_index_at_once() -> None:

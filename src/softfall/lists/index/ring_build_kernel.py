@@ -77,6 +77,26 @@ def leaders(hashes_: Any, count: Any, places_: Any, places: Any, leaders_: Any) 
     return leading
 
 
+@helper
+def ordered(hashes: Any, row: Any, bytes_in_order: Any) -> Any:
+    """The words of one hash, with their bits in order; as they are if the address is 0."""
+    words = (hashes[row, 0], hashes[row, 1], hashes[row, 2], hashes[row, 3])
+    if bytes_in_order != 0:
+        words = in_order(words, bytes_in_order)
+    return words
+
+
+@helper
+def begin(sizes: Any) -> Any:
+    """Turn the sizes of buckets into where each begins. Returns their sum."""
+    total = np.int64(0)
+    for bucket in range(BUCKETS):
+        size = sizes[bucket]
+        sizes[bucket] = total
+        total += size
+    return total
+
+
 @exported("int64(uint64*, int64, uint64*, int64, uint32*, uint64*, uint32*, int64*)")
 def arrange(
     hashes_: Any, count: Any, bytes_: Any, reorder: Any, leaders_: Any, out_: Any, sizes_: Any,
@@ -93,26 +113,17 @@ def arrange(
     out = array(out_, (count, 4))
     sizes = array(sizes_, (count,))
     positions = array(next_, (BUCKETS,))
-    bytes_in_order = array(bytes_, (1,)).ctypes.data
+    spread = array(bytes_, (1,)).ctypes.data * np.int64(reorder != 0)
     for bucket in range(BUCKETS):
         positions[bucket] = 0
     for row in range(count):
         if np.int64(rows[row]) == row:
-            words = (given[row, 0], given[row, 1], given[row, 2], given[row, 3])
-            if reorder != 0:
-                words = in_order(words, bytes_in_order)
-            positions[np.int64(words[0] >> np.uint64(48))] += 1
-    leading: Any = np.int64(0)
-    for bucket in range(BUCKETS):
-        size = positions[bucket]
-        positions[bucket] = leading
-        leading += size
+            positions[np.int64(ordered(given, row, spread)[0] >> np.uint64(48))] += 1
+    leading = begin(positions)
     for row in range(count):
         leader = np.int64(rows[row])
         if leader == row:
-            words = (given[row, 0], given[row, 1], given[row, 2], given[row, 3])
-            if reorder != 0:
-                words = in_order(words, bytes_in_order)
+            words = ordered(given, row, spread)
             first_piece = np.int64(words[0] >> np.uint64(48))
             position: Any = positions[first_piece]
             positions[first_piece] += 1
@@ -145,12 +156,9 @@ def table(
         positions[bucket] = 0
     for row in range(count):
         positions[piece_at(hashes + 32 * row, piece)] += 1
-    total = np.int64(0)
+    total = begin(positions)
     for bucket in range(BUCKETS):
-        size = positions[bucket]
-        positions[bucket] = total
-        starts[bucket] = np.uint32(total)
-        total += size
+        starts[bucket] = np.uint32(positions[bucket])
     starts[BUCKETS] = np.uint32(total)
     after = (piece + 1) % PIECES
     for row in range(count):

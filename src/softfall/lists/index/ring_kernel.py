@@ -3,6 +3,7 @@
 Guarantees: each match comes out once, from the first table (in order) that must yield it, so no
 list of visited entries is kept and the index is only read. The work for one query is bounded: where
 the tables would cost half a plain pass over all hashes, the pass is made instead.
+What was done for the queries is counted in the scratch memory, so that tests can see the bound.
 Oracles: `pieces.yields` for what each table yields, `scan.Scan` for the answers.
 
 Layouts are those of `ring.RingIndex`; `index` holds its addresses and sizes, see FIELDS.
@@ -39,7 +40,16 @@ _VISITS_AHEAD: Final = 12
 _LINE_BYTES: Final = 64
 _LINES_AHEAD: Final = 16
 
-# What lies where in the scratch memory.
+COMPARED: Final = 2
+"""Where in the scratch memory `find` says how many signatures it compared for its queries."""
+
+FETCHED: Final = 3
+"""Where it says how many hashes it fetched because their signatures were near."""
+
+PASSES: Final = 4
+"""Where it says how many queries it made a plain pass for."""
+
+# What lies where in the scratch memory besides.
 _WAITING: Final = 256  # candidates that are fetched together
 _QUERY: Final = 8
 _FIRST: Final = 16
@@ -52,6 +62,14 @@ _TABLE: Final = _CANDIDATE + _WAITING
 def share(piece: Any, radius_bits: Any) -> Any:
     """As `pieces.shares`."""
     return (radius_bits + 1) // PIECES + np.int64(piece < (radius_bits + 1) % PIECES)
+
+
+@helper
+def near_buckets(may: Any) -> Any:
+    """How many buckets of a table differ by less than the share."""
+    if may > 1:
+        return np.int64(_NEIGHBOURS)
+    return np.int64(may)
 
 
 @helper
@@ -99,13 +117,10 @@ def visits(index: Any, radius_bits: Any, scratch: Any, query: Any) -> Any:
     total = np.int64(0)
     visit = 0
     for piece in range(PIECES):
-        may = share(piece, radius_bits)
-        if may == 0:
-            break
         key = piece_at(query, piece)
         starts = index[_STARTS] + 4 * piece * (_BUCKETS + 1)
         signatures = index[_SIGNATURES] + 2 * piece * (index[_ENTRIES] + LANES)
-        for flip in range(_NEIGHBOURS if may > 1 else 1):
+        for flip in range(near_buckets(share(piece, radius_bits))):
             bucket = starts + 4 * (key ^ ((1 << flip) >> 1))
             first = u32_at(bucket)
             size = u32_at(bucket + 4) - first
@@ -123,6 +138,7 @@ def settled(
 ) -> Any:  # fmt: skip
     """Look at the hashes of the waiting candidates; returns `count` and the matches."""
     hashes = index[_HASHES]
+    scratch[FETCHED] += waiting
     for one in range(waiting):
         entry = scratch[_CANDIDATE + one]
         if scratch[_TABLE + one] > 0:
@@ -157,6 +173,24 @@ def fetch(scratch: Any, visit: Any, before: Any) -> Any:
 
 
 @helper
+def note(near: Any, first: Any, piece: Any, rows: Any, scratch: Any, waiting: Any) -> Any:
+    """Let the near ones of 32 signatures wait, the first of which is a table's `first`.
+
+    near: a bit for each. rows: the address of the table's. Returns how many wait then.
+    """
+    while near != 0:
+        candidate = first + lowest_one(near)
+        near &= near - 1
+        if piece > 0:  # (the hashes lie in the order of the first table)
+            candidate = rows + 4 * candidate
+            prefetch(candidate)
+        scratch[_CANDIDATE + waiting] = candidate
+        scratch[_TABLE + waiting] = piece
+        waiting += 1
+    return waiting
+
+
+@helper
 def through_tables(
     index: Any, words: Any, radius_bits: Any, scratch: Any, query: Any, out: Any, count: Any,
     row: Any,
@@ -169,13 +203,11 @@ def through_tables(
     waiting = visit = 0
     for piece in range(PIECES):
         may = share(piece, radius_bits)
-        if may == 0:
-            break
         after = (piece + 1) % PIECES
         wanted = piece_at(query, after)
         signatures = index[_SIGNATURES] + 2 * piece * (entries + LANES)
         rows = index[_ROWS] + 4 * (piece - 1) * entries
-        for flip in range(_NEIGHBOURS if may > 1 else 1):
+        for flip in range(near_buckets(may)):
             fetch(scratch, visit + _VISITS_AHEAD, worth_fetching)
             most = may + share(after, radius_bits) - 1 - np.int64(flip > 0)
             at = scratch[_FIRST + visit]
@@ -185,25 +217,17 @@ def through_tables(
                 near = near_lanes(at, wanted, most)
                 if size < LANES:
                     near &= (1 << size) - 1
-                while near != 0:
-                    candidate = ((at - signatures) >> 1) + lowest_one(near)
-                    near &= near - 1
-                    if piece > 0:  # (the hashes lie in the order of the first table)
-                        candidate = rows + 4 * candidate
-                        prefetch(candidate)
-                    scratch[_CANDIDATE + waiting] = candidate
-                    scratch[_TABLE + waiting] = piece
-                    waiting += 1
-                    if waiting == _WAITING:
-                        left -= waiting
-                        if left < 0:
-                            return np.int64(-1)
-                        count = settled(
-                            index, words, radius_bits, scratch, query, waiting, out, count, row
-                        )
-                        waiting = 0
+                waiting = note(near, (at - signatures) >> 1, piece, rows, scratch, waiting)
                 at += 2 * LANES
                 size -= LANES
+                if waiting > _WAITING - LANES:
+                    left -= waiting
+                    if left < 0:
+                        return np.int64(-1)
+                    count = settled(
+                        index, words, radius_bits, scratch, query, waiting, out, count, row
+                    )
+                    waiting = 0
     return settled(index, words, radius_bits, scratch, query, waiting, out, count, row)
 
 
@@ -220,6 +244,7 @@ def find(
     query = scratch.ctypes.data + 8 * _QUERY
     entries = index[_ENTRIES]
     count = np.int64(0)
+    scratch[COMPARED] = scratch[FETCHED] = scratch[PASSES] = 0
     for row in range(first, last):
         words = (queries[row, 0], queries[row, 1], queries[row, 2], queries[row, 3])
         if index[_BYTES] != 0:
@@ -229,9 +254,12 @@ def find(
         scratch[_QUERY + 2] = np.int64(words[2])
         scratch[_QUERY + 3] = np.int64(words[3])
         after = np.int64(-1)
-        if visits(index, radius_bits, scratch, query) <= _MOST_VISITED * entries:
+        in_buckets = visits(index, radius_bits, scratch, query)
+        if in_buckets <= _MOST_VISITED * entries:
+            scratch[COMPARED] += in_buckets
             after = through_tables(index, words, radius_bits, scratch, query, out, count, row)
         if after < 0:
+            scratch[PASSES] += 1
             after = pass_over(index[_HASHES], entries, words, radius_bits, out, count, row)
         if after > capacity:
             scratch[NEXT] = row
