@@ -11,8 +11,17 @@ from typer.testing import CliRunner
 from softfall.cli.main import app
 from softfall.compare import robustness
 from softfall.compare.everyday import EVERYDAY, for_study
-from softfall.compare.false_matches import RADII_BITS, Pieces, Plan, compared, count
-from softfall.compare.robustness import NEVER, distance, growth, look, recall
+from softfall.compare.false_matches import (
+    RADII_BITS,
+    FalseMatches,
+    Pieces,
+    Plan,
+    Radius,
+    compared,
+    count,
+)
+from softfall.compare.robustness import NEVER, Growth, distance, growth, look, recall
+from softfall.compare.robustness_report import Study, sheets
 from softfall.compare.statistics import Share, wilson
 from softfall.media.views import ViewSet
 from tests.media.photographs import photograph
@@ -165,3 +174,26 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
     done = CliRunner().invoke(app, ["robustness", str(tmp_path), "--processes", "1"])
     assert done.exception is not None
     assert type(done.exception).__name__ == "NoPhotographs"
+
+
+def test_an_interval_that_could_not_be_told_is_a_dash():
+    once = _hashes(500, 6)
+    listed = [
+        Pieces(name, once, _hashes(seed, 6), NONE, NONE) for name, seed in (("a", 1), ("b", 2))
+    ]
+    unrelated = compared(listed, [Pieces("c", NONE, NONE, once, NONE)])
+    assert unrelated.radii[0].ratio == (0, 0, 0)
+    drawn = next(
+        each
+        for each in sheets(Study("default", Growth(1, 1, 0), (), unrelated))
+        if each.name == "unrelated"
+    )
+    assert drawn.rows[0][-2:] == ("0.00", "-")
+
+
+def test_an_interval_that_was_drawn_stands_there():
+    radius = Radius(31, 3, 4, 100, 100, (1.33, 0.5, 2.25))
+    drawn = sheets(
+        Study("default", Growth(1, 1, 0), (), FalseMatches(2, 2, 10, 10, 10, (radius,), ()))
+    )
+    assert drawn[-1].rows[0][-2:] == ("1.33", "0.50 to 2.25")

@@ -118,8 +118,10 @@ def _unrelated(unrelated: FalseMatches) -> Sheet:
     for each in unrelated.radii:
         ratio = interval = "-"
         if each.ratio is not None:
-            ratio = f"{each.ratio[0]:.2f}"
-            interval = f"{each.ratio[1]:.2f} to {each.ratio[2]:.2f}"
+            value, low, high = each.ratio
+            ratio = f"{value:.2f}"
+            if low < high:  # (of nothing, or of one photograph, every draw is the same)
+                interval = f"{low:.2f} to {high:.2f}"
         counts = (each.plain, each.viewed, each.plain_pairs)
         rows.append((str(each.bits), *(f"{count:,}" for count in counts), ratio, interval))
     title = "Unrelated pictures within so many bits, at the same number of entries"
