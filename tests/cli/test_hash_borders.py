@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from softfall.cli.hash_crew import Crew
+from softfall.cli.hash_crew import Crew, hashing
 from softfall.cli.hash_output import OutDiffers, OutFile
 from softfall.cli.hash_rows import FileHashes, Form, hash_file, header, line
 from softfall.config import MediaLimits
@@ -110,7 +110,7 @@ def test_a_video_is_hashed_as_it_is() -> None:
 
 def test_several_processes_strip_as_one_does(folder: Path) -> None:
     paths = sorted(folder.iterdir())
-    with Crew(LIMITS, "exact", 2, strip_borders=True) as crew:
+    with Crew(hashing(LIMITS, "exact", strip_borders=True), 2) as crew:
         rows = list(crew.rows(paths))
     assert rows == [hash_file(path, LIMITS, "exact", True) for path in paths]
     assert [row.pdq_stripped is not None for row in rows] == [False, True, False, False]

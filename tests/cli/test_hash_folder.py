@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from softfall.cli.hash_crew import Crew, HashingUnavailable
+from softfall.cli.hash_crew import Crew, HashingUnavailable, hashing
 from softfall.cli.hash_rows import FileHashes, Form, hash_file, line
 from softfall.config import MediaLimits
 from tests.cli.test_hash import run
@@ -62,14 +62,14 @@ def plain(folder: Path) -> list[FileHashes]:
 
 @pytest.mark.parametrize("jobs", [1, 2, 5])
 def test_several_processes_say_what_one_says_and_in_the_same_order(folder: Path, jobs: int) -> None:
-    with Crew(LIMITS, "exact", jobs) as crew:
+    with Crew(hashing(LIMITS, "exact"), jobs) as crew:
         assert list(crew.rows(sorted(folder.rglob("*.jpg")))) == plain(folder)
 
 
 def test_a_slow_file_delays_no_other_and_keeps_its_place(folder: Path) -> None:
     slow = folder / "0" / "00.jpg"
     Image.effect_noise((3000, 3000), 40).save(slow, "PNG")
-    with Crew(LIMITS, "exact", 2) as crew:
+    with Crew(hashing(LIMITS, "exact"), 2) as crew:
         assert list(crew.rows(sorted(folder.rglob("*.jpg")))) == plain(folder)
 
 
@@ -79,7 +79,7 @@ def test_a_file_that_ends_its_process_costs_that_file_alone(folder: Path, jobs: 
     for name in crashing:
         (folder / name).write_bytes(b"never opened")
     paths = sorted(folder.rglob("*.jpg"))
-    with Crew(LIMITS, "exact", jobs, (sys.executable, "-c", FRAGILE)) as crew:
+    with Crew(hashing(LIMITS, "exact"), jobs, (sys.executable, "-c", FRAGILE)) as crew:
         rows = list(crew.rows(paths))
     assert [row.path for row in rows] == [str(path) for path in paths]
     told = {str(Path(row.path).relative_to(folder)): row.what for row in rows if row.error}
@@ -100,8 +100,14 @@ def test_a_file_that_ends_its_process_costs_that_file_alone(folder: Path, jobs: 
 def test_processes_that_do_not_start_are_an_error_of_the_installation(
     folder: Path, command: tuple[str, ...], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(HashingUnavailable), Crew(LIMITS, "exact", 2, command) as crew:
+    with pytest.raises(HashingUnavailable), Crew(hashing(LIMITS, "exact"), 2, command) as crew:
         list(crew.rows(folder.rglob("*.jpg")))
+
+
+def test_no_more_processes_are_started_than_make_sense(folder: Path) -> None:
+    code, printed, said = run("--jobs", "100000", folder)
+    assert (code, printed) == (2, b"")
+    assert "TooManyProcesses: 100000 processes are asked for; here " in said
 
 
 def test_what_a_library_prints_is_no_answer(
@@ -110,7 +116,7 @@ def test_what_a_library_prints_is_no_answer(
     chatty = "import os\nfrom softfall.cli import hash_worker as w\nhash_one = w.hash_file\n"
     chatty += "def said(*a):\n os.write(1, b'noise\\n')\n return hash_one(*a)\n"
     chatty += "w.hash_file = said\nw.main()\n"
-    with Crew(LIMITS, "exact", 2, (sys.executable, "-c", chatty)) as crew:
+    with Crew(hashing(LIMITS, "exact"), 2, (sys.executable, "-c", chatty)) as crew:
         assert list(crew.rows(sorted(folder.rglob("*.jpg")))) == plain(folder)
     assert capfd.readouterr().err.count("noise") == 30
 

@@ -2,12 +2,15 @@
 
 import io
 import json
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 from typer.testing import CliRunner
 
+from softfall.cli import hash_crew
+from softfall.cli.list_build import NothingToList
 from softfall.cli.main import app
 from softfall.media.pdq import PdqHash, pdq
 from tests.media.photographs import photograph
@@ -119,3 +122,65 @@ def test_a_mirrored_and_a_cropped_copy_are_found_and_leave_with_their_picture(
     _list(custodian, "add", whole.hex, "--source", "hotline")
     assert "crop-centre-5 of" in _list(custodian, "search", found.hex)
     assert "pictures         2" in _list(custodian, "show")
+
+
+# Stands for a decoder with a memory fault: a process that dies of files with certain names.
+FRAGILE = """
+import os, signal
+from pathlib import Path
+from softfall.cli import hash_worker
+from softfall.media import files
+read = files.read_file
+def fragile(path, limits):
+    if "fatal" in path.name:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return read(path, limits)
+files.read_file = fragile
+hash_worker.main()
+"""
+
+
+def test_a_file_that_ends_its_process_costs_that_file_alone(folder, tmp_path, monkeypatch):
+    whole, out = tmp_path / "whole.jsonl", tmp_path / "list.jsonl"
+    _build(folder, whole)
+    for name in ("a-fatal.png", "d-fatal.png"):
+        (folder / name).write_bytes((folder / "coffee.png").read_bytes())
+    monkeypatch.setattr(hash_crew, "WORKER", (sys.executable, "-c", FRAGILE))
+    done = _build(folder, out)
+    assert done.exit_code == 1
+    for name in ("a-fatal.png", "d-fatal.png"):
+        assert f"{name}: HashingCrashed: the process that opened the file ended (SIG" in done.stderr
+    assert "files not opened     3" in done.stderr
+    hashes = [[(line["hash"], line.get("view")) for line in _lines(o)] for o in (whole, out)]
+    assert hashes[0] == hashes[1]
+
+
+@pytest.mark.parametrize("views", ["default", "none"])
+def test_a_hash_that_two_pictures_have_is_counted_once(folder, tmp_path, views, custodian):
+    out = tmp_path / "list.jsonl"
+    (folder / "again.png").write_bytes((folder / "coffee.png").read_bytes())
+    done = _build(folder, out, "--views", views)
+    distinct = len({line["hash"] for line in _lines(out)})
+    assert "pictures listed      3" in done.stderr
+    assert f"hashes listed        {distinct}," in done.stderr
+    _list(custodian, "import", str(out))
+    assert f"active entries     {distinct}" in _list(custodian, "show")
+
+
+@pytest.mark.parametrize("there", [(), ("flat.png", "broken.jpg")])
+def test_a_list_of_nothing_is_refused_and_nothing_is_written(folder, tmp_path, there):
+    for path in folder.iterdir():
+        if path.name not in there:
+            path.unlink()
+    out = tmp_path / "list.jsonl"
+    out.write_text("an older list")
+    done = _build(folder, out, "--force")
+    assert isinstance(done.exception, NothingToList)
+    assert out.read_text() == "an older list"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["list.jsonl", "pictures"]
+
+
+def test_no_more_processes_are_started_than_make_sense(folder, tmp_path):
+    done = _build(folder, tmp_path / "list.jsonl", "--processes", "100000")
+    assert isinstance(done.exception, hash_crew.TooManyProcesses)
+    assert not (tmp_path / "list.jsonl").exists()

@@ -1,6 +1,5 @@
 """`softfall hash`: the hashes of picture and video files, and of folders of them, line by line."""
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -39,42 +38,49 @@ class _Asked:
     strip_borders: bool
 
 
+_Paths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="PATH", help="Picture and video files, and folders.", show_default=False
+    ),
+]
+_Mode = Annotated[
+    HashMode,
+    typer.Option(help="Bit for bit as lists are made, or quicker and within 8 bits of it."),
+]
+_StripBorders = Annotated[
+    bool,
+    typer.Option(
+        "--strip-borders",
+        help="Also hash pictures without their border, where they have one. Videos are hashed "
+        "as they are.",
+    ),
+]
+_Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="Append the lines to this file (JSON lines, or --csv). A run that was ended goes "
+        "on: what the file has is not hashed again.",
+        show_default=False,
+    ),
+]
+_Jobs = Annotated[
+    int | None, typer.Option(min=1, help="Processes that hash; one for each core, by default.")
+]
+_Config = Annotated[
+    Path | None, typer.Option("--config", help="The TOML file to read.", show_default=False)
+]
+
+
 def hash_files(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="PATH", help="Picture and video files, and folders.", show_default=False
-        ),
-    ],
+    paths: _Paths,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Write a JSON object a line.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Write CSV with a header.")] = False,
-    mode: Annotated[
-        HashMode,
-        typer.Option(help="Bit for bit as lists are made, or quicker and within 8 bits of it."),
-    ] = HashMode.EXACT,
-    strip_borders: Annotated[
-        bool,
-        typer.Option(
-            "--strip-borders",
-            help="Also hash pictures without their border, where they have one. Videos are hashed "
-            "as they are.",
-        ),
-    ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Append the lines to this file (JSON lines, or --csv). A run that was ended goes "
-            "on: what the file has is not hashed again.",
-            show_default=False,
-        ),
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Processes that hash; one for each core, by default."),
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option("--config", help="The TOML file to read.", show_default=False)
-    ] = None,
+    mode: _Mode = HashMode.EXACT,
+    strip_borders: _StripBorders = False,
+    out: _Out = None,
+    jobs: _Jobs = None,
+    file: _Config = None,
 ) -> None:
     """Print each file's hash, quality, SHA-256 and MD5, or why there is none.
 
@@ -93,22 +99,29 @@ def hash_files(
     form = Form.CSV if csv else Form.JSONL if jsonl or out else Form.TEXT
     asked = _Asked(form, mode.value, strip_borders)
     limits = config.load(file).media
-    from softfall.media.files import walk
-
     try:
-        with ExitStack() as stack:
-            kept = _out_file(stack, out, asked, paths) if out else None
-            files = stack.enter_context(_progress(lambda: walk(paths), lines_run_past=out is None))
-            if kept:
-                files = (path for path in files if not kept.has(path))
-            rows = _rows(stack, files, limits, asked, jobs, always=out is not None)
-            failed = _write(rows, asked, kept)
+        failed = _hash_all(paths, limits, asked, out, jobs)
     except KeyboardInterrupt:
         goes_on = "; the same command goes on from here" if out else ""
         sys.stderr.write(f"softfall: interrupted{goes_on}\n")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _hash_all(
+    paths: list[Path], limits: config.MediaLimits, asked: _Asked, out: Path | None, jobs: int | None
+) -> int:
+    """Write every file's line; how many tell of an error."""
+    from softfall.media.files import walk
+
+    with ExitStack() as stack:
+        kept = _out_file(stack, out, asked, paths) if out else None
+        files = stack.enter_context(_progress(lambda: walk(paths), lines_run_past=out is None))
+        if kept:
+            files = (path for path in files if not kept.has(path))
+        rows = _rows(stack, files, limits, asked, jobs, always=out is not None)
+        return _write(rows, asked, kept)
 
 
 def _out_file(stack: ExitStack, out: Path, asked: _Asked, paths: Iterable[Path]) -> "OutFile":
@@ -134,10 +147,10 @@ def _rows(
     first = list(islice(files, 1 if always else FEW_FILES + 1))
     if not first or (len(first) <= FEW_FILES and not always):
         return (hash_file(path, limits, asked.mode, asked.strip_borders) for path in first)
-    from softfall.cli.hash_crew import Crew
+    from softfall.cli.hash_crew import Crew, hashing, process_count
 
-    jobs = jobs or len(os.sched_getaffinity(0))
-    crew = Crew(limits, asked.mode, jobs, strip_borders=asked.strip_borders)
+    work = hashing(limits, asked.mode, strip_borders=asked.strip_borders)
+    crew = Crew(work, process_count(jobs))
     return stack.enter_context(crew).rows(chain(first, files))
 
 

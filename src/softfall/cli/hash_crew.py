@@ -1,9 +1,10 @@
-"""Many files hashed by several processes at once, their rows in the order of the files.
+"""Many files opened by several processes at once, a row for each, in the order of the files.
 
 Guarantees: each file gets one row, whatever it does to the process that opens it: a file over which
 its process dies is a row with `HashingCrashed`, another process takes its place, and the run goes
 on. Memory doesn't grow with the number of files: at most `AHEAD` rows wait for an earlier one.
-Refuses: to go on where a process does not even start (`HashingUnavailable`).
+Refuses: to go on where a process does not even start (`HashingUnavailable`), and more processes
+than make sense here (`TooManyProcesses`).
 Limits: a file that keeps its process busy is waited for; nothing here ends it.
 """
 
@@ -14,24 +15,28 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Any, Final, Generic, TypeVar
 
 from softfall.cli.hash_rows import FileHashes, failed_row
 from softfall.config import MediaLimits
-from softfall.errors import InputError, OperatorError
+from softfall.errors import InputError, OperatorError, SoftfallError
 
 WORKER: Final = (sys.executable, "-P", "-m", "softfall.cli.hash_worker")
 AHEAD: Final = 512
+_EACH_CORE: Final = 4  # processes; more only take each other's memory and time
+_FEWEST: Final = 16
 _AT_HAND: Final = 2  # files that a process holds: the one it hashes, and the next
 _BLOCK_BYTES: Final = 1 << 16
 # One thread each: there is a process for every core already.
 _ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 Task = tuple[int, Path]
+Row = TypeVar("Row")
 
 
 class HashingCrashed(InputError):
@@ -46,33 +51,61 @@ class HashingUnavailable(OperatorError):
     remedy = "Read what they print above; run `softfall doctor`."
 
 
-class Crew:
-    """Processes that hash. Use as a context: what is left of them at its end is ended.
+class TooManyProcesses(InputError):
+    """More processes asked for than this machine can have any use of."""
 
-    jobs: how many. mode: "exact" or "fast". command: what each is started by. strip_borders: of
-    pictures, for a second hash.
+    remedy = "Ask for as many as there are cores, or leave the choice to the command."
+
+
+@dataclass(frozen=True, slots=True)
+class Work(Generic[Row]):
+    """What each process is asked to make of its files.
+
+    how: its first line, see `hash_worker`. read: a row from its answer. failed: the row of a file
+    over which a process died.
     """
 
-    def __init__(
-        self,
-        limits: MediaLimits,
-        mode: str,
-        jobs: int,
-        command: tuple[str, ...] = WORKER,
-        *,
-        strip_borders: bool = False,
-    ) -> None:
-        self._mode = mode
-        self._greeting = {
+    how: Mapping[str, object]
+    read: Callable[[dict[str, Any]], Row]
+    failed: Callable[[Path, SoftfallError], Row]
+
+
+def hashing(limits: MediaLimits, mode: str, *, strip_borders: bool = False) -> Work[FileHashes]:
+    """The work of `softfall hash`. mode: "exact" or "fast"; strip_borders: for a second hash."""
+    return Work(
+        {
+            "task": "hash",
             "limits": limits.model_dump(mode="json"),
             "mode": mode,
             "strip_borders": strip_borders,
-        }
-        self._command = command
+        },
+        lambda answer: FileHashes(**answer),
+        lambda path, error: failed_row(path, mode, error),
+    )
+
+
+def process_count(asked: int | None) -> int:
+    """How many processes to start; one for each core, unless asked. Raises TooManyProcesses."""
+    cores = len(os.sched_getaffinity(0))
+    most = max(_FEWEST, _EACH_CORE * cores)
+    if asked is not None and asked > most:
+        raise TooManyProcesses(f"{asked} processes are asked for; here {most} are the most")
+    return asked or cores
+
+
+class Crew(Generic[Row]):
+    """Processes that open files. Use as a context: what is left of them at its end is ended.
+
+    jobs: how many. command: what each is started by.
+    """
+
+    def __init__(self, work: Work[Row], jobs: int, command: tuple[str, ...] | None = None) -> None:
+        self._work = work
+        self._command = command or WORKER
         self._selector = selectors.DefaultSelector()
         self._workers = [self._started() for _ in range(jobs)]
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "Crew[Row]":
         return self
 
     def __exit__(
@@ -82,11 +115,11 @@ class Crew:
             worker.end(at_once=kind is not None)
         self._selector.close()
 
-    def rows(self, paths: Iterable[Path]) -> Iterator[FileHashes]:
+    def rows(self, paths: Iterable[Path]) -> Iterator[Row]:
         """A row for each path, in their order. Raises HashingUnavailable."""
         tasks = enumerate(paths)
         again: deque[Task] = deque()  # what a dead process held, beside what it died of
-        done: dict[int, FileHashes] = {}
+        done: dict[int, Row] = {}
         following = 0
         while True:
             self._hand_out(again, tasks, AHEAD - len(done))
@@ -110,15 +143,16 @@ class Crew:
                 return
             worker.give(task)
 
-    def _answers(self, again: deque[Task]) -> Iterator[tuple[int, FileHashes]]:
+    def _answers(self, again: deque[Task]) -> Iterator[tuple[int, Row]]:
         """What has come by now, or comes first."""
         for key, _ in self._selector.select():
             worker: Worker = key.data
-            yield from worker.answers()
+            for number, answer in worker.answers():
+                yield number, self._work.read(answer)
             if worker.is_dead:
                 yield from self._replace(worker, again)
 
-    def _replace(self, dead: "Worker", again: deque[Task]) -> Iterator[tuple[int, FileHashes]]:
+    def _replace(self, dead: "Worker", again: deque[Task]) -> Iterator[tuple[int, Row]]:
         self._selector.unregister(dead.out)
         status = dead.end(at_once=True)
         if not dead.is_ready:
@@ -126,12 +160,12 @@ class Crew:
         if dead.held:
             number, path = dead.held.popleft()
             crash = HashingCrashed(f"the process that opened the file ended ({_told(status)})")
-            yield number, failed_row(path, self._mode, crash)
+            yield number, self._work.failed(path, crash)
             again.extend(dead.held)
         self._workers[self._workers.index(dead)] = self._started()
 
     def _started(self) -> "Worker":
-        worker = Worker(self._command, self._greeting)
+        worker = Worker(self._command, self._work.how)
         self._selector.register(worker.out, selectors.EVENT_READ, worker)
         return worker
 
@@ -162,14 +196,14 @@ class Worker:
         self.held.append(task)
         self._write(str(task[1]))
 
-    def answers(self) -> list[tuple[int, FileHashes]]:
+    def answers(self) -> list[tuple[int, dict[str, Any]]]:
         """What it has answered since; marks it dead where nothing more can come."""
         data = os.read(self.out.fileno(), _BLOCK_BYTES)
         self.is_dead = not data
         *lines, self._rest = (self._rest + data).split(b"\n")
         if lines and not self.is_ready:
             self.is_ready = bool(lines.pop(0))
-        return [(self.held.popleft()[0], FileHashes(**json.loads(line))) for line in lines]
+        return [(self.held.popleft()[0], json.loads(line)) for line in lines]
 
     def end(self, *, at_once: bool) -> int:
         """Its exit status, as `subprocess` has it."""
