@@ -1,5 +1,6 @@
 """The cache folder: only what is whole, of these sources, and nobody else's is ever executed."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -183,3 +184,32 @@ def test_the_doctor_says_which_kernels_are_still_to_be_compiled(cache: Path) -> 
     cache.chmod(0o777)
     (found,) = check_kernels(Settings())
     assert "may be written by others" in found.what
+
+
+def test_a_folder_named_from_here_is_told_from_the_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is told of it may work elsewhere: the hasher's template works in the root."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SOFTFALL_CACHE_DIR", "kernels")
+    assert kept.folder() == tmp_path / "kernels"
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
+def test_in_a_folder_that_others_may_write_nothing_is_waited_for(cache: Path, mode: int) -> None:
+    cache.mkdir()
+    cache.chmod(mode)
+    with kept.turn():
+        assert list(cache.iterdir()) == []
+
+
+def test_a_lock_that_is_a_link_is_not_followed(cache: Path, tmp_path: Path) -> None:
+    cache.mkdir(mode=0o700)
+    (cache / "lock").symlink_to(tmp_path / "elsewhere")
+    with kept.turn():
+        assert not (tmp_path / "elsewhere").exists()
+
+
+def test_one_process_compiles_at_a_time(cache: Path) -> None:
+    with kept.turn(), (cache / "lock").open("rb") as stream, pytest.raises(BlockingIOError):
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

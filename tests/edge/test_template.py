@@ -4,8 +4,10 @@ Each picture plays a hasher that it has taken over: the template's program is on
 writes, run where the hasher's own would run, in the forked child.
 """
 
+import errno
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -20,7 +22,7 @@ from softfall.edge.hashing import HasherProcess
 from softfall.edge.template import Template
 from softfall.media.decode import decode
 from softfall.media.hashed import Refused
-from softfall.media.pdq import pdq
+from softfall.media.pdq import PdqHash, pdq
 from tests.edge.test_hashing import TAKEN_OVER
 from tests.media.picture_files import saved, scene
 
@@ -184,3 +186,25 @@ def test_a_template_that_does_not_start_is_told_of() -> None:
     told = ends.hash(PICTURE, 60)
     assert isinstance(told, Refused)
     assert told.reason.startswith("the hasher does not start")
+
+
+@pytest.mark.parametrize(("what", "nth"), [("pipe", 1), ("pipe", 2), ("socketpair", 1)])
+def test_a_service_out_of_descriptors_loses_none_of_those_it_had(
+    hasher: HasherProcess, monkeypatch: pytest.MonkeyPatch, what: str, nth: int
+) -> None:
+    assert isinstance(hasher.hash(PICTURE, 60), PdqHash)  # its template runs
+    place = os if what == "pipe" else socket
+    make, made = getattr(place, what), 0
+
+    def scarce(*arguments: object) -> object:
+        nonlocal made
+        made += 1
+        if made == nth:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return make(*arguments)
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    monkeypatch.setattr(place, what, scarce)
+    with pytest.raises(OSError, match="Too many"):
+        template_of(hasher).start(("hash",), 60)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -56,11 +56,12 @@ class Code:
 def folder() -> Path | None:
     """Where this user's kernels lie; None for a user without a home.
 
-    `SOFTFALL_CACHE_DIR`, or `softfall/kernels` in the user's own cache folder.
+    `SOFTFALL_CACHE_DIR`, or `softfall/kernels` in the user's own cache folder. Always from the
+    root: whoever is told of it may work in another folder.
     """
     named = os.environ.get("SOFTFALL_CACHE_DIR")
     if named:
-        return Path(named)
+        return Path(named).absolute()
     own = os.environ.get("XDG_CACHE_HOME", "")
     if own.startswith("/"):
         return Path(own) / "softfall" / "kernels"
@@ -83,13 +84,13 @@ def trouble() -> str:
 
 @contextmanager
 def turn() -> Iterator[None]:
-    """Wait while another process compiles, so that it need not be done twice; but not for ever."""
-    place = folder()
+    """Wait while another process compiles, so that it need not be done twice; but not for ever.
+
+    Where others may write there is nothing to wait for, since nothing is kept there.
+    """
     lock = None
     with suppress(OSError):
-        if place is not None:
-            place.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = _lock_file(folder())
     try:
         waited = threading.Event()  # never set: it only waits
         for _ in range(_TRIES):
@@ -99,6 +100,21 @@ def turn() -> Iterator[None]:
     finally:
         if lock is not None:
             os.close(lock)
+
+
+def _lock_file(place: Path | None) -> int | None:
+    """Open; None where it would not be this user's alone. Raises OSError."""
+    if place is None:
+        return None
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    inside = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if not _trusted(os.fstat(inside)):
+            return None
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        return os.open("lock", flags, 0o600, dir_fd=inside)
+    finally:
+        os.close(inside)
 
 
 def _locked(lock: int) -> bool:

@@ -110,38 +110,28 @@ class _Running:
 
     def fork(self, arguments: tuple[str, ...], within_seconds: float) -> Forked:
         until = time.monotonic() + within_seconds
-        picture_out, picture_in = os.pipe()
-        answer_out, answer_in = os.pipe()
-        life, theirs = socket.socketpair()
-        stdin, stdout = os.fdopen(picture_in, "wb"), os.fdopen(answer_out, "rb")
-        try:
-            with theirs:
-                self._send(arguments, [picture_out, answer_in, theirs.fileno()], within_seconds)
-        except OSError:
-            _close(stdin, stdout, life)
-            raise
-        finally:
-            os.close(picture_out)
-            os.close(answer_in)
-        try:
+        with contextlib.ExitStack() as ours:  # all that is open so far, if anything fails
+            with contextlib.ExitStack() as theirs:
+                picture_out, picture_in = os.pipe()
+                theirs.callback(os.close, picture_out)
+                stdin = ours.enter_context(os.fdopen(picture_in, "wb"))
+                answer_out, answer_in = os.pipe()
+                theirs.callback(os.close, answer_in)
+                stdout = ours.enter_context(os.fdopen(answer_out, "rb"))
+                life, its_life = socket.socketpair()
+                ours.enter_context(life)
+                theirs.enter_context(its_life)
+                self._send(arguments, [picture_out, answer_in, its_life.fileno()], within_seconds)
             life.settimeout(max(0.001, until - time.monotonic()))
             told, handles, _, _ = socket.recv_fds(life, 1, 1)
             if not told or not handles:
                 raise BrokenPipeError(0, "its template is gone")
-        except OSError:
-            _close(stdin, stdout, life)
-            raise
+            ours.pop_all()
         return Forked(stdin, stdout, life, handles[0], self)
 
     def _send(self, arguments: tuple[str, ...], handed: list[int], within_seconds: float) -> None:
         self._control.settimeout(within_seconds)
         socket.send_fds(self._control, [json.dumps(arguments).encode()], handed)
-
-
-def _close(stdin: IO[bytes], stdout: IO[bytes], life: socket.socket) -> None:
-    for end in (stdin, stdout, life):
-        with contextlib.suppress(OSError):
-            end.close()
 
 
 def _end(control: socket.socket, process: "subprocess.Popen[bytes]") -> None:
