@@ -3,11 +3,14 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from softfall.cli import main as command
 from softfall.custodian import index_file
+from softfall.lists.index import snapshot
 
 Say = Callable[..., tuple[int, str, str]]
 
@@ -74,6 +77,23 @@ def test_a_damaged_file_is_said_and_built_again(say: Say, path: Path) -> None:
     assert "SnapshotDamaged" in err
     assert "all 40 active entries" in out
     assert "SnapshotDamaged" not in say("index")[2]
+
+
+def test_a_whole_file_with_other_arrays_is_said_and_built_again(say: Say, path: Path) -> None:
+    say("index")
+    found = snapshot.read(path)
+    without_rows = {name: each for name, each in found.arrays.items() if name != "rows"}
+    other: Any = SimpleNamespace(arrays=without_rows)
+    snapshot.write(path, other, found.position)
+    code, out, err = say("search", pdq(1006))
+    assert code == 0
+    assert "entry 7" in out
+    assert "NoIndex" in err
+    code, out, err = say("index", "--verify")
+    assert code == 0
+    assert "all 40 active entries" in out
+    assert "NoIndex" in err
+    assert "NoIndex" not in say("index")[2]
 
 
 def test_an_index_that_is_not_the_stores_is_an_error(

@@ -12,6 +12,7 @@ from softfall.custodian.index_file import Followed
 from softfall.lists.entries import Statement
 from softfall.lists.index.live import Edits, LiveIndex
 from softfall.lists.index.ring import RingIndex
+from softfall.lists.index.snapshot import Position
 from softfall.lists.report import Stated
 
 NOW_MS = 1_000_000
@@ -84,14 +85,43 @@ def test_changes_while_the_store_is_read_are_no_difference(
 def test_a_list_that_never_rests_is_refused(
     catalogue: Catalogue, followed: Followed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    revision = FeedReader.revision
+    position = FeedReader.position
     seeds = iter(range(100, 1000))
 
-    def change(self: FeedReader) -> int:
+    def change(self: FeedReader) -> Position:
         catalogue.add(Statement(pdq(next(seeds)), "hotline"), NOW_MS)
-        return revision(self)
+        return position(self)
 
-    monkeypatch.setattr(FeedReader, "revision", change)
+    monkeypatch.setattr(FeedReader, "position", change)
     monkeypatch.setattr("softfall.custodian.index_check._TRIES", 3)
     with pytest.raises(ListTooBusy):
+        compare(followed, catalogue.feed)
+
+
+@pytest.mark.parametrize("revision", [1, 2, 3])
+def test_an_index_of_another_list_differs_though_its_entries_are_the_same(
+    catalogue: Catalogue, followed: Followed, revision: int
+) -> None:
+    catalogue.withdraw(3, None, NOW_MS)
+    catalogue.add(Statement(pdq(3), "another"), NOW_MS)
+    wrong = dataclasses.replace(followed, position=Position(revision, bytes(16)))
+    with pytest.raises(IndexDiffers, match="of another list"):
+        compare(wrong, catalogue.feed)
+
+
+def test_an_index_of_a_list_before_it_was_put_back_differs(
+    catalogue: Catalogue, followed: Followed
+) -> None:
+    wrong = dataclasses.replace(followed, position=Position(9, bytes(16)))
+    with pytest.raises(IndexDiffers, match="put back from a backup"):
+        compare(wrong, catalogue.feed)
+
+
+def test_an_index_that_the_feed_does_not_lead_on_from_is_no_difference(
+    catalogue: Catalogue, followed: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("softfall.custodian.feed.KEPT_CHANGES", 1)
+    for number in range(1, 6):
+        catalogue.withdraw(number, None, NOW_MS)
+    with pytest.raises(ListTooBusy, match="more has changed"):
         compare(followed, catalogue.feed)

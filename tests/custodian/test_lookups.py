@@ -79,13 +79,19 @@ def test_what_was_withdrawn_or_listed_since_counts_at_once(certified):
     assert len(decode_listed(look_up(app, a_hash("new")).content)) == 1
 
 
-def test_of_many_matches_the_nearest_are_told(certified):
+def test_of_many_matches_the_lowest_numbers_are_told_whichever_is_nearest(certified):
+    """A question nearer to one entry, then to another: their order and choice tell nothing."""
     catalogue = Catalogue.open(certified.settings.data_dir)
     for bits in range(2, 30, 2):
         catalogue.add(Statement(moved(CERTIFIED, bits), "near"), certified.clocks.wall_ms)
     catalogue.close()
-    found = decode_listed(look_up(certified.app(), CERTIFIED).content)
-    assert len(found) == MAX_ENTRIES
+    app = certified.app()
+    told = [look_up(app, moved(CERTIFIED, bits)).content for bits in range(0, 30, 3)]
+    assert len(set(told)) == 1
+    found = decode_listed(told[0])
+    numbers = [each.entry for each in found]
+    assert len(numbers) == MAX_ENTRIES
+    assert numbers == [4, *range(numbers[1], numbers[1] + MAX_ENTRIES - 1)]
     assert found[0] == FACTS
 
 

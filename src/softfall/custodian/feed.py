@@ -49,9 +49,13 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The feed can't lead on from a position. reason: a clause for a log."""
+    """The feed can't lead on from a position. reason: a clause for a log.
+
+    of_another: the position is not one of this list; else it only lies too far back.
+    """
 
     reason: str
+    of_another: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +129,9 @@ class FeedReader:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def revision(self) -> int:
-        """How often the list has changed: all that has to be asked for again and again."""
-        with self._engine.connect() as connection:
-            found: int = connection.scalars(select(catalogue_state.c.revision)).one()
-        return found
-
     def position(self) -> Position:
-        """Where the list is now."""
-        with self._view() as connection:
+        """Where the list is now: one question, all that has to be asked again and again."""
+        with self._engine.connect() as connection:
             return _position(connection)
 
     def since(self, position: Position) -> News | Lost:
@@ -143,14 +141,14 @@ class FeedReader:
             if now == position:
                 return News(now, Edits.of(()))
             if position.revision > now.revision:
-                return Lost("the list is older than the index: it was put back from a backup")
+                return Lost("the list is older than the index: put back from a backup", True)
             stamp = connection.scalar(
                 select(list_revisions.c.stamp).where(list_revisions.c.revision == position.revision)
             )
             if stamp is None:
-                return Lost("more has changed since than the feed keeps")
+                return Lost("more has changed since than the feed keeps", False)
             if stamp != position.stamp:
-                return Lost("the index is of another list")
+                return Lost("the index is of another list", True)
             touched = select(list_changes.c.entry_number).where(
                 list_changes.c.revision > position.revision
             )
@@ -183,11 +181,13 @@ def new_stamp() -> bytes:
     return os.urandom(STAMP_BYTES)
 
 
+_POSITION: Final = select(list_revisions.c.revision, list_revisions.c.stamp).join(
+    catalogue_state, catalogue_state.c.revision == list_revisions.c.revision
+)
+
+
 def _position(connection: Connection) -> Position:
-    query = select(list_revisions.c.revision, list_revisions.c.stamp).join(
-        catalogue_state, catalogue_state.c.revision == list_revisions.c.revision
-    )
-    row = connection.execute(query).one()
+    row = connection.execute(_POSITION).one()
     return Position(row.revision, row.stamp)
 
 

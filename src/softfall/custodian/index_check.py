@@ -1,13 +1,14 @@
 """Comparing an index with the store that it was built from, entry by entry.
 
 Guarantees: the two are compared at one and the same revision of the list, hash by hash and number
-by number; so nothing is taken for granted that the index file or the change feed says.
+by number; so nothing is taken for granted that the index file or the change feed says. An index of
+another list differs, whatever it holds.
 Takes 80 bytes an entry of memory, twice.
 """
 
 import numpy as np
 
-from softfall.custodian.feed import FeedReader, Lost, Progress
+from softfall.custodian.feed import FeedReader, Progress
 from softfall.custodian.index_file import Followed
 from softfall.errors import OperatorError, UnavailableError
 from softfall.lists.index.hamming import I64Array, U64Array
@@ -56,9 +57,11 @@ def compare(followed: Followed, feed: FeedReader, progress: Progress | None = No
 
 def _on(followed: Followed, feed: FeedReader) -> Followed:
     after = followed.on(feed)
-    if isinstance(after, Lost):
-        raise ListTooBusy(f"the list could not be followed: {after.reason}")
-    return after
+    if isinstance(after, Followed):
+        return after
+    if after.of_another:
+        raise IndexDiffers(after.reason)
+    raise ListTooBusy(f"the list could not be followed: {after.reason}")
 
 
 def _in_order(hashes: U64Array, numbers: I64Array) -> tuple[U64Array, I64Array]:

@@ -1,9 +1,11 @@
 """The file that the custodian keeps its index in: opened, built from the store, written anew.
 
 Guarantees: what is opened leads to the list as it is: the feed goes on from it, or it is not used.
-One process at a time builds or writes; the others wait, and then use what it has written. A file
-that is damaged, of a later release, or of another list, is built again from the store, and the log
-says why. Without room on the disk the service goes on with what it has, and says so.
+An index is up to date when its revision and its stamp are the store's; another list may have the
+same revision. One process at a time builds or writes; the others wait, and then use what it has
+written. A file that is damaged, of another release, no index, or of another list, is built again
+from the store, and the log says why. Where no file can be written, or none that reads well, the
+service goes on in memory, and says so.
 Lists that a plain pass searches fastest have no file: there is nothing to build.
 """
 
@@ -57,7 +59,7 @@ class Followed:
 
     def on(self, feed: FeedReader) -> "Followed | Lost":
         """The same, up to date."""
-        if feed.revision() == self.position.revision:
+        if feed.position() == self.position:
             return self
         news = feed.since(self.position)
         if isinstance(news, Lost):
@@ -96,17 +98,10 @@ class IndexFile:
 
     def opened(self) -> Followed | None:
         """The file's index, up to date; None, and a line in the log, where it can't be used."""
-        try:
-            found = snapshot.read(self.path)
-        except SnapshotMissing:
+        found = self._read()
+        if found is None:
             return None
-        except OperatorError as refused:
-            self._log.warning("the index can't be used", error=refused.name, what=refused.what)
-            return None
-        base = RingIndex.from_arrays(found.arrays)
-        base.ready()  # compiled now, if ever, and not while somebody waits for an answer
-        read = Followed(LiveIndex(base), found.position, found.position, 0, found.file)
-        followed = read.on(self._feed)
+        followed = found.on(self._feed)
         if isinstance(followed, Lost):
             self._log.info("the index is built again", reason=followed.reason)
             return None
@@ -159,10 +154,26 @@ class IndexFile:
         self._log.info(
             "index saved", entries=len(base), revision=position.revision, bytes=size_bytes
         )
-        found = snapshot.read(self.path)
-        base = RingIndex.from_arrays(found.arrays)
-        base.ready()
-        return _fresh(base, position, found.file)
+        written = self._read()  # mapped, in place of this process's own memory
+        if written is None or written.position != position:
+            return _fresh(base, position, None)
+        return written
+
+    def _read(self) -> Followed | None:
+        """The file's index as it was written; None, and a line in the log, where it can't be used.
+
+        Whatever it is that makes it useless, the store is there.
+        """
+        try:
+            found = snapshot.read(self.path)
+            base = RingIndex.from_arrays(found.arrays)
+        except SnapshotMissing:
+            return None
+        except OperatorError as refused:
+            self._log.warning("the index can't be used", error=refused.name, what=refused.what)
+            return None
+        base.ready()  # compiled now, if ever, and not while somebody waits for an answer
+        return _fresh(base, found.position, found.file)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

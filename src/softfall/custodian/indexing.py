@@ -13,6 +13,7 @@ background; until then the index is as it was before.
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ POLL_SECONDS: Final = 0.2
 MERGED_FROM_CHANGES: Final = 20_000
 """So many changes, or a 20th of the list if that is more, are merged into a new base."""
 
-_MOST_CHANGES: Final = 500_000
+_MOST_CHANGES: Final = 500_000  # a 20th of a larger list would take too much to look through
 _SHARE: Final = 20
 _RETRY_SECONDS: Final = 600.0
 _NICE: Final = 10
@@ -118,9 +119,7 @@ class ListIndex:
 
     def start(self) -> None:
         """Follow the list in the background, until `close`."""
-        follower = threading.Thread(target=self._follow, name="index", daemon=True)
-        self._threads.append(follower)
-        follower.start()
+        self._begin(self._follow, "index")
 
     def close(self) -> None:
         """End the background's work; what is half written is begun again next time.
@@ -168,17 +167,13 @@ class ListIndex:
             self._merge_beside()
 
     def _replace(self, found: Followed) -> None:
-        """Go on from another base, unless this one has been followed on since."""
-        while True:
-            followed = found.on(self._feed)
-            if isinstance(followed, Lost):
-                return  # the next look builds
+        """Go on from another base, followed as far as the list is."""
+        followed = found.on(self._feed)  # the most of it, while others may take a step
+        if isinstance(followed, Followed):
             with self._step:
-                now = self._now
-                if now is None or now.position.revision <= followed.position.revision:
-                    self._now = followed
-                    return
-            found = followed
+                followed = followed.on(self._feed)
+                if isinstance(followed, Followed):
+                    self._now = followed  # if not, the next look builds
 
     def _begin_again(self, found: Followed) -> None:
         """Go on from an index that was built, whatever this one thought it knew."""
@@ -193,14 +188,26 @@ class ListIndex:
         """Merge in a thread of its own, since changes must be taken in meanwhile."""
         if not self._merging.acquire(blocking=False):
             return
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
-        thread = threading.Thread(target=self._merge, name="index merge", daemon=True)
+        try:
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
+            self._begin(self._merge, "index merge")
+        except BaseException:  # no thread can be had: the next look tries again
+            self._merging.release()
+            raise
+
+    def _begin(self, work: Callable[[], None], name: str) -> None:
+        """Work in a thread that `close` waits for."""
+        thread = threading.Thread(target=work, name=name, daemon=True)
         self._threads.append(thread)
-        thread.start()
+        try:
+            thread.start()
+        except BaseException:
+            self._threads.remove(thread)
+            raise
 
     def _merge(self) -> None:
-        _give_way()
         try:
+            _give_way()
             with self._step:
                 now = self._now
             assert now is not None

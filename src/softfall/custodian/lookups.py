@@ -1,18 +1,19 @@
 """What the custodian tells the provider of its entries, and of pictures that are public anyway.
 
-Guarantees: who lists an entry and who certified it, never a hash or a distance; an entry that was
-not in the named epoch is not told of. Each answer is counted, on disk, before it leaves.
+Guarantees: who lists an entry and who certified it, never a hash or a distance, nor an order or a
+choice by distance: entries come by number, and of many the lowest numbers. An entry that was not in
+the named epoch is not told of. Each answer is counted, on disk, before it leaves.
 Refuses: more than `lookups_per_hour` of both together (`LookupsSpent`).
 Limits: the custodian sees the hash of a profile or group picture that is looked up, since nothing
 is hidden about what is public; messages never come this way. Whoever has a picture that matches can
-learn the entry's hash bit by bit with a few hundred lookups of altered hashes: he has the picture
-already, but the limit keeps it from being done to a whole list.
+learn the entry's hash bit by bit with a few hundred lookups of altered hashes, since yes and no
+tell something too: he has the picture already, but the limit keeps it from being done to a whole
+list.
 """
 
 from collections.abc import Callable
 from typing import Any, Final
 
-import numpy as np
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
@@ -89,7 +90,7 @@ class Lookups:
         return encode_facts(self._facts(self._catalogue.show(asked["entry"])))
 
     def listed(self, body: bytes) -> bytes:
-        """The `listed` of a `lookup`: the nearest entries first, of those within 31 bits.
+        """The `listed` of a `lookup`: the entries within 31 bits, the lowest numbers first.
 
         Raises MalformedMessage, LookupsSpent, QuotaNotCounted.
         """
@@ -97,8 +98,7 @@ class Lookups:
         self._count()
         self._index.catch_up()  # a change counts with the next lookup, not with the next poll
         found = self._index.search(words([asked["hash"]]), MATCH_RADIUS_BITS)
-        nearest = np.argsort(found.distances_bits, kind="stable")[:MAX_ENTRIES]
-        numbers = [int(number) for number in found.entry_numbers[nearest]]
+        numbers: list[int] = found.entry_numbers[:MAX_ENTRIES].tolist()  # which are in order
         entries = self._catalogue.show_all(numbers)
         return encode_listed(self._facts(entries[number]) for number in numbers)
 

@@ -47,9 +47,7 @@ class EntryFactsWay:
             raise CustodianUnavailable("the custodian answered in another form") from None
 
     def listed(self, public: PdqHash) -> tuple[EntryFacts, ...]:
-        """The entries that a public picture matches, the nearest first. Raises
-        CustodianUnavailable.
-        """
+        """The entries that a public picture matches, by number. Raises CustodianUnavailable."""
         body = self._call("/v1/lookup", LOOKUP.encode({"hash": public.bits}), LISTED.max_bytes)
         try:
             return () if body is None else decode_listed(body)

@@ -239,7 +239,7 @@ def _keep(tx: Connection, submitted: Submitted, found: Checked, now_ms: int) -> 
 def _case(
     submitted: Submitted, found: Checked, entries: tuple[EntryFacts, ...], now_ms: int
 ) -> tuple[Incoming, dict[str, bytes]]:
-    """What casework is told: of a picture its bytes and the nearest entry, of a name the name."""
+    """What casework is told: of a picture its bytes and the first entry, of a name the name."""
     is_picture = submitted.kind in PICTURES
     sha256 = hashlib.sha256(submitted.content).hexdigest()
     values: dict[str, Any] = {

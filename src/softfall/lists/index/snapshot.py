@@ -9,11 +9,11 @@
                    of its pieces; which state of which list this is; this machine's byte order
     ...            the arrays, each from a multiple of 4096 on
 
-Guarantees: a file that `read` returns is whole: every byte of every array was compared with its
-digest, by this process, before the first search. `write` makes the file appear whole, under its
-name and on the disk, or not at all (a kill, a full disk: the old one stays), readable by its owner
-alone, since whoever has the file has the list. A file that was replaced stays valid for whoever has
-mapped it.
+Guarantees: a file that `read` returns is whole: every byte was compared with its digest (between
+the arrays, with zero), by this process, before the first search. `write` makes the file appear
+whole, under its name and on the disk, or not at all (a kill, a full disk: the old one stays),
+readable by its owner alone, since whoever has the file has the list. A file that was replaced stays
+valid for whoever has mapped it.
 Refuses: `SnapshotMissing`, `SnapshotDamaged` (cut short, changed, or none of these files),
 `SnapshotNewer` (a later release's), `SnapshotForeign` (another byte order). Each costs a building
 from the store and nothing else.
@@ -32,7 +32,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, Self
+from typing import Any, BinaryIO, Final, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,7 @@ _MAGIC: Final = b"SFINDEX\0"
 _DIGEST_AT, _HEADER_AT = 16, 48
 _ALIGNMENT_BYTES: Final = 4096
 _PIECE_BYTES: Final = 16 * 2**20
+_HEADER_MOST_BYTES: Final = 16 * 2**20  # that of four billion entries has 3 MB
 _LARGEST: Final = 2**63  # has as many digits as any size
 _POPULATE_READ: Final = 22  # Linux 5.14: make a mapping's pages present now, not one by one
 _REBUILT: Final = "Nothing: the index is built again from the store, and the file written anew."
@@ -144,23 +145,18 @@ def read(path: Path) -> Snapshot:
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
-            header = _header(path, file.read(_HEADER_AT), file.read)
+            header = _header(path, file, status.st_size)
             if status.st_size != header["size_bytes"]:
                 raise SnapshotDamaged(f"{path.name} is cut short")
-            _check_all(path, file.fileno(), header)
+            _check_all(path, file.fileno(), file.tell(), header)
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return _snapshot(mapped, header, (status.st_ino, status.st_mtime_ns))
     except FileNotFoundError:
         raise SnapshotMissing(f"there is no {path.name}") from None
     except OSError as error:
         raise SnapshotDamaged(f"{path.name} can't be read: {error.strerror}") from None
-    with suppress(OSError, ValueError):  # only sooner, where the system can
-        mapped.madvise(_POPULATE_READ)
-    arrays = {
-        each["name"]: np.ndarray(each["shape"], np.dtype(each["type"]), mapped, each["offset"])
-        for each in header["arrays"]
-    }
-    position = Position(header["revision"], bytes.fromhex(header["stamp"]))
-    return Snapshot(arrays, position, status.st_size, (status.st_ino, status.st_mtime_ns))
+    except (LookupError, TypeError, ValueError, OverflowError):
+        raise SnapshotDamaged(f"the header of {path.name} describes no index") from None
 
 
 def _write_all(file: Any, arrays: Arrays, position: Position) -> int:
@@ -225,13 +221,29 @@ def _bytes_of(array: npt.NDArray[Any]) -> Iterator[memoryview]:
         yield flat[start : start + _PIECE_BYTES]
 
 
-def _header(path: Path, start: bytes, more: Any) -> dict[str, Any]:
+def _snapshot(mapped: mmap.mmap, header: dict[str, Any], file: tuple[int, int]) -> Snapshot:
+    with suppress(OSError, ValueError):  # only sooner, where the system can
+        mapped.madvise(_POPULATE_READ)
+    arrays = {
+        each["name"]: np.ndarray(each["shape"], np.dtype(each["type"]), mapped, each["offset"])
+        for each in header["arrays"]
+    }
+    position = Position(header["revision"], bytes.fromhex(header["stamp"]))
+    return Snapshot(arrays, position, len(mapped), file)
+
+
+def _header(path: Path, file: BinaryIO, size_bytes: int) -> dict[str, Any]:
+    """The file is read as far as its header goes."""
+    start = file.read(_HEADER_AT)
     if len(start) < _HEADER_AT or not start.startswith(_MAGIC):
         raise SnapshotDamaged(f"{path.name} is no index")
     version = int.from_bytes(start[8:12], "little")
     if version != FORMAT_VERSION:
         raise SnapshotNewer(f"{path.name} has format {version}; this release reads 1")
-    body = more(int.from_bytes(start[12:16], "little"))
+    length = int.from_bytes(start[12:16], "little")
+    if length > min(_HEADER_MOST_BYTES, size_bytes):  # before so much is asked of the memory
+        raise SnapshotDamaged(f"the header of {path.name} can't have {length} bytes")
+    body = file.read(length)
     if hashlib.sha256(body).digest() != start[_DIGEST_AT:_HEADER_AT]:
         raise SnapshotDamaged(f"the header of {path.name} is damaged")
     header: dict[str, Any] = json.loads(body)
@@ -240,27 +252,28 @@ def _header(path: Path, start: bytes, more: Any) -> dict[str, Any]:
     return header
 
 
-def _check_all(path: Path, handle: int, header: dict[str, Any]) -> None:
-    """Compare every piece with its digest, on all cores. By reading: of a mapping, a disk that
-    fails would end the process."""
-    work = [
-        (each["offset"] + number * _PIECE_BYTES, _piece_bytes(each, number), digest)
-        for each in header["arrays"]
-        for number, digest in enumerate(each["digests"])
-    ]
+def _check_all(path: Path, handle: int, header_end: int, header: dict[str, Any]) -> None:
+    """Compare every piece with its digest, on all cores, and what lies between with zero. By
+    reading: of a mapping, a disk that fails would end the process."""
+    work: list[tuple[int, int, str | None]] = []
+    end = header_end
+    for each in header["arrays"]:
+        work.append((end, each["offset"] - end, None))
+        end = each["offset"] + math.prod(each["shape"]) * np.dtype(each["type"]).itemsize
+        starts = range(each["offset"], end, _PIECE_BYTES)
+        for start, digest in zip(starts, each["digests"], strict=True):
+            work.append((start, min(_PIECE_BYTES, end - start), digest))
+    work.append((end, header["size_bytes"] - end, None))
 
-    def whole(offset: int, size_bytes: int, digest: str) -> bool:
+    def whole(offset: int, size_bytes: int, digest: str | None) -> bool:
         piece = os.pread(handle, size_bytes, offset)
+        if digest is None:
+            return piece == bytes(size_bytes)
         return len(piece) == size_bytes and hashlib.sha256(piece).hexdigest() == digest
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         if not all(pool.map(lambda each: whole(*each), work)):
             raise SnapshotDamaged(f"{path.name} is damaged")
-
-
-def _piece_bytes(array: dict[str, Any], number: int) -> int:
-    whole: int = math.prod(array["shape"]) * np.dtype(array["type"]).itemsize
-    return min(_PIECE_BYTES, whole - number * _PIECE_BYTES)
 
 
 def _sync_folder(path: Path) -> None:
