@@ -30,7 +30,7 @@ class SoftfallError(Exception):
     """The root. `str(error)` is one sentence; `error.remedy` says what to do."""
 
     blame: ClassVar[Blame]
-    remedy: ClassVar[str]
+    remedy: str  # the class's; an error that passes another's on has that one's
 
     def __init__(self, what: str) -> None:
         super().__init__(what)

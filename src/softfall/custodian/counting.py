@@ -11,12 +11,26 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-from sqlalchemy import Connection, Engine, Table, and_, delete, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from softfall.errors import RefusedError
 
 Clock = Callable[[], int]
+
+_HELD_OF_WHAT_IS_LEFT: Final = 64  # so a dozen workers never hold much of what is left
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +56,14 @@ class Allowance:
         return self.span_ms + self.window_ms
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """So much is counted in advance, in the window that began then, and must be used within it."""
+
+    count: int
+    window_start_ms: int
+
+
 class Counting:
     """One allowance as kept in its database.
 
@@ -65,26 +87,50 @@ class Counting:
 
         Raises what the allowance's `spent` makes.
         """
-        allowance = self._allowance
-        table, start = allowance.table, allowance.table.c.window_start_ms
-        own = and_(True, *(table.c[name] == value for name, value in allowance.of.items()))
         now_ms = self._now_ms()
-        window_ms = now_ms - now_ms % allowance.window_ms
         with self._engine.begin() as connection:
-            # A write comes first: it takes the lock, so what is read next is the truth.
-            connection.execute(delete(table).where(start <= now_ms - allowance.counted_ms))
-            used: dict[int, int] = {
-                row.window_start_ms: row.used
-                for row in connection.execute(select(table).where(own))
-            }
-            if sum(used.values()) + count > allowance.limit:
-                told = f"{allowance.limit} {allowance.what} are used up"
-                raise allowance.spent(told, self._wait_seconds(used, count, now_ms))
-            total = used.get(window_ms, 0) + count
-            connection.execute(delete(table).where(start == window_ms, own))
-            row = {"window_start_ms": window_ms, "used": total, **allowance.of}
-            connection.execute(insert(table).values(row))
+            used = self._used(connection, now_ms)
+            if sum(used.values()) + count > self._allowance.limit:
+                raise self._spent(used, count, now_ms)
+            self._count(connection, used, count, now_ms)
             yield connection
+
+    def held(self, least: int, usual: int, back: Held | None = None) -> Held:
+        """Count in advance: `usual` or what is wise of what is left, but never under `least`.
+
+        The shorter it is, the less is held, so that several who hold some leave each other enough.
+        back: given back in the same transaction. Raises what `spent` makes: then nothing changed.
+        """
+        now_ms = self._now_ms()
+        with self._engine.begin() as connection:
+            used = self._used(connection, now_ms, back)
+            left = self._allowance.limit - sum(used.values())
+            if least > left:
+                raise self._spent(used, least, now_ms)
+            count = max(least, min(usual, left // _HELD_OF_WHAT_IS_LEFT))
+            return Held(count, self._count(connection, used, count, now_ms))
+
+    def give_back(self, held: Held) -> None:
+        """Take from the count what was held and not used."""
+        with self._engine.begin() as connection:
+            self._used(connection, self._now_ms(), held)
+
+    def see(self) -> RefusedError | None:
+        """The refusal, if nothing is left; counts nothing and writes nothing."""
+        now_ms = self._now_ms()
+        recent = self._allowance.table.c.window_start_ms > now_ms - self._allowance.counted_ms
+        with self._engine.connect() as connection:
+            used = self._read(connection, recent)
+        return self._spent(used, 1, now_ms) if sum(used.values()) >= self._allowance.limit else None
+
+    def use_up(self, back: Held | None = None) -> RefusedError:
+        """Count all that is left; the refusal, which is the same however much that was."""
+        now_ms = self._now_ms()
+        with self._engine.begin() as connection:
+            used = self._used(connection, now_ms, back)
+            left = self._allowance.limit - sum(used.values())
+            self._count(connection, used, max(0, left), now_ms)
+        return self._spent(used, 1, now_ms)
 
     def left_ms(self) -> int:
         """How long the present window lasts: what was counted in it may be used until then."""
@@ -100,6 +146,41 @@ class Counting:
 
     def _now_ms(self) -> int:
         return self._offset_ms + self._monotonic_ms()
+
+    def _used(
+        self, connection: Connection, now_ms: int, back: Held | None = None
+    ) -> dict[int, int]:
+        """What counts, by window, once `back` is given back; what counts no more is removed."""
+        table, start = self._allowance.table, self._allowance.table.c.window_start_ms
+        # A write comes first: it takes the lock, so what is read next is the truth.
+        connection.execute(delete(table).where(start <= now_ms - self._allowance.counted_ms))
+        if back is not None:
+            its = and_(start == back.window_start_ms, self._own)
+            connection.execute(update(table).where(its).values(used=table.c.used - back.count))
+        return self._read(connection, self._own)
+
+    def _read(self, connection: Connection, which: ColumnElement[bool]) -> dict[int, int]:
+        rows = connection.execute(select(self._allowance.table).where(which, self._own))
+        return {row.window_start_ms: row.used for row in rows}
+
+    def _count(self, connection: Connection, used: dict[int, int], count: int, now_ms: int) -> int:
+        """Count in the present window, whose beginning is returned; `used` is changed with it."""
+        table = self._allowance.table
+        window_ms = now_ms - now_ms % self._allowance.window_ms
+        used[window_ms] = used.get(window_ms, 0) + count
+        connection.execute(delete(table).where(table.c.window_start_ms == window_ms, self._own))
+        row = {"window_start_ms": window_ms, "used": used[window_ms], **self._allowance.of}
+        connection.execute(insert(table).values(row))
+        return window_ms
+
+    @property
+    def _own(self) -> ColumnElement[bool]:
+        of = self._allowance.of.items()
+        return and_(True, *(self._allowance.table.c[name] == value for name, value in of))
+
+    def _spent(self, used: dict[int, int], count: int, now_ms: int) -> RefusedError:
+        told = f"{self._allowance.limit} {self._allowance.what} are used up"
+        return self._allowance.spent(told, self._wait_seconds(used, count, now_ms))
 
     def _wait_seconds(self, used: dict[int, int], count: int, now_ms: int) -> int:
         allowance = self._allowance

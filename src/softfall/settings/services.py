@@ -208,10 +208,10 @@ class LookupSettings(Section):
         1_000_000, gt=0, description="How many hashes one tool may look up, pictures included."
     )
     matches_per_hour: int = Field(
-        2_000,
+        100,
         gt=0,
-        description="How many entries one tool may be told of; then it is answered nothing. Keeps "
-        "altered pictures from being walked towards an entry's hash.",
+        description="How many entries one tool may be told of; then it is answered nothing. Limits "
+        "how fast altered pictures are walked towards an entry's hash; see docs/lookup.md.",
     )
     max_batch: int = Field(4096, gt=0, le=65536, description="Hashes in one request.")
     body_seconds: float = Field(30.0, gt=0, description="How long one body may take to arrive.")

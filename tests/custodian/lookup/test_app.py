@@ -1,7 +1,9 @@
 """The lookup route: what is on the list is told, by whatever way it is asked; nothing else is."""
 
+import dataclasses
 import json
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -163,6 +165,38 @@ def test_walking_towards_an_entry_ends_with_the_tools_matches(tmp_path):
     inside, outside = lookups.look_up(KNOWN), lookups.look_up(a_hash("far"))
     assert inside.content == outside.content
     assert inside.status_code == outside.status_code == 429
+
+
+def test_copies_of_a_hash_in_one_lookup_are_no_cheaper_way_to_walk(tmp_path):
+    lookups = Lookups(tmp_path, {"matches_per_hour": 20})
+    lookups.list(KNOWN)
+    first = lookups.look_up(*[KNOWN] * 21)
+    assert error_of(first) == (429, "ToolMatchesSpent")
+    after = lookups.look_up(*[a_hash("far")] * 21)
+    assert after.content == first.content
+    assert after.headers["retry-after"] == first.headers["retry-after"]
+    lookups.restarted()
+    assert lookups.look_up(a_hash("far")).status_code == 429
+
+
+def test_a_lookup_of_a_crowded_place_sends_those_after_it_beside(lookups):
+    desk, threads = lookups.app._desk, []
+    search = desk._parts.index.search
+    worked, now = iter([0.0, 0.1, 0.1, 0.1, 0.1]), [100.0]
+
+    def told(queries, radius_bits=31):
+        threads.append(threading.current_thread())
+        return search(queries, radius_bits)
+
+    index = SimpleNamespace(search=told)
+    clocks = {"seconds": lambda: now[0], "worked_seconds": lambda: next(worked)}
+    desk._parts = dataclasses.replace(desk._parts, index=index, **clocks)
+    for _ in range(2):
+        assert entries(lookups.look_up(KNOWN)) == {0: [1]}
+    now[0] += 11
+    assert entries(lookups.look_up(KNOWN)) == {0: [1]}
+    here = [each is threading.main_thread() for each in threads]
+    assert here == [True, False, True]
 
 
 def test_a_picture_is_handed_to_the_hasher_as_it_is_and_looked_up(lookups):

@@ -16,7 +16,7 @@ import pytest
 
 from softfall.custodian.catalogue import Catalogue
 from softfall.custodian.lookup.tools import add_tool, remove_tool
-from softfall.edge.tls import client_context
+from softfall.edge.tls import TlsFilesUnusable, client_context
 from softfall.lists.entries import Statement
 from tests.custodian.keeping import START_MS, a_hash
 from tests.edge.asking import fresh_tls
@@ -208,3 +208,4 @@ def test_a_worker_that_can_not_start_ends_the_service_with_its_reason(tmp_path: 
     )
     assert ran.returncode == 2
     assert "LookupNotStarted: TlsFilesUnusable" in ran.stderr
+    assert f"what to do: {TlsFilesUnusable.remedy}" in ran.stderr

@@ -76,7 +76,7 @@ class LookupAnswer(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer. entries: how many it tells of; body: a LookupAnswer."""
+    """One answer. entries: how many it tells of, one a match at least; body: a LookupAnswer."""
 
     body: bytes
     entries: int
@@ -137,7 +137,7 @@ class Answering:
             told["picture"] = picture.model_dump()
         if found:
             told["matches"] = self._matches(found)
-        count = sum(len(match["entries"]) for match in told["matches"])
+        count = sum(max(1, len(match["entries"])) for match in told["matches"])
         return Answer(json.dumps(told, separators=(",", ":")).encode(), count)
 
     def _matches(self, found: Mapping[int, Numbers]) -> list[dict[str, Any]]:

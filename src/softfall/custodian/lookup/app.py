@@ -1,7 +1,8 @@
 """The lookup service's application: one route for other tools, beside health and figures.
 
-Guarantees: whoever shows no tool's token learns nothing, and costs nothing but that. No hash, no
-distance and nothing of a question is logged or told. What the list's keepers change is in effect
+Guarantees: whoever shows no tool's token learns nothing of the list and of what was asked, beyond
+the sums that /metrics shows to all. No hash, no distance and nothing of a question is logged or
+told. What the list's keepers change is in effect
 within `custodian.index_poll_seconds`, in every worker.
 The route is served in front of the framework, which would take longer than a search: `Direct` reads
 the body within the same limits and answers errors in the same shape.
@@ -28,7 +29,7 @@ from softfall.custodian.catalogue import Catalogue
 from softfall.custodian.clock import steady_ms, wall_ms
 from softfall.custodian.index_file import FOLDER
 from softfall.custodian.indexing import ListIndex
-from softfall.custodian.lookup.allowances import Allowances, ToolLookupsSpent
+from softfall.custodian.lookup.allowances import Allowances, ToolLookupsSpent, ToolMatchesSpent
 from softfall.custodian.lookup.answers import Answering, LookupAnswer
 from softfall.custodian.lookup.desk import (
     Desk,
@@ -41,6 +42,7 @@ from softfall.custodian.lookup.desk import (
 from softfall.custodian.lookup.figures import FLUSH_SECONDS, LOG_SECONDS, LookupFigures
 from softfall.custodian.lookup.questions import LookupQuestion, TooManyHashes
 from softfall.custodian.lookup.tools import LookupTokenRefused, ToolBook
+from softfall.custodian.quota import QuotaNotCounted
 from softfall.custodian.store import open_quota_database
 from softfall.edge.app import Lifespan, make_app
 from softfall.edge.confined import Failed, PictureLimits
@@ -71,10 +73,12 @@ STATUSES: Statuses = {
     LookupTypeUnknown: 415,
     TooManyHashes: 413,
     ToolLookupsSpent: 429,
+    ToolMatchesSpent: 429,
 }
 _OTHER_REQUESTS_PER_MINUTE: Final = 600
 _OTHER_BODY_BYTES: Final = 1024
 _HASHER_START_SECONDS: Final = 60.0
+_SETTLE_SECONDS: Final = 1.0
 _EMPTY: Final = "EmptyPicture"
 _HEADERS: Final = (
     (b"content-type", b"application/json"),
@@ -117,9 +121,10 @@ def make(
         hasher=opener,
         figures=figures,
         seconds=time.monotonic,
+        worked_seconds=time.thread_time,
     )
     desk = Desk(settings, parts)
-    app = _framework(desk, metrics, log, _lifespan(opener, store, figures))
+    app = _framework(desk, metrics, log, _lifespan(opener, store, parts))
     return Direct(app, desk, figures, settings.body_seconds, log)
 
 
@@ -128,7 +133,9 @@ def _hasher(settings: LookupSettings) -> PictureHasher:
     return LookupHasherProcess(PictureLimits(settings.hasher_max_pixels, memory_bytes))
 
 
-def _lifespan(hasher: PictureHasher, store: "_Store", figures: LookupFigures) -> Lifespan:
+def _lifespan(hasher: PictureHasher, store: "_Store", parts: LookupParts) -> Lifespan:
+    figures, allowances = parts.figures, parts.allowances
+
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(_prove, hasher)
@@ -136,11 +143,14 @@ def _lifespan(hasher: PictureHasher, store: "_Store", figures: LookupFigures) ->
         store.index.start()
         telling = asyncio.create_task(_tell(figures))
         flushing = asyncio.create_task(_flush(figures))
+        settling = asyncio.create_task(_settle(allowances))
         yield
-        telling.cancel()
-        flushing.cancel()
+        for task in (telling, flushing, settling):
+            task.cancel()
         figures.flush()
         figures.tell()
+        with contextlib.suppress(QuotaNotCounted):  # then what was held counts as used
+            allowances.close()
         await anyio.to_thread.run_sync(store.close)
 
     return lifespan
@@ -207,6 +217,13 @@ async def _flush(figures: LookupFigures) -> None:
     while True:
         await asyncio.sleep(FLUSH_SECONDS)
         figures.flush()
+
+
+async def _settle(allowances: Allowances) -> None:
+    while True:
+        await asyncio.sleep(_SETTLE_SECONDS)
+        with contextlib.suppress(QuotaNotCounted):  # lookups say so; this is tried again
+            allowances.settle()
 
 
 class Direct:

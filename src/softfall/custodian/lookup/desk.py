@@ -1,9 +1,10 @@
 """One lookup: who asks, what is asked, what the list says.
 
 Guarantees: a tool is known before a byte of its body is read; nothing is searched before it is
-counted, and nothing told that is not counted. A picture is opened by the hasher's confined process
-alone, never here. Small questions don't wait for large ones: those are searched beside, a piece at
-a time, so that a dense place of the list takes bounded memory.
+counted, and nothing told that is not counted, not even that something was found. A picture is
+opened by the hasher's confined process alone, never here. Small questions don't wait for large
+ones: those are searched beside, a piece at a time, so that a dense place of the list takes bounded
+memory. Where a small one took long, because many entries lie near it, all go beside for a while.
 Refuses: bodies of another type (`LookupTypeUnknown`), pictures that can't be opened
 (`LookupPictureRefused`), and more pictures at once than the hasher takes (`HasherBusy`).
 """
@@ -41,6 +42,8 @@ OCTETS: Final = b"application/octet-stream"
 PICTURES: Final = b"image/"
 _AT_ONCE_HASHES: Final = 8  # so few are searched right away: starting a thread takes as long
 _PIECE_HASHES: Final = 256
+_LONG_SECONDS: Final = 0.005  # a search of few that takes longer is no work for the event loop
+_BESIDE_SECONDS: Final = 10.0
 _VIEWS: Final[tuple[Literal["whole", "stripped"], ...]] = ("whole", "stripped")
 _JSON_BYTES_EACH: Final = HEX_DIGITS + 16  # a hash with its quotes, comma, and white space
 _JSON_BYTES_BESIDES: Final = 256
@@ -84,7 +87,8 @@ class PictureHasher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LookupParts:
-    """What a desk works with. seconds: a clock that never runs back."""
+    """What a desk works with. seconds: a clock that never runs back. worked_seconds: one that runs
+    while this thread works, so that a busy machine does not make a search look long."""
 
     tools: ToolBook
     allowances: Allowances
@@ -93,6 +97,7 @@ class LookupParts:
     hasher: PictureHasher
     figures: LookupFigures
     seconds: Callable[[], float]
+    worked_seconds: Callable[[], float]
 
 
 class Desk:
@@ -105,6 +110,7 @@ class Desk:
         self._searching = anyio.CapacityLimiter(1)
         self._opening = anyio.CapacityLimiter(AT_ONCE + WAITING_AT_MOST)
         self._pictures = 0
+        self._beside_until = 0.0
 
     def tool(self, headers: Mapping[bytes, bytes]) -> str:
         """Who asks. Raises LookupTokenRefused, ToolsUnusable."""
@@ -114,7 +120,7 @@ class Desk:
         """The LookupAnswer's JSON. headers: with small letters.
 
         Raises LookupTypeUnknown, InvalidRequest, BadHashes, TooManyHashes, LookupPictureRefused,
-        HasherBusy, ToolLookupsSpent, QuotaNotCounted, and what `read` raises.
+        HasherBusy, ToolLookupsSpent, ToolMatchesSpent, QuotaNotCounted, and what `read` raises.
         """
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind == JSON:
@@ -152,13 +158,20 @@ class Desk:
         return self._told(tool, len(kept), told, picture)
 
     async def _search(self, asked: U64Array) -> dict[int, Numbers]:
-        if len(asked) <= _AT_ONCE_HASHES:
-            return numbers_by_row(self._parts.index.search(asked))
+        if len(asked) <= _AT_ONCE_HASHES and self._parts.seconds() >= self._beside_until:
+            return self._search_here(asked)
         found: dict[int, Numbers] = {}
         for start in range(0, len(asked), _PIECE_HASHES):
             piece = partial(self._parts.index.search, asked[start : start + _PIECE_HASHES])
             matches = await anyio.to_thread.run_sync(piece, limiter=self._searching)
             found |= numbers_by_row(matches, start)
+        return found
+
+    def _search_here(self, asked: U64Array) -> dict[int, Numbers]:
+        start = self._parts.worked_seconds()
+        found = numbers_by_row(self._parts.index.search(asked))
+        if self._parts.worked_seconds() - start > _LONG_SECONDS:
+            self._beside_until = self._parts.seconds() + _BESIDE_SECONDS
         return found
 
     def _told(
@@ -169,8 +182,7 @@ class Desk:
         picture: LookedUpPicture | None = None,
     ) -> bytes:
         answer: Answer = self._parts.answering.answer(looked_up, found, picture)
-        if answer.entries:
-            self._parts.allowances.tell(tool, answer.entries)
+        self._parts.allowances.tell(tool, answer.entries)
         self._parts.figures.answered(tool, looked_up, answer.entries, picture is not None)
         return answer.body
 

@@ -3,7 +3,7 @@
 Guarantees: "listening on ..." is printed once every worker answers. A worker that dies is replaced,
 at once the first time, later after a growing wait; callers of the others notice nothing. SIGTERM
 and SIGINT end every worker in good order; none outlives this process, even where that is killed.
-Refuses to start where a worker can't (`LookupNotStarted`, with its reason).
+Refuses to start where a worker can't (`LookupNotStarted`, with its reason and remedy).
 """
 
 import contextlib
@@ -36,7 +36,11 @@ _WELL_SECONDS: Final = 30.0  # who lived so long is started again at once
 class LookupNotStarted(OperatorError):
     """A worker of the lookup service could not start, so none answers."""
 
-    remedy = "Mend what is named, then start it again; the service's log may tell more."
+    remedy = "The service's log may tell more; `softfall doctor` says what is not right."
+
+    def __init__(self, what: str, remedy: str = remedy) -> None:
+        super().__init__(what)
+        self.remedy = remedy
 
 
 def main(custodian: CustodianSettings, settings: LookupSettings) -> None:
@@ -74,7 +78,7 @@ def _all_ready(crew: list["_Post"], stop: threading.Event) -> bool:
     while not stop.wait(_LOOK_SECONDS):
         for post in crew:
             if post.has_ended and not post.is_ready:
-                raise LookupNotStarted(post.reason)
+                raise post.failure
         if all(post.is_ready for post in crew):
             return True
     return False
@@ -97,10 +101,13 @@ class _Post:
         return self._process.poll() is not None
 
     @property
-    def reason(self) -> str:
-        """Why it never was ready."""
+    def failure(self) -> LookupNotStarted:
+        """Why it never was ready, and what to do, in its own words where it had any."""
         self._reader.join(_END_SECONDS)
-        return self._told or f"a worker ended by itself (status {self._process.poll()})"
+        if self._failure is None:
+            status = self._process.poll()
+            return LookupNotStarted(f"a worker ended by itself (status {status})")
+        return self._failure
 
     def look(self) -> None:
         """Put somebody else in the place of one that died, once its wait is over."""
@@ -134,7 +141,7 @@ class _Post:
         self._start_at = 0.0
         self._started_at = time.monotonic()
         self.is_ready = False
-        self._told = ""
+        self._failure: LookupNotStarted | None = None
         process = self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
             WORKER,
             stdin=subprocess.PIPE,
@@ -159,7 +166,8 @@ class _Post:
                     self.is_ready = True
                 else:
                     told: dict[str, Any] = json.loads(line)
-                    self._told = f"{told['error']}: {told['what']}"
+                    what = f"{told['error']}: {told['what']}"
+                    self._failure = LookupNotStarted(what, told["remedy"])
 
 
 @contextlib.contextmanager

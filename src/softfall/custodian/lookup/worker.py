@@ -1,8 +1,8 @@
 """`python -m softfall.custodian.lookup.worker`: one of the processes that share the port.
 
 Started by `main` alone, which hands down the settings in one line on standard input and is told on
-standard output, in lines, `ready` or why not (a JSON object: error, what). It ends in good order at
-SIGTERM, and when its input ends: so no worker outlives the process that started it.
+standard output, in lines, `ready` or why not (a JSON object: error, what, remedy). It ends in good
+order at SIGTERM, and when its input ends: so no worker outlives the process that started it.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ def main(orders_from: TextIO = sys.stdin, tell_to: TextIO = sys.stdout) -> None:
         )
     except SoftfallError as error:
         log.error("worker failed", **failure(error))
-        tell(json.dumps({"error": error.name, "what": error.what}))
+        tell(json.dumps({"error": error.name, "what": error.what, "remedy": error.remedy}))
 
 
 def _quickest_loop() -> asyncio.AbstractEventLoop:
