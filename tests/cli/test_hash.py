@@ -89,6 +89,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "below" / "good.jpg").write_bytes(data)
     (tmp_path / "broken.jpg").write_bytes(data[:5000])
     (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "empty.mp4").write_bytes(b"")
     (tmp_path / "flat.png").write_bytes(saved(Image.new("RGB", (80, 80), "teal"), "PNG"))
     (tmp_path / "tiny.png").write_bytes(saved(Image.new("RGB", (4, 80), "teal"), "PNG"))
     (tmp_path / "words.jpg").write_bytes(b"only words")
@@ -102,7 +103,8 @@ def test_a_broken_file_is_a_line_with_its_reason_and_the_run_goes_on(folder):
     assert code == 1
     assert told == {
         "broken.jpg": "BrokenPicture",
-        "empty.png": "EmptyPicture",
+        "empty.png": "EmptyFile",
+        "empty.mp4": "EmptyFile",
         "flat.png": "flat",
         "tiny.png": "tiny",
         "words.jpg": "UnsupportedPicture",
@@ -130,8 +132,8 @@ def test_plain_lines_say_what_went_wrong_and_what_to_do(folder):
     code, out, _ = run(folder)
     lines = out.decode().splitlines()
     assert code == 1
-    assert len(lines) == 6
-    assert f"{folder}/empty.png: EmptyPicture: the file is empty. What to do: " in out.decode()
+    assert len(lines) == 7
+    assert f"{folder}/empty.png: EmptyFile: the file is empty. What to do: " in out.decode()
     assert f"{folder}/below/good.jpg: pdq bf18cef3" in out.decode()
 
 

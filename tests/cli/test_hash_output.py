@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from softfall.cli import hash_output
 from softfall.cli.hash_output import OutDiffers, OutFile, OutInUse, OutMisplaced, OutUnwritable
-from softfall.cli.hash_rows import FileHashes, Form, header, line
+from softfall.cli.hash_rows import FileHashes, Form, columns, header, line, shown_name
+from softfall.cli.hash_torn import torn_csv, torn_json
 from tests.cli.test_hash import HOSTILE_NAMES, PHOTOGRAPH, run
 
 NOWHERE: list[Path] = []
@@ -34,7 +36,7 @@ def test_a_torn_last_line_is_cut_off_wherever_it_was_torn(tmp_path: Path, form: 
     both = written(out, form, row("a"), row("b"))
     for end in range(len(first), len(both)):
         out.write_bytes(both[:end])
-        with OutFile(out, form, "exact", NOWHERE) as opened:
+        with OutFile(out, form, "exact", [Path("b")]) as opened:
             assert opened.has(Path("a"))
             assert not opened.has(Path("b"))
             opened.write(row("b"))
@@ -54,10 +56,52 @@ def test_a_torn_header_is_written_again(tmp_path: Path) -> None:
 def test_a_torn_line_longer_than_a_block_is_cut_off_whole(tmp_path: Path) -> None:
     out = tmp_path / "out"
     first = written(out, Form.JSONL, row("a"))
-    out.write_bytes(first + b"x" * 200_000)
+    out.write_bytes(first + b'{"path": "' + b"x" * 200_000)
     with OutFile(out, Form.JSONL, "exact", NOWHERE) as opened:
         assert opened.written == 1
     assert out.read_bytes() == first
+
+
+@pytest.mark.parametrize("form", [Form.JSONL, Form.CSV])
+@pytest.mark.parametrize(
+    "foreign",
+    [b"PRECIOUS", b'{"name": "a', b'{"path": "a", "precious', b"b,words and words", b"\xff\xd8"],
+)
+def test_a_last_line_of_somebody_elses_is_refused_and_left_alone(
+    tmp_path: Path, form: Form, foreign: bytes
+) -> None:
+    out = tmp_path / "out"
+    there = written(out, form, row("a")) + foreign
+    out.write_bytes(there)
+    with pytest.raises(OutDiffers, match="left alone"):
+        OutFile(out, form, "exact", [Path("pictures")])
+    assert out.read_bytes() == there
+
+
+def test_a_line_of_any_file_torn_anywhere_is_known_as_ours(tmp_path: Path) -> None:
+    told: dict[str, object] = {"coverage": 0.5, "pdq": "0f" * 32, "what": 'the "name" \\ é'}
+    for name in ('with "quotes", commas', "é\x80\n", "=1+1", "plain"):
+        path = tmp_path / name
+        one = row(*shown_name(path)[:1], **told)
+        one.path_hex = shown_name(path)[1]
+        for form in (Form.JSONL, Form.CSV):
+            whole = line(one, form).rstrip("\r\n").encode()
+            for end in range(len(whole) + 1):
+                if form is Form.JSONL:
+                    assert torn_json(whole[:end], columns())
+                else:
+                    assert torn_csv(whole[:end], columns(), [tmp_path])
+
+
+def test_a_line_too_long_to_be_read_is_not_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    there = written(out, Form.JSONL, row("a"), row("b" * 4000), row("c"))
+    monkeypatch.setattr(hash_output, "_MAX_LINE_BYTES", 2000)
+    with pytest.raises(OutDiffers):
+        OutFile(out, Form.JSONL, "exact", NOWHERE)
+    assert out.read_bytes() == there
 
 
 @pytest.mark.parametrize("form", ["--jsonl", "--csv"])

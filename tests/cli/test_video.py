@@ -56,6 +56,20 @@ def test_a_video_is_a_row_with_all_its_frames() -> None:
     assert [frame.bits.hex() for frame in vpdq.read(row["vpdq"])] == frames_of(BIKES)
 
 
+def test_a_video_of_one_frame_is_told_in_the_singular(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(video(shown(scenes(3)[2:], 25)))
+    _, out, _ = run("hash", clip)
+    assert "vpdq 1 frame of 1.0 s" in out
+
+
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    code, _, err = run("video", "hash", tmp_path / "empty.mp4")
+    assert code == 2
+    assert "EmptyFile: the file is empty" in err
+
+
 def test_a_damaged_and_a_silent_video_are_lines_too(tmp_path: Path) -> None:
     whole = BIKES.read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])

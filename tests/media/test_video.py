@@ -224,8 +224,16 @@ def test_sound_without_pictures_is_no_video(kind: str) -> None:
 
 def test_a_video_whose_content_is_gone_is_refused() -> None:
     data = with_index_first(video(shown(scenes(1), 10)))
-    with pytest.raises((BrokenVideo, UnsupportedVideo)):
+    with pytest.raises(BrokenVideo):
         hashed(data[: data.index(b"mdat") + 4])
+
+
+@pytest.mark.parametrize("kept_bytes", [40, 2000, 6000])
+def test_a_video_that_was_cut_short_is_not_told_to_be_of_another_kind(kept_bytes: int) -> None:
+    data = video(shown(scenes(2), 10))  # its index stands at the end
+    assert len(data) > 6000
+    with pytest.raises(BrokenVideo, match="cut short"):
+        hashed(data[:kept_bytes])
 
 
 @pytest.mark.parametrize(
@@ -235,13 +243,23 @@ def test_a_video_whose_content_is_gone_is_refused() -> None:
         b"no video at all",
         b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/hostname\n",
         b"ffconcat version 1.0\nfile /etc/hostname\n",
+    ],
+)
+def test_what_is_no_video_is_refused_by_name(data: bytes) -> None:
+    with pytest.raises(UnsupportedVideo):
+        hashed(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
         b"\x1a\x45\xdf\xa3" + bytes(4000),
         b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2" + bytes(100),
         b"G" + bytes(187) + b"G" + bytes(187),
     ],
 )
-def test_what_is_no_video_is_refused_by_name(data: bytes) -> None:
-    with pytest.raises((UnsupportedVideo, NoVideoTrack)):
+def test_what_only_begins_as_a_video_is_refused_by_name(data: bytes) -> None:
+    with pytest.raises((BrokenVideo, NoVideoTrack)):
         hashed(data)
 
 

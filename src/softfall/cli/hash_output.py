@@ -4,10 +4,10 @@ Guarantees: the file holds whole lines, each written at once; what a killed run 
 is cut off when the next one opens it. A file whose line is there is not hashed again, by its path
 as it was given. What was written a second ago or more survives a power cut, too. Two runs never
 write one file at a time.
-Refuses: a file of another form, of fast hashes for an exact run, or of another choice of stripping
-borders (`OutDiffers`), one that another run writes (`OutInUse`), what is no regular file or lies
-where it would be hashed itself (`OutMisplaced`), and to go on where nothing more can be written
-(`OutUnwritable`): what is there then stays whole.
+Refuses: a file of another form, of fast hashes for an exact run, of another choice of stripping
+borders, or with a last line that is no beginning of ours (`OutDiffers`), one that another writes
+(`OutInUse`), what is no regular file or lies where it would be hashed itself (`OutMisplaced`), and
+to go on where nothing more can be written (`OutUnwritable`): what is there then stays whole.
 Memory: 16 bytes for each line that an earlier run wrote.
 """
 
@@ -29,13 +29,13 @@ import numpy as np
 import numpy.typing as npt
 
 from softfall.cli.hash_rows import FileHashes, Form, columns, header, line
+from softfall.cli.hash_torn import torn_csv, torn_json
 from softfall.errors import InputError, OperatorError, RefusedError
 
 PICTURES: Final = frozenset({"jpeg", "png", "webp", "gif", "heic", "avif"})
 _DIGEST_BYTES: Final = 16
 _MAX_LINE_BYTES: Final = 64 << 20  # a long video's frames are one line
 _SYNC_S: Final = 1.0
-_JSON_BEGINNING: Final = b'{"path": "'
 
 
 class OutDiffers(InputError):
@@ -79,7 +79,8 @@ class OutFile:
         *,
         strip_borders: bool = False,
     ) -> None:
-        _check_place(path, hashed)
+        self._hashed = tuple(hashed)
+        _check_place(path, self._hashed)
         self._form, self._mode, self._strips = form, mode, strip_borders
         self._header = header(form, strip_borders=strip_borders).encode()
         self._file = _opened(path)
@@ -144,13 +145,22 @@ class OutFile:
             while (whole := stream.readline(_MAX_LINE_BYTES)).endswith(b"\n"):
                 self._take(whole, whole_bytes == 0, digests)
                 whole_bytes += len(whole)
-            stream.seek(whole_bytes)
-            beginning = self._header or _JSON_BEGINNING
-            torn = stream.read(len(beginning))
-        if whole_bytes == 0 and not beginning.startswith(torn):
-            raise _foreign()
+        if whole and not self._may_be_torn(whole, is_first=whole_bytes == 0):
+            raise OutDiffers(
+                "the output ends with what is no unfinished line of such a run, so it is left alone"
+            )
         os.ftruncate(self._file, whole_bytes)
         return np.sort(np.frombuffer(bytes(digests), f"S{_DIGEST_BYTES}"))
+
+    def _may_be_torn(self, rest: bytes, *, is_first: bool) -> bool:
+        """Whether the last bytes can be a line's beginning that a killed run of ours left."""
+        if len(rest) >= _MAX_LINE_BYTES:  # it may be whole, and more may follow
+            return False
+        if self._form is Form.JSONL:
+            return torn_json(rest, columns(strip_borders=self._strips))
+        if is_first:
+            return self._header.startswith(rest)
+        return torn_csv(rest, columns(strip_borders=self._strips), self._hashed)
 
     def _take(self, whole: bytes, is_first: bool, digests: bytearray) -> None:
         if is_first and self._form is Form.CSV:

@@ -84,15 +84,16 @@ def hash_file(
     mode: "exact" or "fast", and strip_borders: for pictures.
     """
     from softfall.media.digests import md5, sha256
-    from softfall.media.files import read_file
+    from softfall.media.files import check_not_empty, read_file
 
-    row = FileHashes(*_shown_name(path), mode=mode)
+    row = FileHashes(*shown_name(path), mode=mode)
     try:
         if is_video_file(path):
             fill_video(row, path, limits)
             return row
         data = read_file(path, limits)
         row.size_bytes, row.sha256, row.md5 = len(data), sha256(data).hex(), md5(data).hex()
+        check_not_empty(len(data))
         _fill_picture(row, data, limits, "fast" if mode == "fast" else "exact", strip_borders)
     except SoftfallError as error:
         row.error, row.what, row.remedy = error.name, error.what, error.remedy
@@ -128,7 +129,7 @@ def _fill_picture(
 
 def failed_row(path: Path, mode: str, error: SoftfallError) -> FileHashes:
     """The line of a file of which nothing can be told but an error."""
-    row = FileHashes(*_shown_name(path), mode=mode)
+    row = FileHashes(*shown_name(path), mode=mode)
     row.error, row.what, row.remedy = error.name, error.what, error.remedy
     return row
 
@@ -148,7 +149,7 @@ def line(row: FileHashes, form: Form, *, strip_borders: bool = False) -> str:
     return _WRITERS[form](row, columns(strip_borders=strip_borders))
 
 
-def _shown_name(path: Path) -> tuple[str, str | None]:
+def shown_name(path: Path) -> tuple[str, str | None]:
     """A name safe to print, and the hex of its bytes where that is not the name itself."""
     name = str(path)
     shown = "".join(_escape(char) for char in name)
@@ -205,7 +206,8 @@ def _text(row: FileHashes, _: tuple[str, ...]) -> str:
 
 def _video_text(row: FileHashes) -> str:
     seconds, coverage = (row.duration_ms or 0) / 1000, 100 * (row.coverage or 0.0)
-    told = f"vpdq {row.frames_hashed} frames of {seconds:.1f} s, coverage {coverage:.0f} %"
+    frames = "1 frame" if row.frames_hashed == 1 else f"{row.frames_hashed} frames"
+    told = f"vpdq {frames} of {seconds:.1f} s, coverage {coverage:.0f} %"
     return f"{told} (damaged: {row.damage})" if row.damage else told
 
 

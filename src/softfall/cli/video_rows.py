@@ -61,13 +61,15 @@ def fill_video(row: "FileHashes", path: Path, limits: MediaLimits) -> None:
 def hash_path(
     path: Path, limits: MediaLimits, period_ms: float, mode: "VideoMode"
 ) -> "VideoHashes":
-    """The hashes of a video file. Raises as `fill_video`."""
-    from softfall.media.files import opened
+    """The hashes of a video file. Raises as `fill_video`, and EmptyFile."""
+    from softfall.media.files import check_not_empty, opened
     from softfall.media.video import hash_video
     from softfall.media.video_formats import check_size
 
     with opened(path) as stream:
-        check_size(os.fstat(stream.fileno()).st_size, limits)
+        size_bytes = os.fstat(stream.fileno()).st_size
+        check_not_empty(size_bytes)
+        check_size(size_bytes, limits)
         return hash_video(stream, limits, period_ms=period_ms, mode=mode)
 
 

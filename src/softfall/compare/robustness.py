@@ -12,6 +12,7 @@ Limits: one edit at a time; what is unlike these photographs may do better or wo
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -23,6 +24,7 @@ from PIL import Image
 from softfall.compare.everyday import EVERYDAY, for_study
 from softfall.compare.statistics import Share
 from softfall.config import MediaLimits
+from softfall.errors import OperatorError
 from softfall.lists.entries import MATCH_RADIUS_BITS
 from softfall.media.decode import decode
 from softfall.media.pdq import PdqHash, pdq
@@ -37,6 +39,14 @@ _ITEMS_AT_ONCE: Final = 32
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
+
+
+class StudyCrashed(OperatorError):
+    """A process of a study came to an end in the middle, so there are no figures of it."""
+
+    remedy = (
+        "See to it that memory suffices (fewer --processes), then try with half of the pictures."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +129,20 @@ def look_at_all(
 def in_parallel(
     made: Callable[[Item], Made], work: Iterable[Item], processes: int
 ) -> Iterator[Made]:
-    """As `map`, on several cores; memory for a few items at once, however many there are."""
+    """As `map`, on several cores; memory for a few items at once, however many there are.
+
+    Raises StudyCrashed.
+    """
     if processes == 1:
         yield from map(made, work)
         return
     rest = iter(work)
     with ProcessPoolExecutor(processes) as pool:
         while some := list(islice(rest, _ITEMS_AT_ONCE)):
-            yield from pool.map(made, some)
+            try:
+                yield from pool.map(made, some)
+            except BrokenProcessPool:
+                raise StudyCrashed("a process that edits and hashes pictures ended") from None
 
 
 def recall(seen: Sequence[Seen], views: Sequence[str] | None = None) -> list[Found]:

@@ -37,6 +37,12 @@ class NotAFile(InputError):
     remedy = "Name a regular file, or a folder of them."
 
 
+class EmptyFile(InputError):
+    """A file without a single byte, which may have been meant for anything."""
+
+    remedy = "Fetch or save the file again."
+
+
 def walk(paths: Iterable[Path]) -> Iterator[Path]:
     """Each path that is no folder, and every file in each that is, at any depth.
 
@@ -97,6 +103,12 @@ def read_file(path: Path, limits: MediaLimits) -> bytes:
         data = stream.read(limits.max_file_bytes + 1)
     check_size(len(data), limits)
     return data
+
+
+def check_not_empty(size_bytes: int) -> None:
+    """Raises EmptyFile."""
+    if not size_bytes:
+        raise EmptyFile("the file is empty")
 
 
 @contextmanager

@@ -6,7 +6,8 @@ is damaged is passed over and counted, and what a parser throws comes out as a n
 Frames that no other frame is built on are not decoded where they would surely not be hashed, which
 changes no other frame; "keyframes" decodes nothing but those, and the coverage says what is missed.
 Refuses: what is no video (UnsupportedVideo), no video track (NoVideoTrack), nothing that can be
-decoded (BrokenVideo), and a frame or a length over the limits (VideoTooLarge).
+decoded, or a file that begins as a video and can't be opened (BrokenVideo), and a frame or a length
+over the limits (VideoTooLarge).
 Limits: containers and codecs are FFmpeg's, parsed in this process: a memory fault ends it. So
 strangers' files belong in a sandbox. One video track is read: the first.
 """
@@ -27,7 +28,7 @@ from av.video.stream import VideoStream
 from softfall.config import MediaLimits
 from softfall.errors import InputError
 from softfall.media.sampling import Count, Coverage, Sampler, Times
-from softfall.media.video_formats import CONTAINERS, VideoTooLarge
+from softfall.media.video_formats import CONTAINERS, HEAD_BYTES, VideoTooLarge, video_format
 
 VideoMode = Literal["all", "keyframes"]
 DEFAULT_PERIOD_MS: Final = 1000
@@ -53,7 +54,7 @@ class UnsupportedVideo(InputError):
 
 
 class BrokenVideo(InputError):
-    """A video of which not one frame can be decoded."""
+    """A video that is cut short or damaged, so that not one frame can be decoded."""
 
     remedy = "Fetch or save the file again; if players open it, convert it."
 
@@ -93,6 +94,7 @@ def open_video(
     period_ms: time from one hashed frame to the next. endless: no limit on the length.
     Raises UnsupportedVideo, NoVideoTrack, BrokenVideo or VideoTooLarge.
     """
+    claimed = _claimed(stream)
     try:
         container = av.open(
             stream,
@@ -101,6 +103,8 @@ def open_video(
             io_open=_no_other_file,
         )
     except (av.error.FFmpegError, ValueError) as error:
+        if claimed is not None:
+            raise BrokenVideo(f"the file is damaged or cut short: {_reason(error)}") from None
         raise UnsupportedVideo(f"the file can't be opened as a video: {_reason(error)}") from None
     with container:
         yield Reading(container, _video_track(container), limits, period_ms, mode, endless)
@@ -242,6 +246,17 @@ class Reading:
         seconds = self._limits.max_video_seconds
         if not self._endless and max(at_ms / 1000, number / MAX_FRAMES_A_SECOND) > seconds:
             raise VideoTooLarge(f"the video is longer than media.max_video_seconds, {seconds}")
+
+
+def _claimed(stream: BinaryIO) -> str | None:
+    """The container by a file's first bytes; None of a pipe, from which no byte may be missing."""
+    seekable = getattr(stream, "seekable", None)  # a live stream has no such method
+    if seekable is None or not seekable():
+        return None
+    start = stream.tell()
+    head = stream.read(HEAD_BYTES)
+    stream.seek(start)
+    return video_format(head)
 
 
 def _decoder_options(limits: MediaLimits) -> dict[str, str]:
