@@ -3,6 +3,8 @@
 Nor is one of hypothesis.
 """
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -17,6 +19,10 @@ from .longest import SHOWN, long_first, seconds_by_file, slowest
 from .scratch import write_into_memory
 
 write_into_memory()
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started by a shell in the background: services that tests start would not hear Ctrl-C either.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("softfall", deadline=None)
 settings.load_profile("softfall")

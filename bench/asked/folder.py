@@ -3,7 +3,6 @@
 No figure stands here but the bounds.
 """
 
-from bench.folder import GROWTH, SPEEDUP
 from bench.goals import Goal, figure
 
 _AREA = "folder"
@@ -14,7 +13,7 @@ GOALS: tuple[Goal, ...] = (
         "a folder by a process for each core, against one",
         1.8,
         "x",
-        figure(SPEEDUP),
+        figure("folder.speedup"),
         at_most=False,
         missed="The start of the command, and of its processes, is not shared; other programs' "
         "share of the cores counts as well.",
@@ -24,7 +23,7 @@ GOALS: tuple[Goal, ...] = (
         "more memory for 100,000 files than for 10,000",
         4,
         "MiB",
-        figure(GROWTH),
+        figure("folder.growth"),
         missed="Memory should not depend on the number of files: a fault.",
     ),
 )

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -106,14 +107,16 @@ def test_what_makes_a_version_current_comes_last(
     before = files(home)
     changed(listed)
     publish_more(listed)
-    for path in [path for path in files(folder(listed)) if path not in before]:
+    for number, path in enumerate(each for each in files(folder(listed)) if each not in before):
         between.tamper = lambda request, path=path: (  # type: ignore[misc]
             httpx.Response(503) if request.url.path.endswith(path) else None
         )
+        trial = tmp_path / f"mirror-{number}"  # the last try may have fetched this file already
+        shutil.copytree(home, trial)
         with pytest.raises(CustodianUnavailable):
-            look(between, home)
-        assert files(home)[TIMESTAMP] == before[TIMESTAMP]
-        assert before.items() <= files(home).items()
+            look(between, trial)
+        assert files(trial)[TIMESTAMP] == before[TIMESTAMP]
+        assert before.items() <= files(trial).items()
     between.tamper = lambda request: None
     look(between, home)
     assert files(home) == files(folder(listed))
