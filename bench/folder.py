@@ -151,13 +151,14 @@ def _run(side: str, folder: Path) -> Run:
 def _folder(count: int, sizes: tuple[tuple[int, int], ...] = SIZES) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "photographs")
-        sources = [Path(place, f"source-{width}.jpg") for width, _ in sizes]
-        for source, size in zip(sources, sizes, strict=True):
-            source.write_bytes(photograph(*size))
+        photographs = [photograph(*size) for size in sizes]
         for number in range(count):
             path = folder / f"{number // 1000:03}" / f"{number:06}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
-            os.link(sources[number % len(sources)], path)
+            if number % 1000 < len(sizes):  # a file can have some ten thousand names and no more
+                path.write_bytes(photographs[number % 1000])
+            else:
+                os.link(path.with_name(f"{number - len(sizes):06}.jpg"), path)
         yield folder
 
 
