@@ -8,6 +8,7 @@ Limit: a cleverer provider may link what this does not; what this links, is link
 whom, and when, the provider knows under every option.
 """
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from softfall.media.pdq import PdqHash
 from softfall.messaging.envelope import ENVELOPE
 from softfall.messaging.envelope import SUBMISSION as ASKED_ABOUT
 
+_RECORDED_SECONDS: Final = 5.0
 STRETCH_BYTES: Final = 8
 ENVELOPES: Final = ("POST", "/v1/envelopes")
 NOT_OF_A_PICTURE: Final = frozenset({"version", "list_version"})  # of the form, of the list
@@ -122,8 +124,7 @@ def by_candidate(scene: Scene) -> Finding:
         scene.send(RECIPIENT, COLLUDER, *two),
         scene.send(SENDER, RECIPIENT, *other),
     )
-    recording = scene.recording(PROVIDER)
-    bodies = [_submitted_during(recording, scene.option, each) for each in sent]
+    bodies = _submissions(scene, sent)
     shown = [Shown(body, 0) for body in bodies if body is not None]
     if len(shown) < len(sent):
         return Finding(TrialResult.NOT_RUN, "the pictures' submissions were not recorded")
@@ -235,6 +236,17 @@ def _handed_over(scene: Scene) -> dict[bytes, Shown]:
                 size = sizes.get(values["attachment"].hex(), 0)
                 found[values["envelope_id"]] = Shown(values["submission"]["body"], size)
     return found
+
+
+def _submissions(scene: Scene, sent: tuple[Sending, ...]) -> list[bytes | None]:
+    """What was handed over for each; of a refused picture it is recorded just after its answer."""
+    until = time.monotonic() + _RECORDED_SECONDS
+    while True:
+        recording = scene.recording(PROVIDER)
+        bodies = [_submitted_during(recording, scene.option, each) for each in sent]
+        if None not in bodies or time.monotonic() >= until:
+            return bodies
+        time.sleep(0.05)
 
 
 def _submitted_during(recording: Recording, option: str, sending: Sending) -> bytes | None:
