@@ -8,6 +8,7 @@ import argparse
 import importlib
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -47,12 +48,13 @@ def main(words: list[str]) -> int:
     kept: Document = json.loads(options.out.read_text("utf-8")) if options.keep else {}
     if kept and kept["machine"] != machine():
         parser.error(f"{options.out} is of another machine, so nothing of it can be kept")
-    document = joined(
-        kept, _run(options.names or [name for name in names if name not in ONLY_NAMED])
-    )
-    _print(document)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    document = kept
+    for measured in _run(options.names or [name for name in names if name not in ONLY_NAMED]):
+        document = joined(document, measured)
+        # After each bench, so that one which ends in the middle costs itself alone.
+        options.out.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    _print(document)
     print(f"{', '.join(f'{key} {value}' for key, value in machine().items())}; {options.out}")
     return 0 if all(each["exact"] for each in (*document["rows"], *document["figures"])) else 1
 
@@ -79,18 +81,17 @@ def joined(kept: Document, measured: Document) -> Document:
     return document
 
 
-def _run(names: list[str]) -> Document:
-    """Each bench's rows and figures under its name, and what other programs took meanwhile."""
-    measured: Document = {"others_cores": {}, "rows": [], "figures": []}
+def _run(names: list[str]) -> Iterator[Document]:
+    """Bench by bench: its rows and figures, and what other programs took meanwhile."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         for name in progress.track(names, description="measuring"):
             module, others = importlib.import_module(f"bench.{name}"), Others()
-            for part in ("rows", "figures"):
-                made = getattr(module, part, list)()
-                measured[part] += [{"bench": name, **asdict(each)} for each in made]
-            measured["others_cores"][name] = round(others.cores(), 2)
-    return measured
+            measured: Document = {
+                part: [{"bench": name, **asdict(each)} for each in getattr(module, part, list)()]
+                for part in ("rows", "figures")
+            }
+            yield {**measured, "others_cores": {name: round(others.cores(), 2)}}
 
 
 def _print(document: Document) -> None:

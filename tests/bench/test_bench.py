@@ -85,7 +85,7 @@ def test_a_figure_is_printed_and_written_and_a_wrong_answer_fails_the_run(
     exact, tmp_path, monkeypatch, capsys
 ):
     figure = Check(exact, "the map finds it").figure("a.b", "a map", 12_345_678, "bytes", 2**20)
-    monkeypatch.setattr(command, "_run", lambda names: run(figures=[figure]))
+    monkeypatch.setattr(command, "_run", lambda names: [run(figures=[figure])])
     assert command.main(["--out", str(tmp_path / "bench.json")]) == (0 if exact else 1)
     written = json.loads((tmp_path / "bench.json").read_text())
     assert written["figures"][0]["value"] == 12_345_678
@@ -94,9 +94,20 @@ def test_a_figure_is_printed_and_written_and_a_wrong_answer_fails_the_run(
         assert cell in printed
 
 
+def test_a_bench_that_breaks_down_costs_itself_alone(tmp_path, monkeypatch):
+    def breaking(names):
+        yield run(rows=[row()])
+        raise OSError("no room")
+
+    monkeypatch.setattr(command, "_run", breaking)
+    with pytest.raises(OSError, match="no room"):
+        command.main(["--out", str(tmp_path / "bench.json")])
+    assert len(json.loads((tmp_path / "bench.json").read_text())["rows"]) == 1
+
+
 def test_goals_are_judged_from_the_rows_and_figures_of_the_run(tmp_path, monkeypatch, capsys):
     slow = Check(True, "").figure("tags.device", "device", 1_000, "ms")
-    monkeypatch.setattr(command, "_run", lambda names: run(figures=[slow]))
+    monkeypatch.setattr(command, "_run", lambda names: [run(figures=[slow])])
     assert command.main(["--out", str(tmp_path / "bench.json")]) == 0
     (judged,) = json.loads((tmp_path / "bench.json").read_text())["goals"]
     assert (judged["measured"], judged["met"]) == (1_000, False)
@@ -107,7 +118,7 @@ def test_goals_are_judged_from_the_rows_and_figures_of_the_run(tmp_path, monkeyp
 def test_rows_are_printed_and_written_and_a_wrong_answer_fails_the_run(
     exact, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(command, "_run", lambda names: run(rows=[row(exact=exact)]))
+    monkeypatch.setattr(command, "_run", lambda names: [run(rows=[row(exact=exact)])])
     code = command.main(["--out", str(tmp_path / "out" / "bench.json")])
     written = json.loads((tmp_path / "out" / "bench.json").read_text())
     printed = capsys.readouterr().out
@@ -143,7 +154,7 @@ def test_nothing_is_kept_of_another_machine(same, tmp_path, monkeypatch, capsys)
     if not same:
         document["machine"]["cpu"] = "an abacus"
     out.write_text(json.dumps(document))
-    monkeypatch.setattr(command, "_run", lambda names: run(rows=[row()], name="hashing"))
+    monkeypatch.setattr(command, "_run", lambda names: [run(rows=[row()], name="hashing")])
     words = ["hashing", "--keep", "--out", str(out)]
     if same:
         assert command.main(words) == 0
