@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from softfall.cli.hash_crew import Crew, HashingUnavailable, hashing
+from softfall.cli.hash_crew import Crew, HashingUnavailable, Worker, hashing
 from softfall.cli.hash_rows import FileHashes, Form, hash_file, line
 from softfall.config import MediaLimits
 from tests.cli.test_hash import run
@@ -191,6 +191,16 @@ def test_ctrl_c_ends_it_cleanly_and_its_processes_with_it(folder: Path, tmp_path
     assert out.read_bytes().endswith(b"\n")
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
+
+
+def test_a_process_that_still_starts_hears_no_ctrl_c(capfd: pytest.CaptureFixture[str]) -> None:
+    slow = (sys.executable, "-c", "import time; time.sleep(0.3)")
+    worker = Worker(slow, None)
+    os.kill(worker._process.pid, signal.SIGINT)
+    assert worker._process.wait() == 0
+    worker.end(at_once=False)
+    assert capfd.readouterr().err == ""
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, set())
 
 
 def test_processes_end_with_the_one_that_started_them(folder: Path, tmp_path: Path) -> None:

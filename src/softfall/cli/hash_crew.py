@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -175,12 +175,13 @@ class Worker:
 
     def __init__(self, command: tuple[str, ...], greeting: object) -> None:
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and program
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**os.environ, **_ENVIRONMENT},
-            )
+            with _without_ctrl_c():
+                self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and program
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    env={**os.environ, **_ENVIRONMENT},
+                )
         except OSError as error:
             raise HashingUnavailable(f"no process can be started: {error.strerror}") from None
         assert self._process.stdin is not None
@@ -218,6 +219,19 @@ class Worker:
         with suppress(BrokenPipeError):  # it is dead, which reading will tell
             self._in.write(json.dumps(what).encode() + b"\n")
             self._in.flush()
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """A process started in here is deaf to SIGINT from its first instruction; ours waits for it.
+
+    Otherwise a Ctrl-C that comes while it still imports would end it with a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _told(status: int) -> str:
