@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from softfall.cli.main import main
+from softfall.edge.custodian_key import read_custodian_key
 from softfall.enclave import attester
 from softfall.enclave.measure import measure
-from softfall.enclave.trust import read_custodian_key
 
 
 class Shell:

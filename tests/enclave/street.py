@@ -17,9 +17,9 @@ from softfall.custodian.clock import wall_ms
 from softfall.custodian.keys import create_identity
 from softfall.custodian.publish import publish_epoch
 from softfall.device.device import HONEST, Device, Parts
+from softfall.edge.custodian_key import write_custodian_key
 from softfall.enclave import attester
 from softfall.enclave.measure import Pcrs
-from softfall.enclave.trust import write_custodian_key
 from softfall.lists.formats.fields import Importer
 from softfall.lists.formats.forms import Form, read
 from tests.device.pictures import CHINA, hash_of, jpeg

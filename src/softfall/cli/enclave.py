@@ -29,8 +29,8 @@ def measure(
     import json
 
     from softfall import __version__
+    from softfall.edge.custodian_key import read_custodian_key
     from softfall.enclave.measure import measure as measured
-    from softfall.enclave.trust import read_custodian_key
 
     key = read_custodian_key(config.load(file).enclave.custodian_key_file)
     registers = {f"pcr{index}": pcr.hex() for index, pcr in measured(key).items()}

@@ -43,9 +43,9 @@ def init(file: Config = None, folder: Folder = None, host: Hosts = None) -> None
     """
     from softfall.custodian.keys import IDENTITY_FILE, IdentityExists, create_identity
     from softfall.custodian.list_keys import make_list_keys, root_path
+    from softfall.edge.custodian_key import write_custodian_key
     from softfall.edge.tls import LOCAL_HOSTS, init_tls
     from softfall.enclave import attester
-    from softfall.enclave.trust import write_custodian_key
 
     settings = config.load(file)
     tls_dir = folder / "tls" if folder else settings.custodian.tls_dir

@@ -10,6 +10,7 @@ import os
 from datetime import UTC, datetime
 
 from softfall.config import EnclaveSettings
+from softfall.edge.custodian_key import read_custodian_key
 from softfall.edge.logs import make_logger, quiet_libraries
 from softfall.edge.serve import announce, serve
 from softfall.edge.tls import TlsFiles, check_tls
@@ -20,7 +21,6 @@ from softfall.enclave.hardening import close_to_others, harden
 from softfall.enclave.measure import measure
 from softfall.enclave.room import SOFTWARE_LABEL, Room
 from softfall.enclave.system_calls import stop_calling_out
-from softfall.enclave.trust import read_custodian_key
 
 
 def main(settings: EnclaveSettings) -> None:

@@ -16,11 +16,11 @@ from softfall.custodian.clock import wall_ms
 from softfall.custodian.keys import create_identity
 from softfall.custodian.list_keys import root_path
 from softfall.custodian.publish import publish_epoch
+from softfall.edge.custodian_key import write_custodian_key
 from softfall.edge.logs import make_logger, quiet_libraries
 from softfall.edge.tls import TlsFiles
 from softfall.enclave import attester
 from softfall.enclave.measure import measure
-from softfall.enclave.trust import write_custodian_key
 from softfall.lists.formats.fields import Importer
 from softfall.lists.formats.forms import Form, read
 

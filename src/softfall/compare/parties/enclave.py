@@ -11,6 +11,7 @@ from typing import Any
 from softfall.compare.parties.serving import make_recorder, serve_recorded
 from softfall.compare.party import Wire
 from softfall.config import EnclaveSettings
+from softfall.edge.custodian_key import read_custodian_key
 from softfall.edge.logs import make_logger, quiet_libraries
 from softfall.edge.tls import TlsFiles
 from softfall.enclave.app import make
@@ -18,7 +19,6 @@ from softfall.enclave.attester import SoftwareAttester
 from softfall.enclave.clock import wall_ms
 from softfall.enclave.measure import measure
 from softfall.enclave.room import Room
-from softfall.enclave.trust import read_custodian_key
 
 
 def play(wire: Wire, task: dict[str, Any]) -> None:

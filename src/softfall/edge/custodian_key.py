@@ -1,7 +1,8 @@
-"""Whose lists this enclave takes: one custodian's Ed25519 key, in a file of its own.
+"""Whose lists a service takes: one custodian's Ed25519 key, in a file of its own.
 
-The key is measured into PCR0 (`measure.py`), so an enclave that would take another's lists is
-another enclave, and no device seals anything to it.
+The enclave measures it into PCR0 (`enclave/measure.py`), so an enclave that would take another's
+lists is another enclave, and no device seals anything to it. The keyholder takes the signed
+versions of that custodian's lists alone.
 """
 
 from pathlib import Path
@@ -19,7 +20,10 @@ from softfall.errors import OperatorError
 class CustodianKeyUnusable(OperatorError):
     """The file with the custodian's public key is missing or damaged."""
 
-    remedy = "Set enclave.custodian_key_file to the custodian.pub that `softfall keys init` made."
+    remedy = (
+        "Set custodian_key_file of [enclave] or [keyholder] to the custodian.pub that "
+        "`softfall keys init` made."
+    )
 
 
 def read_custodian_key(path: Path) -> bytes:
@@ -34,7 +38,7 @@ def read_custodian_key(path: Path) -> bytes:
 
 
 def write_custodian_key(path: Path, public_key: bytes) -> None:
-    """Write the custodian's 32-byte key for an enclave to read; it is public."""
+    """Write the custodian's 32-byte key for a service to read; it is public."""
     key = Ed25519PublicKey.from_public_bytes(public_key)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
