@@ -36,6 +36,7 @@ class Party(Enum):
     DEVICE = "device"
     PROVIDER = "provider"
     CUSTODIAN = "custodian"
+    KEYHOLDER = "keyholder"
     DEALER = "dealer"
     ENCLAVE = "enclave"
     CONSOLE = "console"
