@@ -8,6 +8,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from softfall.edge.console_tokens import read_console_token
+from softfall.edge.custodian_tokens import read_custodian_token
+from softfall.edge.dealer_tokens import PARTIES, token_file
 from softfall.edge.tls import (
     ROLES,
     TlsFiles,
@@ -29,7 +31,8 @@ def test_every_key_is_pkcs8_and_only_its_owner_can_read_the_folder(tmp_path: Pat
     folder = fresh_tls(tmp_path / "tls")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     made = {f"{role}.{end}" for role in ROLES for end in ("crt", "key")}
-    tokens = {"dealer-provider.token", "dealer-custodian.token", "console-provider.token"}
+    tokens = {token_file(folder, party).name for party in PARTIES}
+    tokens |= {"console-provider.token", "custodian-provider.token"}
     assert {path.name for path in folder.iterdir()} == {"ca.crt", "ca.key", *made, *tokens}
     assert {"provider", "custodian", "enclave", "console"} <= set(ROLES)
     for path in folder.iterdir():
@@ -39,7 +42,7 @@ def test_every_key_is_pkcs8_and_only_its_owner_can_read_the_folder(tmp_path: Pat
         load_pem_private_key(path.read_bytes(), None)
 
 
-def test_only_provider_and_custodian_may_be_clients(tmp_path: Path) -> None:
+def test_only_who_must_call_others_may_be_a_client(tmp_path: Path) -> None:
     folder = fresh_tls(tmp_path)
     uses = {
         role: {
@@ -51,7 +54,8 @@ def test_only_provider_and_custodian_may_be_clients(tmp_path: Path) -> None:
         for role in ROLES
     }
     client = x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string
-    assert [role for role in ROLES if client in uses[role]] == ["provider", "custodian"]
+    clients = [role for role in ROLES if client in uses[role]]
+    assert clients == ["provider", "custodian", "keyholder"]
 
 
 def test_certificates_are_of_their_authority_and_end_before_it(tmp_path: Path) -> None:
@@ -85,10 +89,8 @@ def test_renewing_keeps_the_authority_and_the_names(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     renew_tls(tmp_path, NOW)
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert {name for name in before if before[name] == after[name]} == {
-        "ca.crt", "ca.key", "dealer-provider.token", "dealer-custodian.token",
-        "console-provider.token",
-    }  # fmt: skip
+    tokens = {name for name in before if name.endswith(".token")}
+    assert {name for name in before if before[name] == after[name]} == {"ca.crt", "ca.key", *tokens}
     assert before.keys() == after.keys()
     assert check_tls(files, NOW) > NOW
     names = certificate(files.certificate).extensions.get_extension_for_class(
@@ -97,9 +99,14 @@ def test_renewing_keeps_the_authority_and_the_names(tmp_path: Path) -> None:
     assert [str(name.value) for name in names.value] == ["chat.example", "10.1.2.3"]
 
 
-def test_renewing_gives_an_older_installation_what_the_console_needs(tmp_path: Path) -> None:
+def test_renewing_gives_an_older_installation_what_it_lacks(tmp_path: Path) -> None:
     init_tls(tmp_path, NOW, ("chat.example",))
-    for name in ("console.crt", "console.key", "console-provider.token"):
+    for name in (
+        "console.crt",
+        "console.key",
+        "console-provider.token",
+        "custodian-provider.token",
+    ):
         (tmp_path / name).unlink()
     renew_tls(tmp_path, NOW)
     names = certificate(tmp_path / "console.crt").extensions.get_extension_for_class(
@@ -108,6 +115,7 @@ def test_renewing_gives_an_older_installation_what_the_console_needs(tmp_path: P
     assert [str(name.value) for name in names.value] == ["chat.example"]
     assert check_tls(TlsFiles.of(tmp_path, "console"), NOW) > NOW
     assert len(read_console_token(tmp_path)) == 43
+    assert len(read_custodian_token(tmp_path)) == 43
 
 
 def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:

@@ -33,8 +33,8 @@ Folder = Annotated[
 
 @app.command()
 def init(file: Config = None, folder: Folder = None, host: Hosts = None) -> None:
-    """Make the TLS authority, the services' certificates, the two tokens by which the dealer tells
-    its parties apart, the one by which the provider calls the console, the custodian's identity
+    """Make the TLS authority, the services' certificates, the tokens by which the dealer tells its
+    parties apart, those by which the provider calls console and custodian, the custodian's identity
     key, the keys of the on-device list with the root that devices pin, and a SOFTWARE attester for
     the enclave (for development: it proves nothing about hardware).
 
@@ -68,8 +68,9 @@ def init(file: Config = None, folder: Folder = None, host: Hosts = None) -> None
     _show_identity(identity.public_key)
     if not folder and settings.provider.tls_dir != tls_dir:
         typer.echo(
-            "next: copy provider.crt, provider.key, dealer-provider.token, console-provider.token "
-            f"and ca.crt to provider.tls_dir ({settings.provider.tls_dir}) over a safe channel"
+            "next: copy provider.crt, provider.key, dealer-provider.token, console-provider.token, "
+            f"custodian-provider.token and ca.crt to provider.tls_dir "
+            f"({settings.provider.tls_dir}) over a safe channel"
         )
     if not folder and settings.dealer.tls_dir != tls_dir:
         typer.echo(

@@ -2,9 +2,10 @@
 
 Guarantees: TLS 1.3 only; private keys are PKCS#8 files that their owner alone can read (0600);
 nothing that exists is overwritten. The provider's certificate serves devices and introduces the
-provider to the others, the custodian's introduces it to the dealer (server and client
-authentication); the others' serve only, so they can't be used to call a custodian. The tokens that
-tell the dealer its two parties apart, and the console its provider, are made along with them.
+provider to the others, the custodian's and the keyholder's introduce them to the dealer (server
+and client authentication); the others' serve only, so they can't be used to call a custodian. The
+tokens that tell the dealer its parties apart, and console and custodian their provider, are made
+along with them.
 Leaves to the operator: keeping ca.key offline once the certificates are made, and giving each
 service only its own two files, its own token and ca.crt.
 Source: X.509 profile, RFC 5280.
@@ -30,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from softfall.edge.console_tokens import console_token_file, make_console_token
+from softfall.edge.custodian_tokens import custodian_token_file, make_custodian_token
 from softfall.edge.dealer_tokens import PARTIES, make_tokens, token_file
 from softfall.errors import OperatorError
 
@@ -45,7 +47,9 @@ ROLES: Mapping[str, tuple[x509.ObjectIdentifier, ...]] = {
     "dealer": (_SERVER,),
     "enclave": (_SERVER,),
     "console": (_SERVER,),
+    "keyholder": (_SERVER, _CLIENT),
 }
+_LATER_ROLES = frozenset({"console", "keyholder"})  # an older installation lacks their files
 
 
 class TlsFilesExist(OperatorError):
@@ -85,7 +89,7 @@ def init_tls(
     """
     names = ["ca.crt", "ca.key", *(f"{role}.{end}" for role in ROLES for end in ("crt", "key"))]
     names += [token_file(tls_dir, party).name for party in PARTIES]
-    names.append(console_token_file(tls_dir).name)
+    names += [console_token_file(tls_dir).name, custodian_token_file(tls_dir).name]
     present = [name for name in names if (tls_dir / name).exists()]
     if present:
         raise TlsFilesExist(f"{tls_dir} holds {present[0]} already")
@@ -99,13 +103,14 @@ def init_tls(
         _issue(tls_dir, role, key, certificate, now, hosts)
     make_tokens(tls_dir)
     make_console_token(tls_dir)
+    make_custodian_token(tls_dir)
 
 
 def renew_tls(tls_dir: Path, now: datetime) -> None:
     """Replace the services' keys and certificates; the authority stays, so devices notice nothing.
 
-    Each keeps its names. Each file is replaced whole. What an installation from before the console
-    lacks is made: its certificate, with the provider's names, and its token.
+    Each keeps its names. Each file is replaced whole. What an installation from before a service
+    lacks is made: the service's certificate, with the provider's names, and its token.
     Raises TlsFilesUnusable where ca.key, ca.crt or a certificate can't be read.
     """
     try:
@@ -122,6 +127,8 @@ def renew_tls(tls_dir: Path, now: datetime) -> None:
         _issue(tls_dir, role, key, certificate, now, hosts[role])
     if not console_token_file(tls_dir).exists():
         make_console_token(tls_dir)
+    if not custodian_token_file(tls_dir).exists():
+        make_custodian_token(tls_dir)
 
 
 def client_context(tls_dir: Path, role: str | None = None) -> ssl.SSLContext:
@@ -234,7 +241,7 @@ def _host(host: str) -> x509.GeneralName:
 def _named_by(tls_dir: Path, role: str) -> Path:
     """The certificate whose names `role` keeps."""
     own = TlsFiles.of(tls_dir, role).certificate
-    is_new = role == "console" and not own.exists()
+    is_new = role in _LATER_ROLES and not own.exists()
     return TlsFiles.of(tls_dir, "provider").certificate if is_new else own
 
 

@@ -9,6 +9,7 @@ Refuses: to pass on anything that is not the option's own message, in either dir
 import httpx
 
 from softfall.config import ProviderSettings
+from softfall.edge.custodian_tokens import custodian_token_file, read_custodian_token
 from softfall.errors import InputError, UnavailableError
 from softfall.lists.manifest import EPOCH_MANIFEST
 from softfall.options.tokens.wire import TOKEN_REPLY, TokenRefused
@@ -32,8 +33,15 @@ class QuestionRefused(InputError):
 
 
 def custodian_client(settings: ProviderSettings) -> httpx.AsyncClient:
-    """A client that shows the provider's certificate and trusts the installation's authority."""
-    return make_client(settings.custodian_url, settings.tls_dir, settings.custodian_timeout_seconds)
+    """A client that shows the provider's certificate, and its token where it has one, and trusts
+    the installation's authority.
+    """
+    client = make_client(
+        settings.custodian_url, settings.tls_dir, settings.custodian_timeout_seconds
+    )
+    if custodian_token_file(settings.tls_dir).exists():  # else hashes are refused, by name
+        client.headers["authorization"] = f"Bearer {read_custodian_token(settings.tls_dir)}"
+    return client
 
 
 class Relay:

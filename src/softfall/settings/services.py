@@ -191,6 +191,19 @@ class CustodianSettings(Section):
     enclave_document_minutes: float = Field(
         60.0, gt=0, le=10_080, description="How long devices may use one attestation document."
     )
+    keyholder_key_file: Path = Field(
+        Path("softfall-data/keyholder/keyholder.pub"),
+        description="The keyholder's public key, which devices seal to under `homomorphic`.",
+    )
+    homomorphic_mode: Literal["one_bit", "permuted"] = Field(
+        "one_bit",
+        description="What the keyholder sees under `homomorphic`: nothing, or (for very large "
+        "lists) all distances in a fresh random order.",
+    )
+    homomorphic_names_entry: bool = Field(
+        True,
+        description="Whether the provider learns which entry matched, or only that one did.",
+    )
 
 
 class LookupSettings(Section):
@@ -269,6 +282,48 @@ class DealerSettings(Section):
         100_000, gt=0, description="Halves that may wait for one party, about 150 bytes each."
     )
     requests_per_minute: int = Field(600, gt=0, description="All callers together.")
+
+
+class KeyholderSettings(Section):
+    """[keyholder]: who decrypts masked values for `homomorphic`, independent of all others."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8450, ge=0, le=65535, description="Port to listen on.")
+    data_dir: Path = Field(
+        Path("softfall-data/keyholder"), description="Its keys, hints and dealt material."
+    )
+    tls_dir: Path = Field(
+        Path("softfall-data/tls"),
+        description="keyholder.crt/.key, ca.crt, dealer-keyholder.token; made by `softfall keys "
+        "init`.",
+    )
+    custodian_key_file: Path = Field(
+        Path("softfall-data/keyholder/custodian.pub"),
+        description="The custodian whose lists it serves, and no other's.",
+    )
+    dealer_url: str = Field("https://127.0.0.1:8445", description="Where the dealer listens.")
+    stock: int = Field(
+        16,
+        gt=0,
+        le=4096,
+        description="More dealt serials are fetched when fewer are left; up to twice as many lie "
+        "on its disk, 6.1 bytes each an entry of the list (1.1 where the mode is `permuted`).",
+    )
+    stock_wait_seconds: float = Field(
+        1.5, ge=0, le=60, description="How long a question waits for a serial yet to be fetched."
+    )
+    runs_per_query: int = Field(
+        8, gt=0, le=1000, description="How often one query is answered about in its epoch."
+    )
+    runs_at_once: int = Field(
+        64, gt=0, le=4096, description="Runs that may wait for their second question, in memory."
+    )
+    run_seconds: float = Field(
+        30.0, gt=0, le=600, description="A run whose second question is later is forgotten."
+    )
+    max_question_mib: int = Field(
+        64, gt=0, le=512, description="One question; 1.5 MiB a query and a million entries."
+    )
 
 
 class DeviceSettings(Section):
