@@ -16,9 +16,10 @@ from softfall.options.confirm import custodian, dealer, device, keys, provider, 
 from softfall.options.confirm.custodian import OtherConfirm, OtherSerial
 from softfall.options.confirm.device import BadConfirmKey, NotAHash
 from softfall.options.confirm.keys import make_keys
-from softfall.options.confirm.material import AlreadySpent, DealtCustodian, DealtProvider
+from softfall.options.confirm.material import DealtCustodian, DealtProvider
 from softfall.options.confirm.provider import BadConfirmReply, Confirming
 from softfall.options.contract import Malformed, Mismatch, ScanSecret
+from softfall.options.dealt import AlreadySpent
 from softfall.wire import MalformedMessage, Message
 from tests.options.confirm.parties import (
     ENTRY,

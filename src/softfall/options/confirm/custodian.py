@@ -26,7 +26,8 @@ from softfall.crypto.shares import BITS
 from softfall.errors import InputError
 from softfall.options.confirm import keys, wire
 from softfall.options.confirm.keys import ConfirmKeys
-from softfall.options.confirm.material import DealtCustodian, Once
+from softfall.options.confirm.material import DealtCustodian
+from softfall.options.dealt import Once
 from softfall.wire import Value
 
 

@@ -14,6 +14,7 @@ from softfall.crypto.shares import DISTANCE_MODULUS, product_share
 from softfall.crypto.truth_table import other_table
 from softfall.options.confirm import wire
 from softfall.options.confirm.material import custodian_masks, provider_half
+from softfall.options.dealt import SEED_BYTES
 from softfall.wire import Value
 
 RADIUS_BITS: Final = 31
@@ -32,7 +33,7 @@ def deal(serial: int, random_bytes: Callable[[int], bytes]) -> Dealt:
     random_bytes(n): n fresh bytes from the system's source; 64 are drawn.
     Raises MalformedMessage for a serial out of range.
     """
-    provider_seed, custodian_seed = (random_bytes(wire.SEED_BYTES) for _ in range(2))
+    provider_seed, custodian_seed = (random_bytes(SEED_BYTES) for _ in range(2))
     theirs = provider_half(serial, provider_seed)
     mask, rotation = custodian_masks(serial, custodian_seed)
     whole_rotation = (theirs.table.rotation + rotation) % DISTANCE_MODULUS

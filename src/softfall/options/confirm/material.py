@@ -1,52 +1,21 @@
 """What a dealer made in advance for one candidate, as a party holds it: usable once.
 
-Guarantees: `spend` hands the material out once, whichever thread asks, and refuses ever after, as
-AlreadySpent; what holds it can be neither copied nor pickled, so nobody spends a twin. The
-provider's half is a seed alone; the custodian's is a seed and what completes the provider's half.
+Guarantees: each half can be spent once (`options/dealt`). The provider's half is a seed alone; the
+custodian's is a seed and what completes the provider's half.
 Leaves to others: erasing a serial from the store that it came from, on disk, before it is used.
-Why: a mask that is used twice gives away the difference of what it hid.
 """
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Generic, NoReturn, TypeVar
 
 from softfall.crypto.shares import BITS, DISTANCE_MODULUS, ProductHalf
 from softfall.crypto.truth_table import TABLE_BYTES, TableHalf
-from softfall.errors import RefusedError
 from softfall.options.confirm import wire
+from softfall.options.dealt import Once
 
 _ROTATION_BYTES = 2  # 65,536 is a multiple of 512, so two uniform bytes give a uniform rotation
 _PROVIDER_LABEL = b"softfall confirm provider half v1|"
 _CUSTODIAN_LABEL = b"softfall confirm custodian half v1|"
-
-T = TypeVar("T")
-
-
-class AlreadySpent(RefusedError):
-    """Material that serves once was to be used a second time."""
-
-    remedy = "Begin again with fresh material from the dealer; a serial is never used twice."
-
-
-class Once(Generic[T]):
-    """A value that can be taken out once. Taking is atomic; copying and pickling are refused."""
-
-    __slots__ = ("_held", "serial")
-
-    def __init__(self, serial: int, value: T) -> None:
-        self.serial = serial
-        self._held = [value]
-
-    def spend(self) -> T:
-        """The value, the first time. Raises AlreadySpent."""
-        try:
-            return self._held.pop()
-        except IndexError:
-            raise AlreadySpent(f"serial {self.serial} is spent") from None
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("what serves once has no copies")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,9 @@ from softfall.crypto import shares as sharing
 from softfall.crypto import truth_table
 from softfall.errors import PeerError
 from softfall.options.confirm import wire
-from softfall.options.confirm.material import AlreadySpent, DealtProvider, Half, Once
+from softfall.options.confirm.material import DealtProvider, Half
 from softfall.options.contract import Malformed, Mismatch
+from softfall.options.dealt import AlreadySpent, Once
 from softfall.wire import MalformedMessage, Value
 
 SEALED_SOMETHING_ELSE: Final = Mismatch("the sealed share is not the committed one")

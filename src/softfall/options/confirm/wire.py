@@ -16,6 +16,8 @@ from typing import Final
 from softfall.crypto.hpke import OVERHEAD_BYTES
 from softfall.crypto.shares import BITS, DISTANCE_MODULUS, HASH_BYTES
 from softfall.crypto.truth_table import TABLE_BYTES
+from softfall.options import dealt as dealing
+from softfall.options.dealt import SEED_BYTES, SERIAL_BYTES
 from softfall.wire import (
     Bytes,
     Field,
@@ -29,10 +31,7 @@ from softfall.wire import (
 )
 
 VERSION: Final = 1
-SERIAL_BYTES: Final = 8
-MAX_SERIAL: Final = 2**63 - 1
 MAX_BATCH: Final = 4096
-SEED_BYTES: Final = 32
 SHARE_KEY_BYTES: Final = 32
 SEALED_BYTES: Final = SHARE_KEY_BYTES + OVERHEAD_BYTES
 NUMBER_BYTES: Final = 4
@@ -208,17 +207,12 @@ def number(values: Mapping[str, Value], name: str) -> int:
 
 def serial(values: Mapping[str, Value]) -> int:
     """The number of the dealt material that a message names. Raises MalformedMessage."""
-    value = int.from_bytes(octets(values, "serial"), "big")
-    if value > MAX_SERIAL:
-        raise MalformedMessage(f"serial must be at most {MAX_SERIAL}")
-    return value
+    return dealing.serial_of(octets(values, "serial"))
 
 
 def serial_bytes(number: int) -> bytes:
     """A serial as it travels. Raises MalformedMessage unless it is 0 to 2^63 - 1."""
-    if not 0 <= number <= MAX_SERIAL:
-        raise MalformedMessage("a serial must be 0 to 2^63 - 1")
-    return number.to_bytes(SERIAL_BYTES, "big")
+    return dealing.serial_bytes(number)
 
 
 def rotated(values: Mapping[str, Value]) -> int:
