@@ -14,9 +14,9 @@ a provider's or custodian's half reaches others only through the ports it is giv
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from softfall.errors import UnavailableError
 from softfall.lists.manifest import Manifest
 from softfall.media.pdq import PdqHash, Unhashable
+from softfall.options.framed import digest_of
 from softfall.wire import Party
 
 SCAN_KEY_BYTES = 32
@@ -61,9 +62,8 @@ class Submission:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 over option, epoch and body: what the provider's receipt binds."""
-        head = f"softfall submission v1|{self.option}|{self.epoch}|".encode()
-        return hashlib.sha256(head + self.body).digest()
+        """What the provider's receipt binds: `framed.digest_of`."""
+        return digest_of(self.option, self.epoch, self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +139,15 @@ class Candidate:
     """Perhaps on the list: goes to `confirm` before anything is held. Never shown to anyone.
 
     entries: the entry numbers to confirm, likeliest first. shares: the submission's part for
-    `confirm` (its `confirm_shares` message).
+    `confirm` (its `confirm_shares` message). others: of a video, the candidates among its other
+    frames; each is confirmed by itself, and the worst counts.
     """
 
     reason: str
     evidence: Mapping[str, object]
     entries: tuple[int, ...]
     shares: bytes = field(repr=False)
+    others: tuple["Candidate", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,16 @@ class ProviderHalf(Protocol):
 
     def judge(self, submission: Submission, ports: ProviderPorts) -> Verdict:
         """The verdict, with its reason."""
+
+
+@runtime_checkable
+class BatchHalf(ProviderHalf, Protocol):
+    """What a provider's half has, besides, that judges several submissions for less than each."""
+
+    def judge_batch(
+        self, submissions: Sequence[Submission], ports: ProviderPorts
+    ) -> Sequence[Verdict | UnavailableError]:
+        """The verdicts in order; what can't be judged now has why in its verdict's place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ found it unjudged, it is held unjudged.
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from sqlalchemy import Row, select
 from softfall.edge.logs import Logger, failure
 from softfall.errors import UnavailableError
 from softfall.options.contract import (
+    BatchHalf,
     Candidate,
     Clear,
     Held,
@@ -44,6 +45,7 @@ from softfall.store.transactions import Database
 
 MAX_ATTEMPTS = 4
 MAX_RECOVERIES = 20
+MAX_LOT = 8
 RETRY_SECONDS = (0.1, 0.5, 2.0)
 STORE_RETRY_SECONDS = 1.0
 
@@ -80,7 +82,32 @@ def decide(bench: Bench, submission: Submission | None, who: Actor) -> Decision:
     half = bench.half(submission.epoch)
     if half is None:
         raise CannotJudge("its list epoch is no longer here")
-    verdict = half.judge(submission, bench.ports)
+    return _decided(bench, submission, half.judge(submission, bench.ports), who)
+
+
+def decide_together(
+    bench: Bench, submissions: Sequence[Submission], who: Sequence[Actor]
+) -> list[Decision | Exception]:
+    """As `decide` for each, in order, for one epoch whose half judges several at once.
+
+    What can't be judged now has why in its decision's place. Raises whatever a broken judge raises.
+    """
+    half = bench.half(submissions[0].epoch)
+    if not isinstance(half, BatchHalf):
+        raise CannotJudge("its half judges one by one")
+    decisions: list[Decision | Exception] = []
+    verdicts = half.judge_batch(submissions, bench.ports)
+    for submission, verdict, actor in zip(submissions, verdicts, who, strict=True):
+        try:
+            if isinstance(verdict, UnavailableError):
+                raise CannotJudge(verdict.what)
+            decisions.append(_decided(bench, submission, verdict, actor))
+        except Exception as error:  # one picture's trouble keeps back no other
+            decisions.append(error)
+    return decisions
+
+
+def _decided(bench: Bench, submission: Submission, verdict: Verdict, who: Actor) -> Decision:
     if isinstance(verdict, Candidate):
         verdict = _confirmed(bench, submission, verdict)
     return decision_of(verdict, who)
@@ -135,7 +162,7 @@ class Judge:
         self.keepers = keepers
         self._lanes: Mapping[bool, Lane] = {
             False: Lane("judge-text", self._work),
-            True: Lane("judge-media", self._work),
+            True: Lane("judge-media", self._work, at_most=MAX_LOT),
         }
         figures.waiting.set_function(lambda: sum(lane.waiting() for lane in self._lanes.values()))
 
@@ -168,35 +195,71 @@ class Judge:
     def _at_work(self) -> set[int]:
         return set().union(*(lane.envelopes() for lane in self._lanes.values()))
 
-    def _work(self, due: Due) -> Due | None:
-        """Judge one envelope and move it; what to do again, and when, if that failed."""
+    def _work(self, lot: Sequence[Due]) -> list[Due]:
+        """Judge some envelopes and move them; what to do again, and when, if that failed."""
         try:
             with self._db.read() as tx:
-                row = tx.execute(select(envelopes).where(envelopes.c.row == due.envelope)).one()
-        except Exception as error:  # a fault of the store, not of the envelope: it stays
-            return self._store_failed(due, error)
-        if row.state != State.RECEIVED:
-            return None
+                wanted = envelopes.c.row.in_([due.envelope for due in lot])
+                rows = {row.row: row for row in tx.execute(select(envelopes).where(wanted))}
+        except Exception as error:  # a fault of the store, not of the envelopes: they stay
+            return [self._store_failed(due, error) for due in lot]
+        here = [due for due in lot if _is_received(rows.get(due.envelope))]
+        together = self._together(here, rows)
+        again = self._judge_together(together, rows) if together else []
+        again += [self._judge_alone(due, rows[due.envelope]) for due in here if due not in together]
+        return [due for due in again if due is not None]
+
+    def _together(self, lot: Sequence[Due], rows: Mapping[int, Row[Any]]) -> list[Due]:
+        """Those of the lot that one half judges together: none, or two at least."""
+        fresh = [due for due in lot if due.attempt == 1 and _is_sound(rows[due.envelope])]
+        if len(fresh) < 2:
+            return []
+        epoch = rows[fresh[0].envelope].submission_epoch
+        if not isinstance(self._bench.half(epoch), BatchHalf):
+            return []
+        chosen = [due for due in fresh if rows[due.envelope].submission_epoch == epoch]
+        return chosen if len(chosen) > 1 else []
+
+    def _judge_together(self, lot: Sequence[Due], rows: Mapping[int, Row[Any]]) -> list[Due | None]:
+        submissions = [_submission(rows[due.envelope]) for due in lot]
+        start = time.monotonic()
+        try:
+            decisions = decide_together(self._bench, submissions, [due.who for due in lot])
+        except Exception as error:  # of one of them, perhaps: each is tried again by itself
+            decisions = [error] * len(lot)
+        seconds = (time.monotonic() - start) / len(lot)
+        again = []
+        for due, decision in zip(lot, decisions, strict=True):
+            self._figures.judge_seconds.observe(seconds)
+            if isinstance(decision, Exception):
+                again.append(self._failed(due, decision))
+            else:
+                again.append(self._move(due, decision))
+        return again
+
+    def _judge_alone(self, due: Due, row: Row[Any]) -> Due | None:
         try:
             decision = self._decide(row, due.who)
         except Exception as error:  # a judge may fail in any way; the envelope must not be lost
-            self._figures.judge_failures.inc()
-            self._log.error("judging failed", attempt=due.attempt, **failure(error))
-            if due.attempt < MAX_ATTEMPTS:
-                at = time.monotonic() + RETRY_SECONDS[due.attempt - 1]
-                return Due(at, due.envelope, due.attempt + 1, due.who)
-            why = str(error) if isinstance(error, CannotJudge) else "judging failed"
-            decision = _unjudged(due.who, f"{why}, {MAX_ATTEMPTS} times")
+            return self._failed(due, error)
         return self._move(due, decision)
+
+    def _failed(self, due: Due, error: Exception) -> Due | None:
+        self._figures.judge_failures.inc()
+        self._log.error("judging failed", attempt=due.attempt, **failure(error))
+        if due.attempt < MAX_ATTEMPTS:
+            at = time.monotonic() + RETRY_SECONDS[due.attempt - 1]
+            return Due(at, due.envelope, due.attempt + 1, due.who)
+        why = str(error) if isinstance(error, CannotJudge) else "judging failed"
+        return self._move(due, _unjudged(due.who, f"{why}, {MAX_ATTEMPTS} times"))
 
     def _decide(self, row: Row[Any], who: Actor) -> Decision:
         if row.submission_option is None:
             return decide(self._bench, None, who)
         if row.recoveries > MAX_RECOVERIES:
             return _unjudged(Actor.RECOVERY, f"unjudged after {MAX_RECOVERIES} restarts")
-        submission = Submission(row.submission_option, row.submission_epoch, row.submission_body)
         with self._figures.judge_seconds.time():
-            return decide(self._bench, submission, who)
+            return decide(self._bench, _submission(row), who)
 
     def _move(self, due: Due, decision: Decision) -> Due | None:
         try:
@@ -217,6 +280,20 @@ class Judge:
         self._figures.storage_faults.inc()
         self._log.error("moving failed", **failure(error))
         return Due(time.monotonic() + STORE_RETRY_SECONDS, due.envelope, due.attempt, due.who)
+
+
+def _is_received(row: Row[Any] | None) -> bool:
+    return row is not None and row.state == State.RECEIVED
+
+
+def _is_sound(row: Row[Any]) -> bool:
+    """Whether an option's half is to judge it, and may do so beside others."""
+    apart = (None, NONE, OUTAGE)
+    return row.submission_option not in apart and row.recoveries == 0
+
+
+def _submission(row: Row[Any]) -> Submission:
+    return Submission(row.submission_option, row.submission_epoch, row.submission_body)
 
 
 def _unjudged(who: Actor, why: str) -> Decision:

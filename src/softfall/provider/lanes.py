@@ -1,13 +1,14 @@
 """Lanes: envelopes that wait for the judge, each until it is due, one thread a lane.
 
-Guarantees: one envelope of a lane is worked on at a time; what a lane still holds when it stops is
-on disk as `received`, and taken up at the next start.
+Guarantees: an envelope of a lane is worked on by nobody else; those that are due at once go
+together, up to `at_most`; what a lane still holds when it stops is on disk as `received`, and taken
+up at the next start.
 """
 
 import heapq
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from softfall.provider.life import Actor
@@ -23,14 +24,21 @@ class Due:
     who: Actor
 
 
-class Lane:
-    """Envelopes of one sort, judged one after the other, each when it is due."""
+Work = Callable[[Sequence[Due]], Sequence[Due]]
 
-    def __init__(self, name: str, work: Callable[[Due], Due | None]) -> None:
+
+class Lane:
+    """Envelopes of one sort, judged one lot after the other, each envelope when it is due.
+
+    work: judges a lot; what is to be done again, and when. at_most: envelopes in a lot.
+    """
+
+    def __init__(self, name: str, work: Work, at_most: int = 1) -> None:
         self._work = work
+        self._at_most = at_most
         self._heap: list[Due] = []
         self._ready = threading.Condition()
-        self._current: Due | None = None
+        self._current: Sequence[Due] = ()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -55,13 +63,12 @@ class Lane:
     def waiting(self) -> int:
         """How many are in the lane."""
         with self._ready:
-            return len(self._heap) + (self._current is not None)
+            return len(self._heap) + len(self._current)
 
     def envelopes(self) -> set[int]:
-        """Which are in the lane, the one that is being worked on among them."""
+        """Which are in the lane, those that are being worked on among them."""
         with self._ready:
-            here = self._heap if self._current is None else [*self._heap, self._current]
-            return {due.envelope for due in here}
+            return {due.envelope for due in (*self._heap, *self._current)}
 
     def settle(self, timeout_seconds: float) -> bool:
         """Wait until the lane is empty: is it?"""
@@ -71,20 +78,24 @@ class Lane:
             )
 
     def _run(self) -> None:
-        while (due := self._next()) is not None:
-            again = self._work(due)
+        while lot := self._next():
+            again = self._work(lot)
             with self._ready:
-                if again is not None:
-                    heapq.heappush(self._heap, again)
-                self._current = None
+                for due in again:
+                    heapq.heappush(self._heap, due)
+                self._current = ()
                 self._ready.notify_all()
 
-    def _next(self) -> Due | None:
+    def _next(self) -> Sequence[Due]:
+        """All that is due, up to `at_most`, once something is; nothing at the end."""
         with self._ready:
             while not self._stopping:
                 now = time.monotonic()
-                if self._heap and self._heap[0].at <= now:
-                    self._current = heapq.heappop(self._heap)
-                    return self._current
+                lot: list[Due] = []
+                while self._heap and self._heap[0].at <= now and len(lot) < self._at_most:
+                    lot.append(heapq.heappop(self._heap))
+                if lot:
+                    self._current = lot
+                    return lot
                 self._ready.wait(self._heap[0].at - now if self._heap else None)
-        return None
+        return ()
