@@ -1,0 +1,87 @@
+"""Distances between provider and keyholder: masked, cut to 12 bits, and opened to a masked number.
+
+Guarantees: what `opened` gives is (distance + mask) modulo 512 for every list row, with the chance
+of error in `parameters.failure_log2`; dummy rows are never sent.
+Leaves to others: masks are uniform in 0 to 511 and used once, else the keyholder learns distances.
+Limits: what is sent carries a coarse trace of the query's errors against the rows, which does not
+depend on the picture (`docs/experiments/lattice_security.md` measures it).
+The oracles are `masked_plain` and `opened_plain`.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from softfall.crypto.lattice.parameters import (
+    LEVELS,
+    LIST_ROWS,
+    SENT_LEVELS,
+    Q,
+)
+from softfall.crypto.lattice.transform import I64Array, U8Array, U16Array, U32Array
+from softfall.errors import InputError
+
+BLOCK_BYTES: Final = LIST_ROWS * 3 // 2  # two rows in three bytes
+
+# A product is -256 to 256 half levels around 0; a distance counts levels from 0.
+_MIDDLE: Final = round(Q / 4)
+
+
+class MalformedMasked(InputError):
+    """Bytes that are no masked distances of so many blocks."""
+
+    remedy = "Send 72 bytes for each live block: 12 bits for each of its 48 list rows."
+
+
+def masked(values: U32Array, masks: U16Array) -> bytes:
+    """What the keyholder is sent: 72 bytes a block, 12 bits a list row.
+
+    values: (blocks, 64) below q, one query's `products`; masks: (blocks * 48,) uint16, 0 to 511.
+    Two rows fill three bytes, the first row lowest.
+    """
+    return masked_plain(values, masks)
+
+
+def opened(packed: bytes, unmasking: U32Array) -> U16Array:
+    """(distance + mask) modulo 512 of each list row: (blocks * 48,) uint16.
+
+    packed: as `masked` gives it; unmasking: (blocks, 64) below q. Raises MalformedMasked.
+    """
+    return opened_plain(packed, unmasking)
+
+
+def masked_plain(values: U32Array, masks: U16Array) -> bytes:
+    """What `masked` gives, in plain numpy."""
+    kept = values[:, :LIST_ROWS].astype(np.int64).reshape(-1)
+    moved = (kept + _MIDDLE + levels(masks)) % Q
+    sent = (moved * SENT_LEVELS + Q // 2) // Q % SENT_LEVELS
+    pairs = (sent[0::2] | sent[1::2] << 12).astype("<u4")
+    return pairs.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+
+
+def opened_plain(packed: bytes, unmasking: U32Array) -> U16Array:
+    """What `opened` gives, in plain numpy."""
+    checked(packed, unmasking)
+    octets: U8Array = np.zeros((len(packed) // 3, 4), np.uint8)
+    octets[:, :3] = np.frombuffer(packed, np.uint8).reshape(-1, 3)
+    pairs = octets.view("<u4").astype(np.int64).reshape(-1)
+    sent = np.stack([pairs & 4095, pairs >> 12], axis=1).reshape(-1)
+    hidden = unmasking[:, :LIST_ROWS].astype(np.int64).reshape(-1)
+    # In units of q / 4096 / q: levels are 8 q apart, and the nearest one counts.
+    left = sent * Q + SENT_LEVELS * (Q - hidden)
+    level = SENT_LEVELS // LEVELS * Q
+    return ((left + level // 2) // level % LEVELS).astype(np.uint16)
+
+
+def levels(masks: U16Array) -> I64Array:
+    """Each mask, 0 to 511, as a number modulo q."""
+    return (masks.astype(np.int64) * Q + LEVELS // 2) // LEVELS
+
+
+def checked(packed: bytes, unmasking: U32Array) -> None:
+    """Raises MalformedMasked unless the sizes belong together."""
+    blocks = len(unmasking)
+    if len(packed) != BLOCK_BYTES * blocks:
+        raise MalformedMasked(
+            f"{blocks} blocks are {BLOCK_BYTES * blocks} bytes, not {len(packed)}"
+        )
