@@ -26,8 +26,11 @@ from softfall.custodian.options import KeptOption, kept
 from softfall.custodian.store import EPOCHS_FOLDER, only_one, open_database, write_whole
 from softfall.custodian.tables import epochs
 from softfall.custodian.tokens import token_key_of_new_epoch
+from softfall.custodian.versions import write_position
 from softfall.errors import OperatorError
+from softfall.lists.distribution import BASE_VERSION
 from softfall.lists.distribution import OPTION as ON_DEVICE
+from softfall.lists.index.snapshot import Position
 from softfall.lists.manifest import Manifest, sign
 from softfall.options.confirm.keys import ConfirmKeys, make_keys
 from softfall.options.contract import Prepared, Progress
@@ -69,6 +72,7 @@ class Publisher:
         with _named_failures():
             self.book.end_due(option, self.now_ms())
             self._clear_leftovers()
+            position = self.catalogue.feed.position()  # what joins from here on is told again
             number = self.catalogue.freeze(option, self.now_ms())
             entries = self.catalogue.epoch_entries(number)
             plan = plan.fitting(entries[-1][0] if entries else 0)
@@ -78,7 +82,7 @@ class Publisher:
             write_whole(artefact_path(self.folder, option, number), prepared.artefact)
             confirm = self._confirm_keys(plan, number)
             manifest = self._manifest(plan, number, len(entries), prepared, confirm)
-            self._announce(manifest, secret, confirm)
+            self._announce(manifest, secret, confirm, position)
             return manifest
 
     def _confirm_keys(self, plan: KeptOption, number: int) -> ConfirmKeys | None:
@@ -109,10 +113,17 @@ class Publisher:
             confirm_key=confirm.public if confirm else b"",
         )
 
-    def _announce(self, manifest: Manifest, secret: bytes, confirm: ConfirmKeys | None) -> None:
+    def _announce(
+        self,
+        manifest: Manifest,
+        secret: bytes,
+        confirm: ConfirmKeys | None,
+        position: Position,
+    ) -> None:
         """The one step that makes the epoch current."""
         unannounced = epochs.c.number == manifest.epoch, epochs.c.manifest.is_(None)
         with self.engine.begin() as connection:
+            write_position(connection, manifest.epoch, BASE_VERSION, position)
             connection.execute(
                 update(epochs)
                 .where(*unannounced)

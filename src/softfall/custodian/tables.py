@@ -117,7 +117,7 @@ epoch_entries = Table(
     sqlite_with_rowid=False,
 )
 
-# What changed within an epoch of an option that devices keep: one row a published version past the
+# What changed within an epoch whose list may still change: one row a published version past the
 # first (which is the epoch itself), and under it each entry that joined (listed = 1) or left (0).
 epoch_versions = Table(
     "epoch_versions",
@@ -141,5 +141,17 @@ epoch_changes = Table(
         "listed", Integer, CheckConstraint("listed IN (0, 1)", name="yes_or_no"), nullable=False
     ),
     ForeignKeyConstraint(["epoch", "version"], ["epoch_versions.epoch", "epoch_versions.version"]),
+    sqlite_with_rowid=False,
+)
+
+# How much of the change feed each published version (0: the epoch itself) has taken in. Versions
+# from before this table have no line.
+epoch_positions = Table(
+    "epoch_positions",
+    metadata,
+    Column("epoch", Integer, ForeignKey("epochs.number"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("stamp", LargeBinary(16), nullable=False),
     sqlite_with_rowid=False,
 )
