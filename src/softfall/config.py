@@ -28,6 +28,7 @@ from softfall.settings.services import (
     DealerSettings,
     DeviceSettings,
     EnclaveSettings,
+    KeyholderSettings,
     LookupSettings,
     MediaLimits,
     ProviderSettings,
@@ -43,6 +44,7 @@ __all__ = [
     "DeviceSettings",
     "EnclaveSettings",
     "HotlineSettings",
+    "KeyholderSettings",
     "LookupSettings",
     "MediaLimits",
     "ProviderSettings",
@@ -73,6 +75,7 @@ class Settings(BaseSettings):
     lookup: LookupSettings = LookupSettings()
     enclave: EnclaveSettings = EnclaveSettings()
     dealer: DealerSettings = DealerSettings()
+    keyholder: KeyholderSettings = KeyholderSettings()
     console: ConsoleSettings = ConsoleSettings()
     casework: CaseworkSettings = CaseworkSettings()
     referral: ReferralSettings = ReferralSettings()
