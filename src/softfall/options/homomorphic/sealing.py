@@ -1,66 +1,17 @@
-"""The submission: made alike by sender and recipient, from the hash and the scan secret.
+"""The capsule: the seed of a query's key, sealed to the keyholder, and the commitment to it.
 
-Guarantees: the query's key and its errors are functions of (hash, scan secret), so the recipient
-recomputes the query, and no two pictures, attachments or epochs ever share a key: what would reuse
-one can't be written. HPKE, which is randomised, carries only the 32-byte seed of the key; the
-commitment is a SHA-256 over the epoch and that seed, so a capsule opens as one key.
+Guarantees: HPKE, which is randomised, carries only the 32-byte seed; the commitment is a SHA-256
+over the epoch and that seed, so it binds whoever made it, and a capsule opens as one key.
 Refuses: `opened_seed` gives None for a capsule that does not open, or not as committed.
-Why the errors have a seed of their own, which nobody but the two devices can derive: whoever holds
-the key and could make the errors could encrypt a guessed hash and compare it with what was sent.
 Source: the label and epoch are in front of each digest, as in `options/confirm/keys.py`.
 """
 
 import hashlib
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Final
 
 from softfall.crypto import hpke
-from softfall.crypto.lattice.public import U32Array
-from softfall.crypto.lattice.query import encrypt
-from softfall.options.contract import ScanSecret, Submission
 from softfall.options.homomorphic import wire
-from softfall.options.homomorphic.parameters import NAME
-
-_STAND_IN: Final = b"softfall homomorphic stand-in v1"
-_SECRET_SEED: Final = b"softfall homomorphic secret seed v1"
-_ERROR_SEED: Final = b"softfall homomorphic error seed v1"
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """What is submitted of one picture, without its capsule. secret_seed: goes into that."""
-
-    secret_seed: bytes = field(repr=False)
-    commitment: bytes
-    query: bytes = field(repr=False)
-
-
-def make_query(hash_bits: bytes | None, secret: ScanSecret, public: U32Array) -> Sealed:
-    """The query of a 32-byte hash, or of a stand-in (None) that matches nothing.
-
-    public: the epoch's public elements. Raises MalformedHash for what is no hash.
-    """
-    scan_key = secret.key(_STAND_IN if hash_bits is None else hash_bits)
-    encrypted = hmac.digest(scan_key, _STAND_IN, "sha256") if hash_bits is None else hash_bits
-    secret_seed = hmac.digest(scan_key, _SECRET_SEED, "sha256")
-    error_seed = hmac.digest(scan_key, _ERROR_SEED, "sha256")
-    query = encrypt(encrypted, secret_seed, error_seed, public)
-    return Sealed(secret_seed, commitment(secret_seed, secret.epoch), query)
-
-
-def submission(made: Sealed, capsule: bytes, epoch: int) -> Submission:
-    """The submission, byte for byte; sender and recipient make the same."""
-    body = wire.QUERY.encode(
-        {
-            "version": wire.VERSION,
-            "capsule": capsule,
-            "commitment": made.commitment,
-            "query": made.query,
-        }
-    )
-    return Submission(NAME, epoch, body)
 
 
 def make_capsule(secret_seed: bytes, keyholder_key: bytes, epoch: int) -> bytes:
