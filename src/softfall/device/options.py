@@ -54,6 +54,15 @@ def _enclave(manifest: Manifest, ports: HalfPorts) -> DeviceHalf:
     return EnclaveDevice(manifest.epoch, parameters, lambda: attested(manifest))
 
 
+def _homomorphic(manifest: Manifest, ports: HalfPorts) -> DeviceHalf:
+    from softfall.options.homomorphic.device import HomomorphicDevice
+    from softfall.options.homomorphic.parameters import HomomorphicParameters
+
+    del ports
+    parameters = HomomorphicParameters.decode(manifest.parameters)
+    return HomomorphicDevice(manifest.epoch, parameters)
+
+
 def _on_device(manifest: Manifest, ports: HalfPorts) -> DeviceHalf:
     from softfall.options.on_device.device import OnDeviceDevice
     from softfall.options.on_device.parameters import OnDeviceParameters
@@ -73,6 +82,7 @@ def _on_device(manifest: Manifest, ports: HalfPorts) -> DeviceHalf:
 
 OPTIONS: Mapping[str, HalfFactory] = {
     "enclave": _enclave,
+    "homomorphic": _homomorphic,
     "on_device": _on_device,
     "split": _split,
 }

@@ -1,7 +1,7 @@
-"""What the provider keeps for `confirm`: dealt material that waits, and what became of the rest.
+"""What the provider keeps of dealt material: what waits, and what became of the rest.
 
-Guarantees, by the schema itself: a serial stands in the stock once; one share and entry have one
-run at most. A database of its own (database.py says why). `confirm_migrations/` makes these tables.
+Guarantees, by the schema itself: a serial stands in a stock once; of `confirm`, one share and entry
+have one run at most. A database of its own (database.py says why). `confirm_migrations/` makes these tables.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table
@@ -33,4 +33,17 @@ confirm_runs = Table(
     Column("within", Boolean, nullable=True),
     Column("since_ms", BigInteger, nullable=False),
     Index("confirm_runs_by_time", "since_ms"),
+)
+
+# For `homomorphic`, in the order in which the dealer handed them out; a row goes when it is used.
+# mode: as `Mode` numbers it. capacity_rows: how many rows of a list the material is enough for.
+homomorphic_stock = Table(
+    "homomorphic_stock",
+    metadata,
+    Column("position", _ROW, primary_key=True, autoincrement=True),
+    Column("serial", BigInteger, nullable=False, unique=True),
+    Column("mode", Integer, nullable=False),
+    Column("capacity_rows", BigInteger, nullable=False),
+    Column("dealt", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
 )

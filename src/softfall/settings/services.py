@@ -38,7 +38,7 @@ class ProviderSettings(Section):
         Path("softfall-data/tls"),
         description="provider.crt/.key, ca.crt; made by `softfall keys init`.",
     )
-    option: Literal["split", "on_device", "enclave", "none"] = Field(
+    option: Literal["split", "on_device", "enclave", "homomorphic", "none"] = Field(
         "split", description="Which option matches media; `none` delivers all unmatched."
     )
     custodian_url: str = Field("https://127.0.0.1:8444", description="Where the custodian listens.")
@@ -55,6 +55,24 @@ class ProviderSettings(Section):
     enclave_timeout_seconds: float = Field(
         3.0, gt=0, description="How long one question to the enclave may take."
     )
+    keyholder_url: str = Field(
+        "https://127.0.0.1:8450", description="Where the keyholder listens; for `homomorphic`."
+    )
+    keyholder_timeout_seconds: float = Field(
+        5.0, gt=0, description="How long one question to the keyholder may take."
+    )
+    homomorphic_stock: int = Field(
+        16,
+        gt=0,
+        le=2048,
+        description="More dealt serials are fetched when fewer are left; one serves one picture.",
+    )
+    homomorphic_stock_wait_seconds: float = Field(
+        5.0, ge=0, le=60, description="How long a picture waits for dealt material yet to come."
+    )
+    homomorphic_threads: int = Field(
+        2, ge=1, le=64, description="Threads that compare one encrypted picture with the list."
+    )
     custodian_outage_rule: Literal["hold", "deliver"] = Field(
         "hold", description="Media sent while the custodian is down: hold it, or deliver unchecked."
     )
@@ -67,7 +85,11 @@ class ProviderSettings(Section):
     delivery_jitter_ms: int = Field(
         50, ge=0, description="All media wait a random 0 to this before delivery (timing oracle)."
     )
-    max_envelope_bytes: int = Field(256 * 1024, gt=0, description="One envelope, without media.")
+    max_envelope_bytes: int = Field(
+        3 * 1024 * 1024,
+        gt=0,
+        description="One envelope, without media; a video's frames are matched from what is in it.",
+    )
     max_attachment_bytes: int = Field(33 * 1024 * 1024, gt=0, description="One encrypted file.")
     clock_skew_seconds: float = Field(
         300.0, gt=0, description="How far a device's clock may be from ours."
