@@ -1,7 +1,8 @@
 """What the provider keeps of dealt material: what waits, and what became of the rest.
 
 Guarantees, by the schema itself: a serial stands in a stock once; of `confirm`, one share and entry
-have one run at most. A database of its own (database.py says why). `confirm_migrations/` makes these tables.
+have one run at most. A database of its own (database.py says why). `confirm_migrations/` makes
+these tables.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table
