@@ -27,6 +27,7 @@ from softfall.wire import (
     load_foreign,
 )
 
+LONG_BYTES = 2048
 INNER = Message("inner", Party.DEVICE, (Field("n", Uint(), "n"),), 100)
 SAMPLE = Message(
     "sample",
@@ -49,7 +50,7 @@ def every_message() -> list[Message]:
     """All messages that any room declares."""
     found: dict[str, Message] = {}
     for info in pkgutil.walk_packages(softfall.__path__, "softfall."):
-        if info.name.endswith((".wire", ".envelope", ".manifest")):
+        if info.name.endswith((".wire", ".dealt_wire", ".envelope", ".manifest")):
             module = importlib.import_module(info.name)
             for value in vars(module).values():
                 if isinstance(value, Message):
@@ -60,9 +61,15 @@ def every_message() -> list[Message]:
 MESSAGES = [SAMPLE, *every_message()]
 
 
+def repeated(few: bytes, kind: Bytes) -> bytes:
+    return (few * kind.min_bytes)[: kind.min_bytes]
+
+
 def values_of(kind: Kind) -> st.SearchStrategy[Any]:
     match kind:
         case Bytes():
+            if kind.min_bytes > LONG_BYTES:  # drawn byte by byte, it would be too much
+                return st.binary(min_size=1, max_size=9).map(lambda few: repeated(few, kind))
             return st.binary(
                 min_size=kind.min_bytes, max_size=min(kind.max_bytes, kind.min_bytes + 40)
             )

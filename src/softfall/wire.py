@@ -185,10 +185,7 @@ class Message:
             raw = cbor2.loads(body)
         except (cbor2.CBORError, ValueError, TypeError, RecursionError, MemoryError, OverflowError):
             raise MalformedMessage(f"{self.name} is not CBOR") from None
-        values = self.accept(raw, self.name)
-        if self.encode(values) != body:
-            raise MalformedMessage(f"{self.name} is not in its deterministic encoding")
-        return values
+        return self.accept(raw, self.name)
 
     def accept(self, raw: object, where: str) -> dict[str, Value]:
         """The values by field name from a decoded array (or from a mapping, when encoding)."""
@@ -244,6 +241,7 @@ _OURS = frozenset((_UINT, _BYTES, _TEXT, _ARRAY, _SIMPLE))
 _FOREIGN = _OURS | {_NEGATIVE, _MAP}
 _FALSE_TRUE_NULL = (20, 21, 22)
 _COUNT_BYTES = {24: 1, 25: 2, 26: 4, 27: 8}
+_LEAST_COUNT = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}  # a smaller one has a shorter form
 
 
 def _has_known_items_only(body: bytes, majors: frozenset[int] = _OURS) -> bool:
@@ -273,7 +271,9 @@ def _has_known_items_only(body: bytes, majors: frozenset[int] = _OURS) -> bool:
 def _known_head(body: bytes, at: int) -> tuple[int, int, int] | None:
     """An item's major type, its count, and where its content begins.
 
-    None for a foreign item, and where the items or bytes that it counts don't fit in what is left.
+    None for a foreign item, where the items or bytes that it counts don't fit in what is left, and
+    for a count in a longer form than its shortest: so of our items each has one encoding, and what
+    was decoded need not be encoded again to be sure of it (milliseconds, for megabytes).
     """
     if at >= len(body):
         return None
@@ -284,8 +284,10 @@ def _known_head(body: bytes, at: int) -> tuple[int, int, int] | None:
     if major not in _FOREIGN or count > max(_COUNT_BYTES):
         return None
     if count in _COUNT_BYTES:
-        size = _COUNT_BYTES[count]
+        form, size = count, _COUNT_BYTES[count]
         count = int.from_bytes(body[at : at + size])
         at += size
+        if count < _LEAST_COUNT[form]:
+            return None
     fits = at <= len(body) and (major in (_UINT, _NEGATIVE) or count <= len(body) - at)
     return (major, count, at) if fits else None
