@@ -44,6 +44,10 @@ class StagedCast:
     name: str
     parties: dict[str, StagedParty] = field(default_factory=dict)
 
+    @property
+    def option(self) -> str:
+        return self.name.removesuffix("_permuted")
+
     def fate(self, message_id: str) -> str:
         return message_id
 

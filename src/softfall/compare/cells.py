@@ -5,6 +5,7 @@ Guarantees: a tone (good, mixed, bad, plain) says how a cell reads; nothing here
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 
 class Tone(Enum):
@@ -27,6 +28,9 @@ class Cell:
     note: str = ""
     tone: Tone = Tone.PLAIN
     brief: str = ""
+
+
+TAKES_NO_PART: Final = Cell("-", "takes no part")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Nature(Enum):
     LIST = "the list itself"
     DERIVED = "made from the list; not the hashes"
     MATCHING = "made for matching"
+    DEALT = "random, dealt in advance"
     ROUTING = "who, to whom, when; keys and receipts"
 
 

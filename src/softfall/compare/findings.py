@@ -154,6 +154,7 @@ ROLES: Final = (
     "custodian",
     "dealer",
     "enclave",
+    "keyholder",
     RECIPIENT,
 )
 

@@ -16,14 +16,17 @@ from softfall.compare import findings
 from softfall.compare.declared import Nature
 from softfall.compare.results import Comparison
 
-OPTION_COLOURS: Final = ("#d9742b", "#2a87c8", "#3a9a6f", "#a05bb5", "#b8860b")
-OPTION_MARKERS: Final = ("s", "o", "^", "D", "v")
+OPTION_COLOURS: Final = (
+    "#d9742b", "#2a87c8", "#3a9a6f", "#a05bb5", "#b8860b", "#c2476b", "#5c6b73",
+)  # fmt: skip
+OPTION_MARKERS: Final = ("s", "o", "^", "D", "v", "P", "X")
 ROLE_COLOURS: Final = {
     "sender": "#2a87c8",
     "provider": "#d9742b",
     "custodian": "#3a9a6f",
     "dealer": "#b8860b",
     "enclave": "#6a7fdb",
+    "keyholder": "#c2476b",
     "recipient": "#a05bb5",
 }
 NATURE_COLOURS: Final = {
@@ -33,6 +36,7 @@ NATURE_COLOURS: Final = {
     Nature.SEALED.value: "#8a8f98",
     Nature.HASHES.value: "#c4762b",
     Nature.MATCHING.value: "#e0a526",
+    Nature.DEALT.value: "#c9b79c",
     Nature.ROUTING.value: "#3a9a8f",
 }
 WIDTH_INCHES: Final = 5.6
@@ -61,7 +65,7 @@ def recall_plot(comparison: Comparison) -> str:
         plain = [100 * (each.plain.value or 0) for each in edits]
         axes.barh(rows, plain, height=0.72, color=INK, alpha=0.13, label="plain PDQ matches")
         for at, (run, column) in enumerate(zip(comparison.options, columns, strict=True)):
-            shift = 0.3 * (at - (len(columns) - 1) / 2)
+            shift = min(0.3, 0.8 / len(columns)) * (at - (len(columns) - 1) / 2)
             axes.plot(
                 [100 * (each.stopped.value or 0) for each in column],
                 [row + shift for row in rows],

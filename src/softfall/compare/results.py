@@ -149,6 +149,24 @@ class ConfirmCosts(Value):
     dealt_bytes: Mapping[str, float]
 
 
+class MatchCosts(Value):
+    """What it took to match one picture between provider and keyholder; medians, two round trips.
+
+    pictures: how many were matched. provider_ms: from the provider's first question to the
+    keyholder's last answer, its own work between them included; keyholder_ms: both answers, at the
+    keyholder. sent_bytes, received_bytes: at the provider, heads included. dealt_bytes: by party,
+    dealt in advance for one picture; dealer_ms: what the dealer took to hand one picture's out.
+    """
+
+    pictures: int
+    provider_ms: float
+    keyholder_ms: float
+    sent_bytes: float
+    received_bytes: float
+    dealt_bytes: Mapping[str, float]
+    dealer_ms: float | None
+
+
 class Counted(Value):
     """How many of how many."""
 
@@ -204,8 +222,8 @@ class TrialCell(Value):
 class OptionRun(Value):
     """One option's run. submits: whether devices hand something over for matching.
 
-    confirming: None where the option has no candidates to confirm. trials: one a row of the table
-    of cheats and curious parties.
+    confirming: None where the option has no candidates to confirm; matching: None where no
+    keyholder takes part. trials: one a row of the table of cheats and curious parties.
     """
 
     name: str
@@ -220,6 +238,7 @@ class OptionRun(Value):
     readable: tuple[Readable, ...]
     memory_bytes: Mapping[str, int]
     confirming: ConfirmCosts | None = None
+    matching: MatchCosts | None = None
     blast: BlastRadius | None = None
     trials: tuple[TrialCell, ...] = ()
 

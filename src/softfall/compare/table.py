@@ -6,8 +6,8 @@ reads; it follows from the numbers by the rule of its row.
 
 from collections.abc import Callable, Sequence
 
-from softfall.compare import asking_rows, findings, theft_rows
-from softfall.compare.cells import Cell, Group, Row, Tone, duration, percent, size
+from softfall.compare import asking_rows, cost_rows, findings, theft_rows
+from softfall.compare.cells import TAKES_NO_PART, Cell, Group, Row, Tone, percent, size
 from softfall.compare.findings import RECIPIENT, SENDER
 from softfall.compare.plan import AS_IT_IS, Cheat, Kind
 from softfall.compare.results import Comparison, OptionRun
@@ -28,8 +28,8 @@ def make_table(comparison: Comparison) -> list[Group]:
         Group("Who can read what", _rows(comparison, _READING)),
         trial_group(comparison),
         Group("If one thing is stolen", _rows(comparison, theft_rows.ROWS)),
-        Group("What it costs, a picture", _rows(comparison, _COSTS)),
-        Group("Before the first picture", _rows(comparison, _SETUP)),
+        Group("What it costs, a picture", _rows(comparison, cost_rows.COSTS)),
+        Group("Before the first picture", _rows(comparison, cost_rows.SETUP)),
         Group("Is the account complete", _rows(comparison, _SOUNDNESS)),
     ]
 
@@ -175,7 +175,7 @@ def _learned(role: str) -> _Answer:
     def answer(comparison: Comparison, run: OptionRun) -> Cell:
         views = findings.views_of(run, role)
         if not views:
-            return Cell("-", "takes no part")
+            return TAKES_NO_PART
         natures = findings.natures(run, role)
         told = [f"{nature}: {size(count)}" for nature, count in natures.items()]
         return Cell(size(sum(view.body_bytes for view in views)), "; ".join(told))
@@ -185,6 +185,8 @@ def _learned(role: str) -> _Answer:
 
 def _list_at(role: str) -> _Answer:
     def answer(comparison: Comparison, run: OptionRun) -> Cell:
+        if role not in {each.role for each in run.readable}:
+            return TAKES_NO_PART
         found = findings.readable_of(run, role)
         share = Share(found["list_entries"], comparison.list_size)
         note = (
@@ -192,61 +194,6 @@ def _list_at(role: str) -> _Answer:
             f"{size(found['searched_bytes'])} that it received"
         )
         return Cell("no" if share.count == 0 else "yes", note, _none_is_better(share))
-
-    return answer
-
-
-def _sender_waits(comparison: Comparison, run: OptionRun) -> Cell:
-    sent = findings.honest_pictures(comparison, run)
-    return Cell(duration(findings.median_ms(sent, lambda each: each.sender_ms)))
-
-
-def _decided(comparison: Comparison, run: OptionRun) -> Cell:
-    sent = findings.honest_pictures(comparison, run)
-    if not any(each.verdict_ms for each in sent):
-        return Cell("before it answers")
-    return Cell(duration(findings.median_ms(sent, lambda each: each.verdict_ms)))
-
-
-def _recipient_takes(comparison: Comparison, run: OptionRun) -> Cell:
-    sent = findings.delivered(findings.honest_pictures(comparison, run))
-    return Cell(duration(findings.median_ms(sent, lambda each: each.recipient_ms)))
-
-
-def _cpu(role: str) -> _Answer:
-    def answer(comparison: Comparison, run: OptionRun) -> Cell:
-        return Cell(duration(findings.cpu_by_role(comparison, run).get(role)))
-
-    return answer
-
-
-def _overhead(way: str, role: str) -> _Answer:
-    def answer(comparison: Comparison, run: OptionRun) -> Cell:
-        return Cell(size(findings.overhead_bytes(comparison, run, way, role)))
-
-    return answer
-
-
-def _confirming(_: Comparison, run: OptionRun) -> Cell:
-    costs = run.confirming
-    if costs is None:
-        return Cell("-", "no candidate was confirmed")
-    dealt = ", ".join(f"{size(each)} to the {role}" for role, each in costs.dealt_bytes.items())
-    return Cell(
-        duration(costs.provider_ms),
-        f"{duration(costs.custodian_ms)} of it at the custodian; {size(costs.sent_bytes)} there, "
-        f"{size(costs.received_bytes)} back; dealt in advance: {dealt}. "
-        f"{costs.candidates:,} candidates, {costs.asked:,} entries asked about",
-    )
-
-
-def _setup(role: str) -> _Answer:
-    def answer(comparison: Comparison, run: OptionRun) -> Cell:
-        for setup in run.setup:
-            if setup.role == role:
-                note = f"{setup.seconds:,.1f} s; {setup.what}" if setup.seconds else setup.what
-                return Cell(size(setup.received_bytes), note)
-        return Cell("-", "takes no part")
 
     return answer
 
@@ -293,41 +240,15 @@ _READING: Sequence[tuple[str, str, _Answer]] = (
     ),
     ("Can the list be read on the device", "by the recipient's device", _list_at(RECIPIENT)),
     ("Can the list be read at the provider", "", _list_at("provider")),
+    ("Can the list be read at the keyholder", "", _list_at("keyholder")),
     *asking_rows.ROWS,
     ("The provider received", "bytes of bodies, by what they are to it", _learned("provider")),
     ("The custodian received", "bytes of bodies, by what they are to it", _learned("custodian")),
     ("The dealer received", "bytes of bodies, by what they are to it", _learned("dealer")),
     ("The enclave received", "bytes of bodies, by what they are to it", _learned("enclave")),
+    ("The keyholder received", "bytes of bodies, by what they are to it", _learned("keyholder")),
     ("The sender's device received", "bytes of bodies", _learned(SENDER)),
     ("The recipient's device received", "bytes of bodies", _learned(RECIPIENT)),
-)
-_COSTS: Sequence[tuple[str, str, _Answer]] = (
-    ("The sender waits", "until its app has its answer; median", _sender_waits),
-    ("The provider decides", "from its answer to its decision; median", _decided),
-    ("The recipient's app takes", "from asking to showing; median", _recipient_takes),
-    ("Processor time, sender", "median", _cpu(SENDER)),
-    ("Processor time, provider", "median", _cpu("provider")),
-    ("Processor time, custodian", "median", _cpu("custodian")),
-    ("Processor time, enclave", "median", _cpu("enclave")),
-    ("Processor time, recipient", "median, of delivered pictures", _cpu(RECIPIENT)),
-    (
-        "Confirming a candidate",
-        "one entry, two round trips to the custodian; elapsed, median",
-        _confirming,
-    ),
-    ("Bytes up, sender", "beyond the picture's own file; median", _overhead("up", SENDER)),
-    ("Bytes down, sender", "median", _overhead("down", SENDER)),
-    (
-        "Bytes down, recipient",
-        "beyond the picture's own file; median",
-        _overhead("down", RECIPIENT),
-    ),
-)
-_SETUP: Sequence[tuple[str, str, _Answer]] = (
-    ("The custodian's set-up", "bytes of the list, and time", _setup("custodian")),
-    ("The provider's set-up", "bytes received, and time", _setup("provider")),
-    ("The enclave's set-up", "bytes received, and time", _setup("enclave")),
-    ("Each device's set-up", "bytes of the list, or made from it", _setup("device")),
 )
 _SOUNDNESS: Sequence[tuple[str, str, _Answer]] = (
     ("Bytes that nothing declares", "received by any party", _undeclared),

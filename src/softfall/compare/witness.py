@@ -22,6 +22,7 @@ from softfall.compare.blast import Loot
 from softfall.compare.casts.cast import SERVICES, Cast, Place, Play, Played
 from softfall.compare.casts.registry import make_cast
 from softfall.compare.confirms import confirm_costs
+from softfall.compare.keyed import match_costs
 from softfall.compare.known import KnownList, make_list, read_list
 from softfall.compare.machine import describe_machine, memory_bytes
 from softfall.compare.photographs import (
@@ -216,6 +217,7 @@ def _gather(
         undeclared=tuple(strange),
         readable=tuple(readable),
         confirming=confirm_costs(recordings),
+        matching=match_costs(recordings),
         blast=cast.worst_compromise(loot),
         memory_bytes={role: memory_bytes(party.pid) for role, party in cast.parties.items()},
     )

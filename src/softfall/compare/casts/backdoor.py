@@ -58,7 +58,7 @@ DECLARED = Declared(
 class Backdoor(BaselineCast):
     """One provider and four devices."""
 
-    name = "backdoor"
+    name = option = "backdoor"
     summary = "end-to-end encrypted, with every message's key escrowed at the provider"
     submits = True
     limits = limits_of(provider, device, sealing)

@@ -30,6 +30,7 @@ class BaselineCast:
     """One provider and four devices. What stands first is each baseline's own."""
 
     name: str
+    option: str
     summary: str
     submits: bool
     limits: Sequence[str]

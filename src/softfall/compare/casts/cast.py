@@ -30,7 +30,8 @@ PROVIDER: Final = "provider"
 CUSTODIAN: Final = "custodian"
 DEALER: Final = "dealer"
 ENCLAVE: Final = "enclave"
-SERVICES: Final = (PROVIDER, CUSTODIAN, DEALER, ENCLAVE)
+KEYHOLDER: Final = "keyholder"
+SERVICES: Final = (PROVIDER, CUSTODIAN, DEALER, ENCLAVE, KEYHOLDER)
 DEVICES: Final = {SENDER: "ana", RECIPIENT: "ben", PATCHED: "pat", COLLUDER: "col"}
 HONEST_DEVICES: Final = (SENDER, RECIPIENT)
 
@@ -81,10 +82,13 @@ class Played:
 class Cast(Protocol):
     """One option's parties. `begin` starts what takes long; `finish` waits and connects.
 
-    submits: whether devices hand something over for matching, and could lie about it.
+    name: of the cast; option: what services and devices call the option: the same for two casts
+    where one option is cast in two modes. submits: whether devices hand something over for
+    matching, and could lie about it.
     """
 
     name: str
+    option: str
     summary: str
     submits: bool
     parties: dict[str, PartyProcess]

@@ -34,7 +34,7 @@ from softfall.options.enclave.parameters import Policy
 class Enclaved(EndToEndCast):
     """One provider with its enclave, one custodian, four devices."""
 
-    name = "enclave"
+    name = option = "enclave"
     summary = (
         "end-to-end encrypted; devices seal the hash to an attested enclave, which compares it "
         "(here with a SOFTWARE attester, not hardware)"

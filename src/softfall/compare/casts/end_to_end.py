@@ -39,6 +39,7 @@ class EndToEndCast:
     """Provider, custodian, four devices, and whoever else the option needs."""
 
     name: str
+    option: str
     summary: str
     submits = True
     limits: Sequence[str]
@@ -66,7 +67,7 @@ class EndToEndCast:
             "tokens_per_day": MANY,
             "requests_per_minute": REQUESTS_PER_MINUTE,
         }
-        task = {"list": str(place.list_file), "option": self.name}
+        task = {"list": str(place.list_file), "option": self.option}
         self._start(
             stage, CUSTODIAN, "custodian", settings=settings | self._custodian_more(), **task
         )
@@ -154,7 +155,7 @@ class EndToEndCast:
         """Where it listens, and the seconds until it judges by the epoch."""
         assert self._place is not None
         settings = self._with_data(PROVIDER) | {
-            "option": self.name,
+            "option": self.option,
             "custodian_url": custodian_url,
             "dealer_url": self._dealer_url,
             "staff_token": self._place.staff_token,

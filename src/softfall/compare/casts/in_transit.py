@@ -66,7 +66,7 @@ DECLARED = Declared(
 class InTransit(BaselineCast):
     """One provider and four devices."""
 
-    name = "in_transit"
+    name = option = "in_transit"
     summary = "as today: encrypted on the way only, the provider reads and matches everything"
     submits = False
     limits = limits_of(provider, device)

@@ -25,7 +25,7 @@ from softfall.provider import clearances
 class OnDevice(EndToEndCast):
     """One provider, one custodian, one dealer, four devices with a map each."""
 
-    name = "on_device"
+    name = option = "on_device"
     summary = (
         "end-to-end encrypted; devices hash and match by a map of blind tags, a second step "
         "decides exactly, and what it confirms is not sent"

@@ -25,7 +25,7 @@ from softfall.options.split.parameters import DEFAULT_PARAMETERS
 class Split(EndToEndCast):
     """One provider, one custodian, one dealer, four devices."""
 
-    name = "split"
+    name = option = "split"
     summary = (
         "end-to-end encrypted; devices hash, the provider matches blind tags, and a second step "
         "decides exactly"

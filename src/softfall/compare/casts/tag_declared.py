@@ -127,7 +127,7 @@ def _dealt() -> list[Declaration]:
     halves = (("provider", STOCK_PROVIDER), ("custodian", STOCK_CUSTODIAN))
     return [
         *(
-            Declaration(party, "dealer", REPLY, stock, Cbor(form), Nature.MATCHING, _DEALT)
+            Declaration(party, "dealer", REPLY, stock, Cbor(form), Nature.DEALT, _DEALT)
             for party, form in halves
         ),
         Declaration(

@@ -34,7 +34,7 @@ from softfall.errors import SoftfallError
 if TYPE_CHECKING:
     from softfall.compare.trials.street import Street
 
-MATCHING: Final = ("split", "on_device", "enclave")
+MATCHING: Final = ("split", "on_device", "enclave", "homomorphic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,8 @@ class Scene:
 
     @property
     def option(self) -> str:
-        """The option's name."""
-        return self.run.name
+        """The option's name, which two casts share where one option is cast in two modes."""
+        return self.cast.option
 
     @property
     def matches(self) -> bool:
