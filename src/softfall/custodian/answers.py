@@ -95,7 +95,7 @@ class Answers:
         with self._lock:
             if number not in self._halves:
                 # The epoch's own parameters: an upgrade may publish the next one with others.
-                self._halves[number] = kept(epoch.option).make_half(
+                self._halves[number] = kept(epoch.option).half(
                     number, self._book.secret(number), read(epoch.manifest).parameters
                 )
             return self._halves[number]

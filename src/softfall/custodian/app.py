@@ -28,12 +28,15 @@ from softfall.custodian.distribution import ListFileUnknown
 from softfall.custodian.enclave_lists import EnclaveLists, enclave_routes
 from softfall.custodian.epochs import EpochBook, EpochEnded, EpochNotPublished, NoEpoch
 from softfall.custodian.figures import Figures
+from softfall.custodian.homomorphic_lists import HomomorphicLists
+from softfall.custodian.homomorphic_routes import SegmentUnknown, homomorphic_routes
 from softfall.custodian.index_file import FOLDER
 from softfall.custodian.indexing import ListIndex
 from softfall.custodian.list_publishing import ListPublishing
 from softfall.custodian.list_routes import KEEP_SECONDS, keep_list, list_routes
 from softfall.custodian.lookups import Lookups, LookupsSpent, lookup_routes
 from softfall.custodian.options import OptionUnknown, kept
+from softfall.custodian.provider_only import NotTheProvider, ProviderOnly
 from softfall.custodian.quota import Quota, QuotaSpent
 from softfall.custodian.store import open_database, open_quota_database
 from softfall.custodian.tokens import TokenBook, TokensMinted
@@ -45,7 +48,7 @@ from softfall.options.enclave.wire import LIST_REQUEST
 OCTETS = "application/octet-stream"
 CBOR = "application/cbor"
 REAP_SECONDS = 5.0
-OPTIONS_KEPT = ("split", "on_device", "enclave")
+OPTIONS_KEPT = ("split", "on_device", "enclave", "homomorphic")
 DESCRIPTION = (
     "Keeps the list. Answers blinded questions that the provider relays; sees neither pictures nor "
     "hashes of messages, and never who asks."
@@ -59,8 +62,10 @@ STATUSES: Statuses = {
     UnknownEntry: 404,
     LookupsSpent: 429,
     ListFileUnknown: 404,
+    NotTheProvider: 401,
     OptionUnknown: 404,
     QuotaSpent: 429,
+    SegmentUnknown: 404,
     TokensMinted: 429,
 }
 
@@ -127,6 +132,10 @@ def make(
     _add_answer_route(app, answers, figures)
     app.include_router(list_routes(publishing.distribution))
     app.include_router(enclave_routes(EnclaveLists(book, catalogue, now_ms, os.urandom)))
+    provider_only = ProviderOnly(settings.tls_dir)
+    app.include_router(
+        homomorphic_routes(HomomorphicLists(settings, engine, now_ms), provider_only)
+    )
     facts = Lookups(
         quota_engine, catalogue, index, book, settings.lookups_per_hour, now_ms, steady_ms
     )

@@ -2,14 +2,15 @@
 
 Guarantees: an epoch that has ended never answers again, whatever the clock says later: its keys
 (the option's, and the one that `confirm` shares are sealed to) are overwritten with zeros, then
-NULL; the write-ahead log is emptied; its artefact is removed. An epoch ends when it expires, or
-`overlap_ms` after the next one was published, whichever is first.
+NULL; the write-ahead log is emptied; its artefact and files are removed. An epoch ends when it
+expires, or `overlap_ms` after the next one was published, whichever is first.
 Refuses by name: epochs never published (EpochNotPublished), and ended ones (EpochEnded).
 Limits: a disk may keep old blocks, and a backup keeps what it copied: back the list up, never the
 epochs' keys. Python can't wipe a key from memory. A clock that runs ahead ends keys too early.
 """
 
 import hashlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,6 +208,7 @@ class EpochBook:
             artefact_path(self._folder, option, epoch.number).unlink(missing_ok=True)
             for path in self._folder.glob(f"{option}-{epoch.number}-v*.segment"):
                 path.unlink(missing_ok=True)
+            shutil.rmtree(files_folder(self._folder, option, epoch.number), ignore_errors=True)
         # Also for those that another process ended: it may have been unable to empty the log.
         numbers = {epoch.number for epoch in ended}
         if numbers - self._gone_for_good and self._empty_the_log():
@@ -244,3 +246,8 @@ class EpochBook:
 def artefact_path(folder: Path, option: str, number: int) -> Path:
     """Where one epoch's artefact lies."""
     return folder / f"{option}-{number}.artefact"
+
+
+def files_folder(folder: Path, option: str, number: int) -> Path:
+    """Where the files of one epoch lie, of an option whose list is more than an artefact."""
+    return folder / f"{option}-{number}"

@@ -146,7 +146,7 @@ class ListPublishing:
         return {**found, manifest_name(epoch.number): described}
 
     def _half(self, epoch: PublishedEpoch) -> SegmentedHalf:
-        half = kept(OPTION).make_half(
+        half = kept(OPTION).half(
             epoch.number, self._book.secret(epoch.number), read(epoch.manifest).parameters
         )
         assert isinstance(half, SegmentedHalf), "the table of kept options gives it one"

@@ -3,14 +3,18 @@
 Guarantees: an option's code is loaded only once it is asked for; the device's half never is.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from softfall.config import CustodianSettings
 from softfall.errors import InputError
-from softfall.options.contract import CustodianHalf, Progress
+from softfall.lists.manifest import Signer
+from softfall.options.contract import CustodianHalf, Prepared, Progress
 from softfall.wire import Message
+
+Preparer = Callable[[Iterable[tuple[int, bytes]], Progress], Prepared]
 
 ENTRIES_TO_COME = 10_000  # what an epoch's deltas may add before a map needs wider numbers
 
@@ -39,11 +43,26 @@ class SegmentedHalf(CustodianHalf, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Workshop:
+    """What an option needs whose list lies in files. folder: where they lie, and nothing else.
+
+    random_bytes: from the system's source. signer: by the custodian's identity key.
+    now_ms: since 1970.
+    """
+
+    folder: Path
+    random_bytes: Callable[[int], bytes]
+    signer: Signer
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class KeptOption:
     """One option as the custodian runs it.
 
     derive_secret: from (32 fresh random bytes, epoch) to the epoch's secret key.
-    make_half: from (epoch, secret key, parameters) to the custodian's half.
+    make_half: from (epoch, secret key, parameters) to the custodian's half. None where it is made
+    in a workshop, for one epoch's list at a time, by lay_out: (epoch, parameters, workshop).
     parameters: what a new epoch is published with; an older one keeps its manifest's own.
     request: what devices ask, relayed; it has a field `epoch`. None where they ask nothing.
     configured: makes the parameters of a new epoch where they depend on this custodian: from its
@@ -54,12 +73,25 @@ class KeptOption:
 
     name: str
     derive_secret: Callable[[bytes, int], bytes]
-    make_half: Callable[[int, bytes, bytes], CustodianHalf]
+    make_half: Callable[[int, bytes, bytes], CustodianHalf] | None
     parameters: bytes
     request: Message | None
     confirms: bool = True
     configured: Callable[[CustodianSettings, bytes], bytes] | None = None
     sized: Callable[[bytes, int], bytes] | None = None
+    lay_out: Callable[[int, bytes, Workshop], Preparer] | None = None
+
+    def half(self, epoch: int, secret: bytes, parameters: bytes) -> CustodianHalf:
+        """The custodian's half of one epoch. Raises OptionUnknown where it answers nobody."""
+        if self.make_half is None:
+            raise OptionUnknown(f"nothing is asked about option {self.name}")
+        return self.make_half(epoch, secret, parameters)
+
+    def preparer(self, epoch: int, secret: bytes, workshop: Workshop) -> Preparer:
+        """What makes a new epoch's artefact from its entries."""
+        if self.lay_out is not None:
+            return self.lay_out(epoch, self.parameters, workshop)
+        return self.half(epoch, secret, self.parameters).prepare
 
     def epoch_of(self, body: bytes) -> int:
         """Which epoch a request is for. Raises MalformedMessage, OptionUnknown."""
@@ -70,7 +102,10 @@ class KeptOption:
         return epoch
 
     def planned(self, settings: CustodianSettings, identity_key: bytes) -> "KeptOption":
-        """The option as its next epoch is published. Raises EnclavesUnstated, for `enclave`."""
+        """The option as its next epoch is published.
+
+        Raises EnclavesUnstated, for `enclave`; KeyholderKeyUnusable, for `homomorphic`.
+        """
         if self.configured is None:
             return self
         return replace(self, parameters=self.configured(settings, identity_key))
@@ -137,10 +172,39 @@ def _on_device() -> KeptOption:
     )
 
 
+def _homomorphic() -> KeptOption:
+    from softfall.custodian.homomorphic_allowed import derive_secret, new_parameters
+    from softfall.custodian.homomorphic_files import EpochFiles
+    from softfall.options.homomorphic.custodian import HomomorphicCustodian
+    from softfall.options.homomorphic.parameters import HomomorphicParameters
+
+    def lay_out(epoch: int, parameters: bytes, workshop: Workshop) -> Preparer:
+        half = HomomorphicCustodian(
+            epoch,
+            HomomorphicParameters.decode(parameters),
+            EpochFiles(workshop.folder),
+            workshop.random_bytes,
+            workshop.signer,
+        )
+        return lambda entries, progress: half.prepare(entries, progress, workshop.now_ms)
+
+    return KeptOption(
+        HomomorphicCustodian.name,
+        derive_secret,
+        make_half=None,
+        parameters=b"",
+        request=None,
+        confirms=False,  # the two parties compare the hash itself: their answer is exact
+        configured=new_parameters,
+        lay_out=lay_out,
+    )
+
+
 _KEPT: Mapping[str, Callable[[], KeptOption]] = {
     "split": _split,
     "enclave": _enclave,
     "on_device": _on_device,
+    "homomorphic": _homomorphic,
 }
 
 

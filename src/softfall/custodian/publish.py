@@ -9,6 +9,7 @@ The epoch's keys come from the operating system's randomness, given in as `rando
 import contextlib
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,24 +20,33 @@ from sqlalchemy.exc import DBAPIError
 from softfall.config import CustodianSettings
 from softfall.custodian.catalogue import Catalogue
 from softfall.custodian.clock import wall_ms
-from softfall.custodian.epochs import EpochBook, artefact_path
+from softfall.custodian.epochs import EpochBook, artefact_path, files_folder
+from softfall.custodian.homomorphic_lists import HomomorphicLists
 from softfall.custodian.keys import Identity, load_identity
 from softfall.custodian.list_publishing import ListPublishing, PublishedChanges
-from softfall.custodian.options import KeptOption, kept
+from softfall.custodian.options import KeptOption, Workshop, kept
 from softfall.custodian.store import EPOCHS_FOLDER, only_one, open_database, write_whole
 from softfall.custodian.tables import epochs
 from softfall.custodian.tokens import token_key_of_new_epoch
 from softfall.custodian.versions import write_position
-from softfall.errors import OperatorError
+from softfall.errors import InputError, OperatorError
 from softfall.lists.distribution import BASE_VERSION
 from softfall.lists.distribution import OPTION as ON_DEVICE
 from softfall.lists.index.snapshot import Position
 from softfall.lists.manifest import Manifest, sign
 from softfall.options.confirm.keys import ConfirmKeys, make_keys
 from softfall.options.contract import Prepared, Progress
+from softfall.options.homomorphic.parameters import NAME as HOMOMORPHIC
 
 SEED_BYTES = 32
 DAY_MS = 86_400_000
+VERSIONED = (ON_DEVICE, HOMOMORPHIC)
+
+
+class OptionHasNoVersions(InputError):
+    """The option's list does not change within an epoch: nobody would be told."""
+
+    remedy = "Publish a new epoch: `softfall list publish`, without --changes."
 
 
 class PublishFailed(OperatorError):
@@ -77,13 +87,17 @@ class Publisher:
             entries = self.catalogue.epoch_entries(number)
             plan = plan.fitting(entries[-1][0] if entries else 0)
             secret = plan.derive_secret(self.random_bytes(SEED_BYTES), number)
-            half = plan.make_half(number, secret, plan.parameters)
-            prepared = half.prepare(entries, progress)
+            prepare = plan.preparer(number, secret, self._workshop(plan, number))
+            prepared = prepare(entries, progress)
             write_whole(artefact_path(self.folder, option, number), prepared.artefact)
             confirm = self._confirm_keys(plan, number)
             manifest = self._manifest(plan, number, len(entries), prepared, confirm)
             self._announce(manifest, secret, confirm, position)
             return manifest
+
+    def _workshop(self, plan: KeptOption, number: int) -> Workshop:
+        folder = files_folder(self.folder, plan.name, number)
+        return Workshop(folder, self.random_bytes, self.identity.sign, self.now_ms())
 
     def _confirm_keys(self, plan: KeptOption, number: int) -> ConfirmKeys | None:
         """The epoch's HPKE keys, where the option confirms its candidates."""
@@ -143,9 +157,13 @@ class Publisher:
         query = select(epochs.c.option, epochs.c.number).where(epochs.c.secret_key.is_not(None))
         with self.engine.connect() as connection:
             live = {artefact_path(self.folder, *row) for row in connection.execute(query)}
+            folders = {files_folder(self.folder, *row) for row in connection.execute(query)}
         for path in self.folder.glob("*.artefact*"):
             if path not in live:
                 path.unlink()
+        for path in self.folder.iterdir() if self.folder.exists() else ():
+            if path.is_dir() and path not in folders:
+                shutil.rmtree(path)
 
 
 def publish_epoch(
@@ -182,19 +200,28 @@ def publish_epoch(
 
 
 def publish_changes(
-    settings: CustodianSettings, progress: Progress, now_ms: Callable[[], int] = wall_ms
+    settings: CustodianSettings,
+    progress: Progress,
+    now_ms: Callable[[], int] = wall_ms,
+    option: str = ON_DEVICE,
 ) -> PublishedChanges:
-    """What changed on the list since the on-device epoch's newest version, as one more version.
+    """What changed on the list since the newest version of the option's epoch, as one more version.
 
-    progress(done, all) counts evaluations. Raises NoEpoch before the first epoch, TooManyVersions,
-    NumbersDoNotFit, DataInUse while another publishes, StoreUnusable, ListKeysUnusable,
-    PublishFailed.
+    progress(done, all) counts evaluations, or blocks. Raises OptionHasNoVersions, NoEpoch before
+    the first epoch, TooManyVersions, NumbersDoNotFit, ArtefactDamaged, DataInUse while another
+    publishes, IdentityUnusable, StoreUnusable, ListKeysUnusable, PublishFailed.
     """
+    if option not in VERSIONED:
+        raise OptionHasNoVersions(f"only {' and '.join(VERSIONED)} have versions within an epoch")
     with only_one(settings.data_dir, "publish"):
+        identity = load_identity(settings.data_dir)
         engine = open_database(settings.data_dir)
         try:
             with _named_failures():
-                return ListPublishing(settings, engine, now_ms).publish_changes(progress)
+                if option == ON_DEVICE:
+                    return ListPublishing(settings, engine, now_ms).publish_changes(progress)
+                lists = HomomorphicLists(settings, engine, now_ms)
+                return lists.publish_changes(identity.sign, progress)
         finally:
             engine.dispose()
 
