@@ -28,6 +28,7 @@ from softfall.lists.manifest import Signer, read
 from softfall.options.contract import Progress
 from softfall.options.homomorphic import listing
 from softfall.options.homomorphic.custodian import HomomorphicCustodian
+from softfall.options.homomorphic.listing import SegmentEntry
 from softfall.options.homomorphic.parameters import NAME, HomomorphicParameters
 from softfall.options.homomorphic.segments import BadSegment
 
@@ -59,13 +60,16 @@ class HomomorphicLists:
         """The newest version of an epoch. Raises EpochNotPublished, EpochEnded, ArtefactDamaged."""
         return self._read(self._book.answering(epoch, NAME, self._now_ms()))
 
-    def file(self, epoch: int, sha256: str) -> Path | None:
-        """Where a file of an epoch's lists lies, by its digest in hexadecimal; None: nowhere.
+    def rows(self, sha256: str) -> Path | None:
+        """Where a file of rows lies that a version of a living epoch names; None: nowhere.
 
-        Raises EpochNotPublished, EpochEnded.
+        sha256: in hexadecimal.
         """
-        self._book.answering(epoch, NAME, self._now_ms())
-        return self._files(epoch).path(sha256)
+        return self._file(sha256, lambda segment: segment.rows_sha256)
+
+    def hint(self, sha256: str) -> Path | None:
+        """As `rows`, for a file of hints."""
+        return self._file(sha256, lambda segment: segment.hint_sha256)
 
     def publish_changes(
         self,
@@ -100,23 +104,49 @@ class HomomorphicLists:
         size_bytes = files.size_bytes + len(body)
         return PublishedChanges(epoch.number, number, added, withdrawn, size_bytes)
 
+    def _file(self, sha256: str, named: Callable[[SegmentEntry], bytes]) -> Path | None:
+        now_ms = self._now_ms()
+        for epoch in self._book.published(NAME):
+            if epoch.alive(now_ms):
+                found = self._files(epoch.number).path(sha256)
+                versions = self._kept(epoch) if found else []
+                segments = (segment for version in versions for segment in version.segments)
+                if any(named(segment).hex() == sha256 for segment in segments):
+                    return found
+        return None
+
     def _read(self, epoch: PublishedEpoch) -> Newest:
+        version = self._newest_versions(epoch, 1)[0]
+        body = _body(epoch.number, version)
+        return Newest(epoch.number, version.number, version.sha256, body)
+
+    def _kept(self, epoch: PublishedEpoch) -> list[listing.ListVersion]:
+        """The newest versions, whose files are still there for who is fetching them."""
+        versions = self._newest_versions(epoch, KEPT_VERSIONS)
+        return [listing.read(_body(epoch.number, version)) for version in versions]
+
+    def _newest_versions(self, epoch: PublishedEpoch, count: int) -> list[Version]:
         try:
-            version = self._versions.newest(epoch)
-            body = version.content.read_bytes()
+            return self._versions.versions(epoch)[-count:]
         except OSError:
             raise ArtefactDamaged(f"the list of epoch {epoch.number} can't be read") from None
-        if hashlib.sha256(body).digest() != version.sha256:
-            raise ArtefactDamaged(f"the list of epoch {epoch.number} is damaged")
-        return Newest(epoch.number, version.number, version.sha256, body)
 
     def _tidy(self, epoch: PublishedEpoch) -> None:
         """Remove what no version needs any more that anybody should still be fetching."""
         versions = self._versions.versions(epoch)
         for old in versions[1:-KEPT_VERSIONS]:
             old.content.unlink(missing_ok=True)
-        kept = [listing.read(each.content.read_bytes()) for each in versions[-KEPT_VERSIONS:]]
-        self._files(epoch.number).tidy(listing.digests(kept))
+        self._files(epoch.number).tidy(listing.digests(self._kept(epoch)))
 
     def _files(self, epoch: int) -> EpochFiles:
         return EpochFiles(files_folder(self._folder, NAME, epoch))
+
+
+def _body(epoch: int, version: Version) -> bytes:
+    try:
+        body = version.content.read_bytes()
+    except OSError:
+        raise ArtefactDamaged(f"the list of epoch {epoch} can't be read") from None
+    if hashlib.sha256(body).digest() != version.sha256:
+        raise ArtefactDamaged(f"the list of epoch {epoch} is damaged")
+    return body

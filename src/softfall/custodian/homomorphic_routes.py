@@ -7,7 +7,8 @@ a fetch that was cut off goes on where it stopped.
 Leaves to others: proving anything; the version is signed, and names each file by its SHA-256.
 """
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 from fastapi import Path as InPath
@@ -31,14 +32,23 @@ Known = Annotated[
 ]
 
 
+_FILE: Any = {
+    "response_class": Response,
+    "responses": {
+        200: {"content": {OCTETS: {}}, "description": "the file"},
+        206: {"content": {OCTETS: {}}, "description": "the part that `Range` asks for"},
+    },
+}
+
+
 class SegmentUnknown(InputError):
-    """The epoch's list has no file of this digest (any more)."""
+    """No list of a living epoch has a file of this digest (any more)."""
 
     remedy = "Fetch the newest version again: files that only older ones need are removed."
 
 
 def homomorphic_routes(lists: HomomorphicLists, provider_only: ProviderOnly) -> APIRouter:
-    """GET /v1/options/homomorphic/{epoch}/version and /v1/options/homomorphic/{epoch}/files/..."""
+    """GET /v1/options/homomorphic/versions/{epoch}, .../rows/{sha256} and .../hints/{sha256}."""
     router = APIRouter(
         prefix="/v1/options/homomorphic",
         tags=["homomorphic"],
@@ -46,7 +56,7 @@ def homomorphic_routes(lists: HomomorphicLists, provider_only: ProviderOnly) -> 
     )
 
     @router.get(
-        "/{epoch}/version",
+        "/versions/{epoch}",
         summary="The newest version of an epoch's list",
         response_class=Response,
         responses={
@@ -65,26 +75,25 @@ def homomorphic_routes(lists: HomomorphicLists, provider_only: ProviderOnly) -> 
             return Response(status_code=304, headers=etag)
         return Response(newest.body, media_type=CBOR, headers=etag)
 
-    @router.get(
-        "/{epoch}/files/{sha256}",
-        summary="Rows or a hint of an epoch's list",
-        response_class=Response,
-        responses={
-            200: {"content": {OCTETS: {}}, "description": "the file"},
-            206: {"content": {OCTETS: {}}, "description": "the part that `Range` asks for"},
-        },
-    )
-    def read_file(epoch: EpochNumber, sha256: Digest) -> Response:
-        """A file that a version names: rows for the provider itself, a hint to carry on.
-
-        Rows are the list's hashes; they go no further than the provider.
+    @router.get("/rows/{sha256}", summary="Rows of a list: its hashes", **_FILE)
+    def read_rows(sha256: Digest) -> Response:
+        """A file of rows that one of the newest versions names. It goes no further than the
+        provider.
         """
-        found = lists.file(epoch, sha256)
-        try:
-            if found is not None:
-                return FileResponse(found, media_type=OCTETS, stat_result=found.stat())
-        except FileNotFoundError:  # tidied just now
-            pass
-        raise SegmentUnknown(f"epoch {epoch} has no such file")
+        return _sent(lists.rows(sha256))
+
+    @router.get("/hints/{sha256}", summary="A hint of a list", **_FILE)
+    def read_hint(sha256: Digest) -> Response:
+        """A file of hints that one of the newest versions names, for the keyholder to be brought."""
+        return _sent(lists.hint(sha256))
 
     return router
+
+
+def _sent(found: Path | None) -> Response:
+    try:
+        if found is not None:
+            return FileResponse(found, media_type=OCTETS, stat_result=found.stat())
+    except FileNotFoundError:  # tidied just now
+        pass
+    raise SegmentUnknown("no living list has such a file")

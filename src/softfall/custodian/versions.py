@@ -86,10 +86,6 @@ class VersionBook:
             )
         return found
 
-    def newest(self, epoch: PublishedEpoch) -> Version:
-        """The newest published version of an epoch. Raises FileNotFoundError."""
-        return self.versions(epoch)[-1]
-
     def changes(self, epoch: int) -> Changes:
         """What a next version would bring, from one snapshot of the list."""
         feed = FeedReader(self._engine)
