@@ -67,7 +67,7 @@ def secret_of(label: str = "", epoch: int = EPOCH) -> ScanSecret:
 def random_source(seed: int) -> Callable[[int], bytes]:
     """Reproducible bytes in place of the system's source."""
     rng = np.random.default_rng(seed)
-    return lambda size: rng.bytes(size)
+    return rng.bytes
 
 
 def hash_at(base: bytes, distance: int, seed: int = 0) -> bytes:
@@ -114,7 +114,7 @@ class Exchange(NamedTuple):
 
 @dataclass
 class Parties:
-    """One epoch. listed: entry number -> hash. rows: what is dealt for (None: as many as needed)."""
+    """One epoch. listed: entry number -> hash; spare_rows: dealt for beyond the list's."""
 
     listed: dict[int, bytes]
     mode: Mode = Mode.ONE_BIT

@@ -1,4 +1,4 @@
-"""End to end in one process: the verdict is plain PDQ's, whatever the list, its versions, the mode."""
+"""End to end in one process: the verdict is plain PDQ's, whatever the list and the mode."""
 
 import pytest
 
