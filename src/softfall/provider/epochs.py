@@ -88,6 +88,11 @@ class Epochs:
         now_ms = self._clock()
         return [loaded.epoch for loaded in self._loaded if _accepts(loaded, now_ms)]
 
+    def manifests_in_use(self) -> list[tuple[int, bytes]]:
+        """As `in_use`, each with its manifest."""
+        now_ms = self._clock()
+        return [(each.epoch, each.manifest) for each in self._loaded if _accepts(each, now_ms)]
+
     def half(self, epoch: int) -> ProviderHalf | None:
         """What judges a submission that was accepted: whatever has happened since."""
         return next((loaded.half for loaded in self._loaded if loaded.epoch == epoch), None)

@@ -7,7 +7,7 @@ error it keeps the name alone. Calls wait on nobody's thread.
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -44,20 +44,33 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The way to one party. away: what is raised where it can't be reached or is too slow."""
+    """The way to one party. away: what is raised where it can't be reached or is too slow.
+
+    token: what is shown beside the certificate, where the party asks for it.
+    """
 
     client: httpx.AsyncClient
     party: str
     away: type[UnavailableError]
+    token: str = field(default="", repr=False)
 
     async def call(
-        self, method: str, path: str, seconds: float, max_bytes: int, body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        seconds: float,
+        max_bytes: int,
+        body: bytes | None = None,
+        *,
+        known: str = "",
     ) -> Answer:
-        """One call. Raises `away`; any answer is returned."""
+        """One call. known: the ETag of what is here. Raises `away`; any answer is returned."""
         try:
             async with (
                 asyncio.timeout(seconds),
-                self.client.stream(method, path, content=body, headers=_headers(body)) as answer,
+                self.client.stream(
+                    method, path, content=body, headers=self._headers(body, known)
+                ) as answer,
             ):
                 good = answer.status_code == 200
                 read = await self._read(answer, max_bytes if good else MAX_ERROR_BYTES)
@@ -74,11 +87,14 @@ class Link:
                 raise self.away(f"the {self.party} answered with too much")
         return bytes(body)
 
-
-def _headers(body: bytes | None) -> dict[str, str]:
-    # Nothing of a device's own request is passed on; these are the same for every call.
-    headers = {"user-agent": "softfall-provider", "accept-encoding": "identity"}
-    return headers if body is None else {**headers, "content-type": "application/cbor"}
+    def _headers(self, body: bytes | None, known: str) -> dict[str, str]:
+        # Nothing of a device's own request is passed on; these are the same for every call.
+        headers = {"user-agent": "softfall-provider", "accept-encoding": "identity"}
+        if self.token:
+            headers["authorization"] = f"Bearer {self.token}"
+        if known:
+            headers["if-none-match"] = known
+        return headers if body is None else {**headers, "content-type": "application/cbor"}
 
 
 def _error_name(status: int, body: bytes) -> str:

@@ -67,8 +67,12 @@ class ProviderSettings(Section):
         le=2048,
         description="More dealt serials are fetched when fewer are left; one serves one picture.",
     )
-    homomorphic_stock_wait_seconds: float = Field(
-        5.0, ge=0, le=60, description="How long a picture waits for dealt material yet to come."
+    homomorphic_wait_seconds: float = Field(
+        5.0,
+        ge=0,
+        le=60,
+        description="How long a picture waits, each time that it is judged, for dealt material or "
+        "a keyholder that restarts.",
     )
     homomorphic_threads: int = Field(
         2, ge=1, le=64, description="Threads that compare one encrypted picture with the list."
@@ -288,20 +292,26 @@ class EnclaveSettings(Section):
 
 
 class DealerSettings(Section):
-    """[dealer]: who deals randomness for `confirm` in advance, independent of all others."""
+    """[dealer]: who deals randomness for matching in advance, independent of all others."""
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8445, ge=0, le=65535, description="Port to listen on.")
     data_dir: Path = Field(Path("softfall-data/dealer"), description="Halves not fetched yet.")
     tls_dir: Path = Field(
         Path("softfall-data/tls"),
-        description="dealer.crt/.key, ca.crt, both dealer-....token; made by `softfall keys init`.",
+        description="dealer.crt/.key, ca.crt, all dealer-....token; made by `softfall keys init`.",
     )
     max_batch: int = Field(
         1024, gt=0, le=4096, description="Serials in one answer; one serves one candidate."
     )
     max_backlog: int = Field(
         100_000, gt=0, description="Halves that may wait for one party, about 150 bytes each."
+    )
+    max_homomorphic_backlog_mib: int = Field(
+        4096,
+        gt=0,
+        description="What the keyholder may still have to fetch for `homomorphic`, in MiB: 5.9 a "
+        "picture and a million entries. Only seeds of it lie on the disk.",
     )
     requests_per_minute: int = Field(600, gt=0, description="All callers together.")
 

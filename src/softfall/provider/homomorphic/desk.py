@@ -1,0 +1,161 @@
+"""`homomorphic` put together at the provider: lists kept up to date, stock filled, pictures judged.
+
+Guarantees: material is fetched in advance, for lists somewhat larger than those in use, so that
+nothing waits for the dealer while any is left; the list's hashes lie in this room's folder alone.
+Refuses to start without a dealer or a keyholder (DealerMissing, KeyholderMissing).
+"""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+import httpx
+from prometheus_client import CollectorRegistry
+
+from softfall.config import ProviderSettings
+from softfall.edge.custodian_tokens import read_custodian_token
+from softfall.edge.logs import Logger, failure
+from softfall.edge.stock_keeping import StockKeeper
+from softfall.errors import OperatorError, UnavailableError
+from softfall.lists.manifest import read
+from softfall.options.homomorphic.dealt_wire import capacity_of
+from softfall.options.homomorphic.parameters import HomomorphicParameters
+from softfall.options.homomorphic.provider import Asked, Outcome
+from softfall.provider.database import open_confirm
+from softfall.provider.epochs import Epochs
+from softfall.provider.homomorphic.figures import HomomorphicFigures
+from softfall.provider.homomorphic.judging import Matcher, Patience
+from softfall.provider.homomorphic.keyholder_way import KeyholderWay, WaitingWay
+from softfall.provider.homomorphic.lists import EpochInUse, ListKeeper, Lists
+from softfall.provider.homomorphic.shelf import Shelf
+from softfall.provider.homomorphic.source import ListSource
+from softfall.provider.homomorphic.stock import Deal, HomomorphicStock, Kind
+from softfall.provider.link import Link
+from softfall.provider.relay import CustodianUnavailable
+from softfall.store.presence import turn
+
+TIDY_SECONDS: Final = 5.0
+FOLDER: Final = "homomorphic"
+
+
+class KeyholderMissing(OperatorError):
+    """The option needs a keyholder, and none is configured."""
+
+    remedy = "Set provider.keyholder_url to where `softfall serve keyholder` listens."
+
+
+def require_keyholder(settings: ProviderSettings) -> None:
+    """Raises KeyholderMissing where the settings name none."""
+    if not settings.keyholder_url:
+        raise KeyholderMissing(f"option {settings.option!r} needs a keyholder")
+
+
+class HomomorphicDesk:
+    """Everything of `homomorphic` at one running provider. Made inside its event loop.
+
+    deal: hands out dealt material. token: shown to the custodian.
+    """
+
+    def __init__(
+        self,
+        settings: ProviderSettings,
+        custodian: httpx.AsyncClient,
+        keyholder: httpx.AsyncClient,
+        registry: CollectorRegistry,
+        log: Logger,
+        deal: Deal,
+        token: str,
+    ) -> None:
+        """Raises StoreUnusable."""
+        self._log = log
+        folder = settings.data_dir / FOLDER
+        self._epochs: Epochs | None = None
+        self._db = open_confirm(settings)
+        self._stock = HomomorphicStock(self._db, deal)
+        self._lists = Lists(folder, Shelf(folder, settings.homomorphic_threads))
+        self._filler = StockKeeper(
+            self._stock,
+            self._stock.fetch,
+            settings.homomorphic_stock,
+            log,
+            turn=lambda: turn(self._db, "fetching dealt material for homomorphic"),
+        )
+        way = KeyholderWay.to(keyholder, settings.keyholder_timeout_seconds)
+        link = Link(custodian, "custodian", CustodianUnavailable, token)
+        source = ListSource(link, settings.custodian_timeout_seconds)
+        self.keeper = ListKeeper(
+            self._lists, source, way, self._epochs_in_use, self._list_changed, log
+        )
+        figures = HomomorphicFigures(registry)
+        figures.watch(self._stock.count, self.list_version)
+        self._matcher = Matcher(
+            self._lists,
+            self._stock,
+            WaitingWay(way, asyncio.get_running_loop()),
+            figures,
+            Patience(settings.homomorphic_wait_seconds),
+            settings.homomorphic_threads,
+            shrunk=self._filler.look,
+        )
+        self._stopping = threading.Event()
+        self._tidier = threading.Thread(target=self._tidy, name="homomorphic upkeep", daemon=True)
+
+    def match(self, epoch: int, asked: Sequence[Asked]) -> Sequence[Outcome | UnavailableError]:
+        """As `Matcher.match`."""
+        return self._matcher.match(epoch, asked)
+
+    def look_after(self, epochs: Epochs) -> None:
+        """The epochs whose lists are kept; before `start`."""
+        self._epochs = epochs
+
+    def list_version(self) -> int:
+        """The newest epoch's, in use; -1 while there is none."""
+        ready = self._lists.all()
+        return ready[0].version.list_version if ready else -1
+
+    def start(self) -> None:
+        """Begin to keep the stock filled."""
+        self._filler.start()
+        self._tidier.start()
+
+    def stop(self) -> None:
+        """End in good order; nothing may be judged afterwards."""
+        self._stopping.set()
+        self._filler.stop()
+        if self._tidier.is_alive():
+            self._tidier.join()
+        self._db.close()
+
+    def _epochs_in_use(self) -> list[EpochInUse]:
+        """Oldest first: the keyholder takes none that is older than one it has."""
+        if self._epochs is None:
+            return []
+        return [
+            EpochInUse(number, manifest, HomomorphicParameters.decode(read(manifest).parameters))
+            for number, manifest in reversed(self._epochs.manifests_in_use())
+        ]
+
+    def _list_changed(self) -> None:
+        kinds = [
+            Kind(ready.listed.parameters.mode, capacity_of(ready.listed.rows))
+            for ready in self._lists.all()
+            if ready.listed.rows > 0
+        ]
+        self._stock.want(kinds)
+        self._filler.look()
+
+    def _tidy(self) -> None:
+        while not self._stopping.wait(TIDY_SECONDS):
+            try:
+                self._stock.tidy()
+            except Exception as error:  # a full disk, say: the next round tries again
+                self._log.error("homomorphic upkeep failed", **failure(error))
+
+
+def custodian_token(settings: ProviderSettings) -> str:
+    """What is shown to the custodian for a list's rows. Raises CustodianTokenUnusable."""
+    return read_custodian_token(settings.tls_dir)
+
+
+__all__ = ["HomomorphicDesk", "KeyholderMissing", "custodian_token", "require_keyholder"]
