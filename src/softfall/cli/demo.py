@@ -10,6 +10,14 @@ def demo(
     data: Annotated[
         Path, typer.Option("--data", help="The folder for everything; kept between runs.")
     ] = Path("softfall-data"),
+    option: Annotated[
+        str | None,
+        typer.Option(
+            "--option",
+            help="The option that matches media in a new folder: split (the default), homomorphic.",
+            show_default=False,
+        ),
+    ] = None,
     leave: Annotated[
         bool, typer.Option("--exit", help="Stop the services once the conversation is over.")
     ] = False,
@@ -20,4 +28,4 @@ def demo(
     """
     from softfall.compare.demo import run
 
-    run(data, typer.echo, stay=not leave)
+    run(data, typer.echo, stay=not leave, option=option)

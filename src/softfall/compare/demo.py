@@ -20,8 +20,14 @@ import httpx
 from softfall import config
 from softfall.compare import demo_casework
 from softfall.compare.demo_casework import ASKING, trust
-from softfall.compare.demo_place import Place, Say, command, configuration
-from softfall.compare.demo_services import SERVICES, address, service
+from softfall.compare.demo_place import (
+    DemoOptionUnusable,
+    Place,
+    Say,
+    command,
+    configuration,
+)
+from softfall.compare.demo_services import address, service, services_of
 from softfall.compare.photographs import Photograph, default_paths, open_photographs
 from softfall.config import Settings
 from softfall.custodian.keys import load_identity
@@ -33,24 +39,28 @@ PEOPLE: Final = ("alice", "bob", "carol")
 LISTED: Final = {"coffee": "hotline;charity", "chelsea": "hotline"}  # and who certified it
 UNLISTED: Final = "rocket"
 QUIET_SECONDS: Final = 1.5
+DEFAULT_OPTION: Final = "split"
 
 
-def run(root: Path, say: Say, *, stay: bool) -> None:
+def run(root: Path, say: Say, *, stay: bool, option: str | None = None) -> None:
     """Set up what is missing, start the services, play, and (with `stay`) wait for Ctrl-C.
 
-    Raises ServiceDidNotStart, BadConfig, or what a device raises.
+    option: that of a new folder; None: `split`, or the one that the folder has.
+    Raises ServiceDidNotStart, BadConfig, DemoOptionUnusable, or what a device raises.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: in good order
     place = Place(root.absolute())
     fresh = not place.config_file.exists()
     photographs = {p.name: p for p in open_photographs(default_paths(), _limits(), _ignore)[0]}
     if fresh:
-        set_up(place, photographs, say)
+        set_up(place, photographs, say, option or DEFAULT_OPTION)
     else:
         say(f"going on with what is in {place.root}")
     settings = config.load(place.config_file)
+    if option not in (None, settings.provider.option):
+        raise DemoOptionUnusable(f"{place.root} was set up for {settings.provider.option}")
     with contextlib.ExitStack() as running:
-        for name in SERVICES:
+        for name in services_of(settings.provider.option):
             running.enter_context(service(place, name, say))
         with contextlib.ExitStack() as closing, demo_casework.queue(settings) as queue:
             devices = {
@@ -70,7 +80,9 @@ def run(root: Path, say: Say, *, stay: bool) -> None:
             _wait_for_interrupt()
 
 
-def set_up(place: Place, photographs: Mapping[str, Photograph], say: Say) -> None:
+def set_up(
+    place: Place, photographs: Mapping[str, Photograph], say: Say, option: str = DEFAULT_OPTION
+) -> None:
     """Configuration, keys, a small list, its first epoch: by the commands that a keeper types.
 
     All of it in a folder that gets its name only once it is whole, so that a demo which is cut off
@@ -86,11 +98,11 @@ def set_up(place: Place, photographs: Mapping[str, Photograph], say: Say) -> Non
     place.words_file.write_text(demo_casework.WORDS, "utf-8")
     draft = place.config_file.with_suffix(".draft.toml")
     draft.touch(mode=0o600)
-    draft.write_text(configuration(place), "utf-8")
+    draft.write_text(configuration(place, option), "utf-8")
     for done, words in (
         (place.root / "tls", ["keys", "init"]),
         (None, ["list", "import", str(place.list_file)]),
-        (None, ["list", "publish"]),
+        (None, ["list", "publish", "--option", option]),
     ):
         if done is None or not done.exists():
             command([*words, "--config", str(draft)], say)
@@ -189,7 +201,10 @@ def _tell_queue(queue: demo_casework.Queue, say: Say) -> None:
 
 
 def _tell_where(place: Place, settings: Settings, say: Say) -> None:
-    at = {name: "{}:{}".format(*address(settings, name)) for name in SERVICES}
+    at = {
+        name: "{}:{}".format(*address(settings, name))
+        for name in services_of(settings.provider.option)
+    }
     say(f"\nconsole:    https://{at['console']} (certificate: {place.root / 'tls' / 'ca.crt'})")
     for name, password in demo_casework.passwords(place).items():
         say(f"            {name}, {demo_casework.STAFF[name]}: {password}")
@@ -197,6 +212,8 @@ def _tell_where(place: Place, settings: Settings, say: Say) -> None:
     say(f"provider:   https://{at['provider']}/docs")
     say(f"custodian:  https://{at['custodian']} (mutual TLS)")
     say(f"dealer:     https://{at['dealer']} (mutual TLS)")
+    if "keyholder" in at:
+        say(f"keyholder:  https://{at['keyholder']} (mutual TLS)")
     say(f"everything: {place.root} (softfall.toml, logs, stores, devices)")
 
 

@@ -16,14 +16,16 @@ from typing import Any, Final
 
 from softfall import config_shown
 from softfall.config import BadConfig, Settings
-from softfall.errors import UnavailableError
+from softfall.errors import InputError, UnavailableError
 
+DEMO_OPTIONS: Final = ("split", "homomorphic")
 PORTS: Final[Mapping[str, int]] = {
     "provider": 8443,
     "custodian": 8444,
     "dealer": 8445,
     "console": 8447,
     "simulator": 8448,
+    "keyholder": 8450,
 }
 
 PLAYED: Final = ("softfall", "local authority")  # the simulator's own log-in, no secret
@@ -35,6 +37,12 @@ class ServiceDidNotStart(UnavailableError):
     """A service of the demo ended, or did not listen in time."""
 
     remedy = "Read the service's log, which the message names, and run the demo again."
+
+
+class DemoOptionUnusable(InputError):
+    """The demo can't be played under this option, or not in a folder set up for another."""
+
+    remedy = f"Ask for one of: {', '.join(DEMO_OPTIONS)}; a folder keeps the one it was made with."
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +85,31 @@ class Place:
         return self.root / f"{service}.log"
 
 
-def configuration(place: Place) -> str:
-    """The demo's softfall.toml."""
+def configuration(place: Place, option: str) -> str:
+    """The demo's softfall.toml. Raises DemoOptionUnusable."""
+    if option not in DEMO_OPTIONS:
+        raise DemoOptionUnusable(f"the demo does not play {option!r}")
     ports = {name: _free_port(wanted) for name, wanted in PORTS.items()}
     urls = {name: f"https://127.0.0.1:{port}" for name, port in ports.items()}
     attester = place.root / "attester"  # `keys init` makes one, though no enclave runs here
     changes: dict[str, dict[str, Any]] = {
         "provider": {
+            "option": option,
             "custodian_url": urls["custodian"],
             "dealer_url": urls["dealer"],
+            "keyholder_url": urls["keyholder"],
             "console_url": urls["console"],
             "surface_words_file": str(place.words_file),
         },
-        "custodian": {"dealer_url": urls["dealer"]},
+        "custodian": {
+            "dealer_url": urls["dealer"],
+            "keyholder_key_file": place.root / "keyholder" / "keyholder.pub",
+        },
         "dealer": {},
+        "keyholder": {
+            "dealer_url": urls["dealer"],
+            "custodian_key_file": place.root / "keyholder" / "custodian.pub",
+        },
         "console": {"provider_url": urls["provider"]},
     }
     for name, change in changes.items():

@@ -15,9 +15,15 @@ from softfall import config
 from softfall.compare.demo_place import Place, Say, ServiceDidNotStart
 from softfall.config import Settings
 
-SERVICES: Final = ("dealer", "custodian", "simulator", "console", "provider")
+ALWAYS: Final = ("dealer", "custodian", "simulator", "console", "provider")
+BEFORE_THE_PROVIDER: Final = {"homomorphic": ("keyholder",)}
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 10.0
+
+
+def services_of(option: str) -> tuple[str, ...]:
+    """The services of an option, in the order in which they start."""
+    return (*ALWAYS[:-1], *BEFORE_THE_PROVIDER.get(option, ()), ALWAYS[-1])
 
 
 @contextmanager

@@ -20,6 +20,7 @@ KINDS: Final = {
     "custodian": "softfall.compare.parties.custodian",
     "dealer": "softfall.compare.parties.dealer",
     "enclave": "softfall.compare.parties.enclave",
+    "keyholder": "softfall.compare.parties.keyholder",
     "device": "softfall.compare.parties.device",
     "patched-device": "softfall.compare.parties.patched_device",
     "backdoor-provider": "softfall.compare.parties.backdoor_provider",

@@ -10,13 +10,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from softfall.compare.declared import ERROR, REPLY, REQUEST, Declared, Leaf, Nature
+from softfall.compare.declared import (
+    ERROR,
+    REPLY,
+    REQUEST,
+    Declared,
+    Form,
+    Leaf,
+    Nature,
+    Nothing,
+)
 from softfall.compare.recorder import SERVER, Exchange
 from softfall.compare.results import FieldSeen, Readable, Undeclared, View
 from softfall.compare.traces import ListedHashes, Needles
 from softfall.wire import MalformedMessage
 
 WITNESS_ROUTES: Final = ("/v1/staff/", "/v1/health", "/metrics")
+NOT_MODIFIED: Final = 304
 SAMPLE_BYTES: Final = 32
 SAMPLES: Final = 3
 
@@ -69,7 +79,9 @@ def draw_views(recording: Recording, declared: Declared) -> tuple[list[View], li
             strange[f"{exchange.method} {path}", f"no {way} is declared"] += 1
             continue
         failed = way == REPLY and exchange.status >= 400
-        form = ERROR if failed else row.form
+        form: Form = ERROR if failed else row.form
+        if way == REPLY and exchange.status == NOT_MODIFIED:
+            form = Nothing("not modified")
         try:
             leaves = form.leaves(recording.body(exchange), Nature.ROUTING if failed else row.nature)
         except MalformedMessage as error:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from softfall.device.surroundings import REAL
 from softfall.errors import UnavailableError
-from softfall.lists.manifest import Manifest, sign
+from softfall.lists.manifest import Manifest, Signer, sign
 from softfall.options.confirm.keys import make_keys
 from softfall.options.contract import CustodianHalf, ProviderHalf
 from softfall.options.split.custodian import SplitCustodian, derive_secret
@@ -62,6 +62,11 @@ class SmallCustodian:
     def public_key(self) -> bytes:
         """What devices pin: Ed25519, 32 bytes."""
         return self._identity.public_key().public_bytes_raw()
+
+    @property
+    def signer(self) -> Signer:
+        """Signs by the identity key, for what is not a manifest."""
+        return self._identity.sign
 
     def sign(self, manifest: Manifest) -> bytes:
         """The manifest's bytes, under this custodian's identity key."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from softfall.options.enclave import wire as enclave
+from softfall.options.homomorphic import wire as homomorphic
 from softfall.options.on_device import wire as on_device
 from softfall.options.split import wire as split
 from softfall.options.tags import wire as tags
@@ -63,12 +64,26 @@ def _enclave_renamed(opening: bytes, bits: bytes) -> bytes:
     return enclave.OPENING.encode({**enclave.OPENING.decode(opening), "content": bits})
 
 
+def _homomorphic_junk(body: bytes) -> bytes:
+    """Numbers of 23 bits, all below the ring's modulus, which nobody encrypted."""
+    values: dict[str, Any] = homomorphic.QUERY.decode(body)
+    drawn = bytearray(_drawn(values["query"]))
+    for highest in range(2, len(drawn), 3):
+        drawn[highest] &= 0x7F
+    return homomorphic.QUERY.encode({**values, "query": bytes(drawn)})
+
+
+def _homomorphic_renamed(opening: bytes, bits: bytes) -> bytes:
+    return homomorphic.OPENING.encode({**homomorphic.OPENING.decode(opening), "hash": bits})
+
+
 def _drawn(value: bytes) -> bytes:
     return hashlib.shake_256(value).digest(len(value))
 
 
 FORMS: Final[Mapping[str, Altered]] = {
     "enclave": Altered(_enclave_junk, _enclave_renamed),
+    "homomorphic": Altered(_homomorphic_junk, _homomorphic_renamed),
     "on_device": Altered(_on_device_junk, _on_device_renamed),
     "split": Altered(_split_junk, _split_renamed),
 }

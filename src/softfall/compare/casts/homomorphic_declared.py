@@ -16,6 +16,9 @@ from softfall.compare.declared import (
 from softfall.options.homomorphic import dealt_wire, wire
 
 _STOCK: Final = "POST /v1/homomorphic/stock"
+_VERSION: Final = "GET /v1/options/homomorphic/versions/{epoch}"
+_ROWS: Final = "GET /v1/options/homomorphic/rows/{sha256}"
+_FETCHED_HINT: Final = "GET /v1/options/homomorphic/hints/{sha256}"
 _DEALT: Final = "randomness made before there was a picture"
 _HINT: Final = "PUT /v1/hints/{sha256}"
 
@@ -52,7 +55,7 @@ _KEYHOLDER_ASKED: Final[tuple[Row, ...]] = (
 _PROVIDER_ANSWERED: Final[tuple[Row, ...]] = (
     (
         "GET /v1/state",
-        Json("state", frozenset({"epochs", "lists", "versions", "keys", "missing", "stock"})),
+        Json("state", frozenset({"keys", "lists"})),
         Nature.ROUTING,
         "which list versions the keyholder has",
     ),
@@ -75,6 +78,23 @@ _PROVIDER_ANSWERED: Final[tuple[Row, ...]] = (
         Nature.MATCHING,
         "one bit, and after a match which entries",
     ),
+)
+
+_CUSTODIAN_ASKED: Final[tuple[Row, ...]] = (
+    (_VERSION, Nothing(), Nature.ROUTING, "that the provider is there"),
+    (_ROWS, Nothing(), Nature.ROUTING, "that the provider fetches the list"),
+    (_FETCHED_HINT, Nothing(), Nature.ROUTING, "that the provider fetches hints, to carry on"),
+)
+
+_CUSTODIAN_ANSWERED: Final[tuple[Row, ...]] = (
+    (
+        _VERSION,
+        Cbor(wire.LIST_VERSION),
+        Nature.DERIVED,
+        "a signed version of the list: how many blocks, and digests",
+    ),
+    (_ROWS, Octets("rows"), Nature.LIST, "the list itself: hashes, open to it"),
+    (_FETCHED_HINT, Octets("hints"), Nature.DERIVED, "what it carries to the keyholder"),
 )
 
 
@@ -118,6 +138,8 @@ DECLARED: Final = end_to_end(
     [
         *rows("keyholder", "provider", REQUEST, _KEYHOLDER_ASKED),
         *rows("provider", "keyholder", REPLY, _PROVIDER_ANSWERED),
+        *rows("custodian", "provider", REQUEST, _CUSTODIAN_ASKED),
+        *rows("provider", "custodian", REPLY, _CUSTODIAN_ANSWERED),
         *_dealt(),
     ],
 )

@@ -44,11 +44,25 @@ def _enclave() -> Cast:
     return Enclaved()
 
 
+def _homomorphic() -> Cast:
+    from softfall.compare.casts.homomorphic import Homomorphic
+
+    return Homomorphic()
+
+
+def _homomorphic_permuted() -> Cast:
+    from softfall.compare.casts.homomorphic import HomomorphicPermuted
+
+    return HomomorphicPermuted()
+
+
 CASTS: Final[dict[str, Callable[[], Cast]]] = {
     "in_transit": _in_transit,
     "split": _split,
     "on_device": _on_device,
     "enclave": _enclave,
+    "homomorphic": _homomorphic,
+    "homomorphic_permuted": _homomorphic_permuted,
     "backdoor": _backdoor,
 }
 

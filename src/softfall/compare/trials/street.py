@@ -23,6 +23,7 @@ from softfall.lists.manifest import Manifest, read
 from softfall.options.confirm.keys import make_keys
 from softfall.options.contract import DeviceHalf, ProviderPorts
 from softfall.options.enclave import wire as enclave_wire
+from softfall.options.homomorphic import wire as homomorphic_wire
 from softfall.options.on_device import segment
 from softfall.options.on_device import wire as on_device_wire
 from softfall.options.on_device.custodian import BASE_VERSION, OnDeviceCustodian, derive_secret
@@ -33,6 +34,7 @@ from softfall.options.split import wire as split_wire
 from softfall.testing.confirming import SmallConfirm
 from softfall.testing.enclave import SmallEnclave
 from softfall.testing.epochs import DAY_MS, NoPorts, SmallCustodian, SmallEpoch
+from softfall.testing.homomorphic import SmallKeyholder, publish
 from softfall.testing.provider import InMemoryProvider
 from softfall.wire import Message
 
@@ -40,6 +42,7 @@ SUBMISSIONS: Final[Mapping[str, Message]] = {
     "split": split_wire.SUBMISSION,
     "on_device": on_device_wire.SUBMISSION,
     "enclave": enclave_wire.SEALED,
+    "homomorphic": homomorphic_wire.QUERY,
 }
 EPOCH_DAYS: Final = 30.0
 FIRST_ADDED: Final = 1001
@@ -79,6 +82,7 @@ class Street:
         self.option = option
         self.custodian = SmallCustodian()
         self.provider = InMemoryProvider(None)
+        self.keyholder = SmallKeyholder()
         self.people: dict[str, Device] = {}
         self._folder = folder
         self._bases: dict[bytes, segment.Segment] = {}
@@ -94,6 +98,8 @@ class Street:
             return InUse(enclave.publish(number, *listed), enclave, enclave.attest, enclave)
         if self.option == "on_device":
             return InUse(self._on_device(number, listed))
+        if self.option == "homomorphic":
+            return InUse(publish(number, self.custodian, self.keyholder, listed))
         return InUse(self.custodian.publish(number, listed))
 
     def grow(self, epoch: InUse, listed: Sequence[bytes]) -> None:
