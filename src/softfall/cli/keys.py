@@ -25,7 +25,8 @@ Folder = Annotated[
     Path | None,
     typer.Option(
         "--dir",
-        help="Use tls/, custodian/ and attester/ in this folder, whatever the configuration says.",
+        help="Use tls/, custodian/, attester/ and keyholder/ in this folder, whatever the "
+        "configuration says.",
         show_default=False,
     ),
 ]
@@ -35,17 +36,18 @@ Folder = Annotated[
 def init(file: Config = None, folder: Folder = None, host: Hosts = None) -> None:
     """Make the TLS authority, the services' certificates, the tokens by which the dealer tells its
     parties apart, those by which the provider calls console and custodian, the custodian's identity
-    key, the keys of the on-device list with the root that devices pin, and a SOFTWARE attester for
-    the enclave (for development: it proves nothing about hardware).
+    key, the keys of the on-device list with the root that devices pin, the keyholder's key, and a
+    SOFTWARE attester for the enclave (for development: it proves nothing about hardware).
 
     Nothing that exists is overwritten. The folders are provider.tls_dir, custodian.tls_dir (the
-    same one by default), custodian.data_dir and enclave.attester_dir.
+    same one by default), custodian.data_dir, keyholder.data_dir and enclave.attester_dir.
     """
     from softfall.custodian.keys import IDENTITY_FILE, IdentityExists, create_identity
     from softfall.custodian.list_keys import make_list_keys, root_path
     from softfall.edge.custodian_key import write_custodian_key
     from softfall.edge.tls import LOCAL_HOSTS, init_tls
     from softfall.enclave import attester
+    from softfall.keyholder.keys import create_key, public_path, require_no_key
 
     settings = config.load(file)
     tls_dir = folder / "tls" if folder else settings.custodian.tls_dir
@@ -53,36 +55,45 @@ def init(file: Config = None, folder: Folder = None, host: Hosts = None) -> None
     identity_path = data_dir / IDENTITY_FILE
     attester_dir = folder / "attester" if folder else settings.enclave.attester_dir
     pinned_path = attester_dir / "custodian.pub" if folder else settings.enclave.custodian_key_file
+    keyholder_dir = folder / "keyholder" if folder else settings.keyholder.data_dir
+    pinning = keyholder_dir / "custodian.pub" if folder else settings.keyholder.custodian_key_file
     if identity_path.exists():
         raise IdentityExists(f"{identity_path} exists already")
     attester.require_none(attester_dir)
+    require_no_key(keyholder_dir)
     init_tls(tls_dir, datetime.now(UTC), (*LOCAL_HOSTS, *(host or [])))
     identity = create_identity(data_dir)
     make_list_keys(data_dir, round(datetime.now(UTC).timestamp() * 1000))
     attester.create(attester_dir, datetime.now(UTC))
-    write_custodian_key(pinned_path, identity.public_key)
+    create_key(keyholder_dir)
+    for path in (pinned_path, pinning):
+        write_custodian_key(path, identity.public_key)
     typer.echo(f"TLS authority and certificates: {tls_dir}")
     typer.echo(f"custodian's identity key: {identity_path}")
     typer.echo(f"root of the on-device list (devices pin it): {root_path(data_dir, 1)}")
     typer.echo(f"SOFTWARE attester of the enclave (not hardware): {attester_dir}")
+    typer.echo(f"keyholder's public key (the custodian names it): {public_path(keyholder_dir)}")
     _show_identity(identity.public_key)
-    if not folder and settings.provider.tls_dir != tls_dir:
-        typer.echo(
-            "next: copy provider.crt, provider.key, dealer-provider.token, console-provider.token, "
-            f"custodian-provider.token and ca.crt to provider.tls_dir "
-            f"({settings.provider.tls_dir}) over a safe channel"
-        )
-    if not folder and settings.dealer.tls_dir != tls_dir:
-        typer.echo(
-            f"next: copy dealer.crt, dealer.key, both dealer-....token and ca.crt to "
-            f"dealer.tls_dir ({settings.dealer.tls_dir}) over a safe channel"
-        )
-    if not folder and settings.console.tls_dir != tls_dir:
-        typer.echo(
-            f"next: copy console.crt, console.key, console-provider.token and ca.crt to "
-            f"console.tls_dir ({settings.console.tls_dir}) over a safe channel"
-        )
+    if not folder:
+        _tell_what_to_copy(settings, tls_dir)
     typer.echo("then: keep ca.key, root.key, software-root.key and a copy of identity.key offline")
+
+
+def _tell_what_to_copy(settings: config.Settings, tls_dir: Path) -> None:
+    """To each service whose TLS files are read from another folder than they were made in."""
+    wanted = {
+        "provider": "dealer-provider.token, console-provider.token, custodian-provider.token",
+        "dealer": "every dealer-....token",
+        "console": "console-provider.token",
+        "keyholder": "dealer-keyholder.token",
+    }
+    for role, tokens in wanted.items():
+        there = getattr(settings, role).tls_dir
+        if there != tls_dir:
+            typer.echo(
+                f"next: copy {role}.crt, {role}.key, {tokens} and ca.crt to {role}.tls_dir "
+                f"({there}) over a safe channel"
+            )
 
 
 @app.command()
@@ -134,6 +145,22 @@ def rotate(
     typer.echo(f"the list's root is now version {version}")
     if ROOT in (roles or []):
         typer.echo(f"then: keep the new {key_path(settings.data_dir, ROOT)} offline")
+
+
+@app.command(name="rotate-keyholder")
+def rotate_keyholder(file: Config = None) -> None:
+    """Make the keyholder's next key, or its first: in keyholder.data_dir, on its own machine.
+
+    Hand the new keyholder.pub to the custodian (custodian.keyholder_key_file), who then publishes
+    an epoch of `homomorphic`. A running keyholder notices the key by itself; it destroys the one
+    before with the last epoch that names it.
+    """
+    from softfall.keyholder.keys import public_path, rotate_key
+
+    data_dir = config.load(file).keyholder.data_dir
+    made = rotate_key(data_dir)
+    typer.echo(f"the keyholder's key is now number {made.number}: {public_path(data_dir)}")
+    typer.echo("then: hand that file to the custodian, who publishes an epoch that names it")
 
 
 @app.command(name="rotate-evidence")
@@ -195,6 +222,7 @@ def show(file: Config = None) -> None:
     from softfall.edge.tls import TlsFiles, check_tls
 
     settings = config.load(file)
+    _show_keyholder(settings.keyholder.data_dir)
     _show_identity(load_identity(settings.custodian.data_dir).public_key)
     _show_list_root(settings.custodian.data_dir)
     folders = {
@@ -203,11 +231,22 @@ def show(file: Config = None) -> None:
         "dealer": settings.dealer.tls_dir,
         "enclave": settings.enclave.tls_dir,
         "console": settings.console.tls_dir,
+        "keyholder": settings.keyholder.tls_dir,
     }
     _show_audit_key(settings.console.data_dir)
     for role, tls_dir in folders.items():
         ends = check_tls(TlsFiles.of(tls_dir, role), datetime.now(UTC))
         typer.echo(f"{role} certificate ends: {ends:%Y-%m-%d}")
+
+
+def _show_keyholder(data_dir: Path) -> None:
+    from softfall.custodian.keys import fingerprint
+    from softfall.keyholder.keys import has_key, load_keys, public_path
+
+    if has_key(data_dir):
+        newest = load_keys(data_dir)[-1]
+        typer.echo(f"keyholder's key {newest.number}: {public_path(data_dir)}")
+        typer.echo(f"its fingerprint: {fingerprint(newest.public)}")
 
 
 def _show_list_root(data_dir: Path) -> None:

@@ -68,6 +68,19 @@ def dealer(file: Config = None) -> None:
 
 
 @app.command()
+def keyholder(file: Config = None) -> None:
+    """Run the keyholder of `homomorphic`; prints `listening on ...` once it answers.
+
+    It must be run by somebody independent of provider and custodian: see docs/homomorphic.md.
+    """
+    from softfall.edge.serve import end_process
+    from softfall.keyholder.main import main
+
+    main(config.load(file).keyholder)
+    end_process()
+
+
+@app.command()
 def enclave(file: Config = None) -> None:
     """Run the enclave with the SOFTWARE attester; prints `listening on ...` once it answers.
 

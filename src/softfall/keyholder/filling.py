@@ -1,0 +1,85 @@
+"""Keeping the stock filled with what the lists at hand need: by mode and by size.
+
+Guarantees: material is fetched for the newest version of each epoch that goes on, the scarcest kind
+first; what comes is on the disk before more is asked for. The dealer is told how much of which
+kind, and nothing else.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from softfall.config import KeyholderSettings
+from softfall.edge.logs import Logger
+from softfall.edge.stock_keeping import Batch, StockKeeper
+from softfall.keyholder.lists import ListBook
+from softfall.keyholder.stock import Kind, Stock
+from softfall.options.homomorphic.dealt_wire import capacity_of
+from softfall.options.homomorphic.listing import ListVersion
+from softfall.options.homomorphic.parameters import HomomorphicParameters
+
+PLENTY: Final = 2**31
+
+Fetch = Callable[[Kind, int], Batch]
+"""The dealer's next serials of a kind, one at least, at most so many. Raises DealerUnavailable."""
+
+
+class Filling:
+    """Fills one keyholder's stock, in a thread of its own."""
+
+    def __init__(
+        self,
+        settings: KeyholderSettings,
+        stock: Stock,
+        book: ListBook,
+        log: Logger,
+        fetch: Fetch,
+    ) -> None:
+        self._stock = stock
+        self._book = book
+        self._fetch = fetch
+        self._fetched: Kind | None = None
+        self._keeper = StockKeeper(self, self._next, settings.stock, log)
+
+    def start(self) -> None:
+        """Begin."""
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """End with what is being fetched."""
+        self._keeper.stop()
+
+    def look(self) -> None:
+        """The stock has shrunk, or other material is needed: look at it now."""
+        self._keeper.look()
+
+    def want_more(self) -> None:
+        """Fetch once in any case: what was asked for is not among what is here."""
+        self._keeper.want_more()
+
+    def needed(self) -> set[Kind]:
+        """What every list at hand needs."""
+        return set(_kinds(self._book.living()))
+
+    def count(self) -> int:
+        """How many serials there are of the kind that is scarcest; plenty where none is needed."""
+        return min(map(self._stock.count, self._wanted()), default=PLENTY)
+
+    def put(self, batch: Batch) -> None:
+        """Keep what `_next` fetched, with its kind."""
+        assert self._fetched is not None
+        self._stock.put(self._fetched, batch)
+
+    def _next(self, count: int) -> Batch:
+        wanted = self._wanted()
+        if not wanted:
+            return ()
+        self._fetched = min(wanted, key=self._stock.count)
+        return self._fetch(self._fetched, count)
+
+    def _wanted(self) -> list[Kind]:
+        return list(dict.fromkeys(_kinds(self._book.newest())))
+
+
+def _kinds(lists: Iterable[tuple[ListVersion, HomomorphicParameters]]) -> Iterable[Kind]:
+    for version, parameters in lists:
+        yield Kind(parameters.mode, capacity_of(max(1, version.rows)))
