@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from softfall.dealer.stock import SERIALS_PER_MS, DealerStockFull, Stock, open_database
-from softfall.edge.dealer_tokens import DealerParty
+from softfall.dealer.serials import SERIALS_PER_MS
+from softfall.dealer.stock import DealerStockFull, Stock, open_database
+from softfall.edge.dealer_tokens import ConfirmParty
 from softfall.options.confirm import wire
 from softfall.options.confirm.material import DealtCustodian, DealtProvider
 
@@ -50,7 +51,7 @@ def test_a_store_that_is_opened_again_goes_on_where_it_was(tmp_path: Path) -> No
     ("first", "second"), [("provider", "custodian"), ("custodian", "provider")]
 )
 def test_nothing_that_was_handed_out_stays_on_the_disk(
-    tmp_path: Path, first: DealerParty, second: DealerParty
+    tmp_path: Path, first: ConfirmParty, second: ConfirmParty
 ) -> None:
     with a_stock(tmp_path) as stock:
         gone = stock.hand_out(first, 40)
@@ -68,11 +69,11 @@ def test_nothing_that_was_handed_out_stays_on_the_disk(
 
 
 def test_many_who_ask_at_once_never_get_the_same_half(tmp_path: Path) -> None:
-    parties: list[DealerParty] = ["provider", "custodian"] * 4
-    handed: dict[DealerParty, list[bytes]] = {"provider": [], "custodian": []}
+    parties: list[ConfirmParty] = ["provider", "custodian"] * 4
+    handed: dict[ConfirmParty, list[bytes]] = {"provider": [], "custodian": []}
     with a_stock(tmp_path) as stock:
 
-        def fetch(party: DealerParty) -> None:
+        def fetch(party: ConfirmParty) -> None:
             for _ in range(5):
                 handed[party] += stock.hand_out(party, 7)
 

@@ -3,53 +3,47 @@
 Guarantees: it is told how many, and by whom, and nothing else: no request has room for anything of
 a message, and no answer depends on any. Only the installation's own parties get through the
 handshake (mutual TLS, see `dealer/main.py`), and each gets its own halves alone.
-Limits: it must be run by somebody independent of provider and custodian. Joined with either, a
-dealer that kept what it dealt opens the other's share of each candidate; and one that deals wrong
-halves makes bits come out at random (a hold is never more than a reason for a person to look).
+Limits: it must be run by somebody independent of provider, custodian and keyholder. Joined with any
+of them, a dealer that kept what it dealt opens the others' shares: of each candidate, or of each
+distance of a homomorphic query. One that deals wrong halves makes bits come out at random (a hold
+is never more than a reason for a person to look).
 """
 
 import contextlib
-import hmac
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated
 
-from fastapi import FastAPI, Response, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import FastAPI, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from softfall.config import DealerSettings
+from softfall.dealer.callers import (
+    Credentials,
+    DealerTokenWrong,
+    NothingForThisParty,
+    party_of,
+)
 from softfall.dealer.figures import Figures
+from softfall.dealer.homomorphic_route import CBOR, add_homomorphic_route
+from softfall.dealer.homomorphic_stock import Backlog, HomomorphicStock
 from softfall.dealer.stock import DealerStockFull, Stock, open_database
 from softfall.edge.app import make_app
-from softfall.edge.dealer_tokens import PARTIES, DealerParty, read_token
+from softfall.edge.dealer_tokens import read_tokens
 from softfall.edge.errors import Statuses
 from softfall.edge.logs import Logger, make_logger
-from softfall.errors import RefusedError
 from softfall.options.confirm import wire
 
-CBOR = "application/cbor"
 MAX_REQUEST_BYTES = 256
 DESCRIPTION = (
-    "Deals correlated randomness to provider and custodian, in advance, for `confirm`. Sees "
-    "nothing of any message, ever."
+    "Deals correlated randomness in advance: to provider and custodian for `confirm`, to provider "
+    "and keyholder for `homomorphic`. Sees nothing of any message, ever."
 )
-
-
-class DealerTokenWrong(RefusedError):
-    """The caller shows no token of the dealer's, or another one."""
-
-    remedy = "Send `Authorization: Bearer` with the party's own dealer-....token file's content."
 
 
 STATUSES: Statuses = {DealerTokenWrong: 401, DealerStockFull: 429}
 
 _STOCKS = {"provider": wire.STOCK_PROVIDER, "custodian": wire.STOCK_CUSTODIAN}
-_token = HTTPBearer(
-    auto_error=False, scheme_name="party", description="The content of the party's token file."
-)
-Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_token)]
 
 
 class StockRequest(BaseModel):
@@ -73,12 +67,12 @@ def make(
 
     now_ms: milliseconds since 1970. Raises StoreUnusable, DealerTokenUnusable.
     """
-    tokens: dict[DealerParty, str] = {
-        party: read_token(settings.tls_dir, party) for party in PARTIES
-    }
+    tokens = read_tokens(settings.tls_dir)
     engine = open_database(settings.data_dir)
     stock = Stock(engine, settings.max_backlog, now_ms, random_bytes)
-    figures = Figures(stock)
+    backlog = Backlog(settings.max_backlog, settings.max_homomorphic_backlog_mib << 20)
+    seeds = HomomorphicStock(engine, backlog, stock.turn, now_ms, random_bytes)
+    figures = Figures(stock, seeds)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -111,20 +105,14 @@ def make(
 
         A reply that is lost is not repeated: ask again, for later serials.
         """
-        party = _party(credentials.credentials if credentials else "", tokens)
+        party = party_of(credentials, tokens)
+        if party == "keyholder":
+            raise NothingForThisParty("the keyholder has no part in confirm")
         handed = stock.hand_out(party, min(asked.count, settings.max_batch))
         figures.handed_out.labels(party).inc(len(handed))
         return Response(wire.encode_stock(_STOCKS[party], handed), media_type=CBOR)
 
+    add_homomorphic_route(
+        app, seeds, figures, lambda credentials: party_of(credentials, tokens), settings.max_batch
+    )
     return app
-
-
-def _party(shown: str, tokens: dict[DealerParty, str]) -> DealerParty:
-    """Whose token this is. Raises DealerTokenWrong."""
-    theirs = [
-        party for party, token in tokens.items()
-        if hmac.compare_digest(shown.encode(), token.encode())
-    ]  # fmt: skip
-    if len(theirs) != 1:
-        raise DealerTokenWrong("this is no party's token")
-    return theirs[0]

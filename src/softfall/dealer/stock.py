@@ -1,10 +1,9 @@
-"""Dealing on demand, and handing each half of each serial to its party exactly once.
+"""Dealing for `confirm` on demand, and handing each half of each serial to its party exactly once.
 
 Guarantees: a half leaves the store in the transaction that is over before the first byte of the
 reply, so no kill, repeat or race hands one out twice. What a party fetches first is dealt there and
 then and never lies on this disk; only the other party's half waits here, and is erased when it is
-fetched, from the write-ahead log too. Serials grow, and a store that is made anew begins above all
-that an earlier one can have dealt, as long as the clock was not set back between.
+fetched, from the write-ahead log too. Serials grow (serials.py).
 Refuses to deal more while `max_backlog` halves wait for the other party (DealerStockFull).
 Leaves to the parties: a reply that is lost on its way loses its serials; the other party's halves
 of those match nothing, and it throws them away when it sees later ones in use.
@@ -15,20 +14,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select
 
-from softfall.dealer.tables import counter, halves
-from softfall.edge.dealer_tokens import DealerParty
+from softfall.dealer.serials import begin_counting, next_serials
+from softfall.dealer.tables import halves
+from softfall.edge.dealer_tokens import ConfirmParty
 from softfall.errors import RefusedError
 from softfall.options.confirm.dealer import deal
 from softfall.store.database import empty_the_log, open_store, sqlite_url
 
 DATABASE_FILE: Final = "dealer.db"
-# A new store's first serial is its birth in ms times this: no dealer deals faster, on average.
-SERIALS_PER_MS: Final = 2**20
 RETRY_AFTER_SECONDS: Final = 60
 
-_OTHER: Final[dict[DealerParty, DealerParty]] = {"provider": "custodian", "custodian": "provider"}
+_OTHER: Final[dict[ConfirmParty, ConfirmParty]] = {"provider": "custodian", "custodian": "provider"}
 
 
 class DealerStockFull(RefusedError):
@@ -63,29 +61,28 @@ class Stock:
         self._engine = engine
         self._max_backlog = max_backlog
         self._random_bytes = random_bytes
-        self._one_at_a_time = threading.Lock()
+        self.turn = threading.Lock()  # held while the store is used
         with engine.begin() as tx:
-            if tx.scalar(select(func.count()).select_from(counter)) == 0:
-                tx.execute(insert(counter).values(next_serial=now_ms() * SERIALS_PER_MS))
+            begin_counting(tx, now_ms)
 
-    def hand_out(self, party: DealerParty, count: int) -> list[bytes]:
+    def hand_out(self, party: ConfirmParty, count: int) -> list[bytes]:
         """The next halves of `party`, encoded, serials increasing; fewer where the backlog is full.
 
         Raises DealerStockFull where there is none at all.
         """
-        with self._one_at_a_time:
+        with self.turn:
             with self._engine.begin() as tx:
                 handed = self._waiting(tx, party, count)
                 handed += self._fresh(tx, party, count - len(handed))
             empty_the_log(self._engine)
         return handed
 
-    def backlog(self) -> dict[DealerParty, int]:
+    def backlog(self) -> dict[ConfirmParty, int]:
         """How many halves wait for each party."""
         with self._engine.connect() as connection:
             return {party: _count(connection, party) for party in _OTHER}
 
-    def _waiting(self, tx: Connection, party: DealerParty, count: int) -> list[bytes]:
+    def _waiting(self, tx: Connection, party: ConfirmParty, count: int) -> list[bytes]:
         """Halves that were dealt with ones that the other party has fetched; erased here."""
         oldest = select(halves.c.serial).where(halves.c.party == party)
         oldest = oldest.order_by(halves.c.serial).limit(count)
@@ -96,20 +93,15 @@ class Stock:
         ).all()
         return [row.dealt for row in sorted(rows, key=lambda row: row.serial)]
 
-    def _fresh(self, tx: Connection, party: DealerParty, count: int) -> list[bytes]:
+    def _fresh(self, tx: Connection, party: ConfirmParty, count: int) -> list[bytes]:
         if count <= 0:
             return []
         other = _OTHER[party]
         room = self._max_backlog - _count(tx, other)
         if room <= 0:
             raise DealerStockFull(f"{self._max_backlog} halves wait for the {other}")
-        next_serial = tx.execute(
-            update(counter)
-            .values(next_serial=counter.c.next_serial + min(count, room))
-            .returning(counter.c.next_serial)
-        ).scalar_one()
         handed, waiting = [], []
-        for serial in range(next_serial - min(count, room), next_serial):
+        for serial in next_serials(tx, min(count, room)):
             dealt = deal(serial, self._random_bytes)._asdict()
             handed.append(dealt[party])
             waiting.append({"party": other, "serial": serial, "dealt": dealt[other]})
@@ -117,6 +109,6 @@ class Stock:
         return handed
 
 
-def _count(connection: Connection, party: DealerParty) -> int:
+def _count(connection: Connection, party: ConfirmParty) -> int:
     waiting = select(func.count()).select_from(halves).where(halves.c.party == party)
     return int(connection.scalar(waiting) or 0)

@@ -1,6 +1,6 @@
-"""What the dealer keeps: halves that wait for their party, and which serial comes next."""
+"""What the dealer keeps: halves, or seeds of them, that wait for their party; the next serial."""
 
-from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table
 
 metadata = MetaData()
 
@@ -15,3 +15,16 @@ halves = Table(
 
 # One row.
 counter = Table("counter", metadata, Column("next_serial", BigInteger, nullable=False))
+
+# A serial of `homomorphic` that one party has and the other has not fetched. Where that is the
+# provider, the keyholder's seed is gone already.
+seeds = Table(
+    "seeds",
+    metadata,
+    Column("serial", BigInteger, primary_key=True, autoincrement=False),
+    Column("waits_for", String(16), nullable=False),
+    Column("mode", Integer, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("provider_seed", LargeBinary, nullable=False),
+    Column("keyholder_seed", LargeBinary),
+)

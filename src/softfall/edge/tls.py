@@ -32,7 +32,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from softfall.edge.console_tokens import console_token_file, make_console_token
 from softfall.edge.custodian_tokens import custodian_token_file, make_custodian_token
-from softfall.edge.dealer_tokens import PARTIES, make_tokens, token_file
+from softfall.edge.dealer_tokens import PARTIES, make_missing_tokens, make_tokens, token_file
 from softfall.errors import OperatorError
 
 AUTHORITY_DAYS = 3650
@@ -125,6 +125,7 @@ def renew_tls(tls_dir: Path, now: datetime) -> None:
         raise TlsFilesUnusable(f"ca.key in {tls_dir} is not one that Softfall made")
     for role in ROLES:
         _issue(tls_dir, role, key, certificate, now, hosts[role])
+    make_missing_tokens(tls_dir)
     if not console_token_file(tls_dir).exists():
         make_console_token(tls_dir)
     if not custodian_token_file(tls_dir).exists():
