@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from softfall.crypto.lattice.parameters import FIRST_PRIME, PRIMES, SECOND_PRIME, SLOTS
+from softfall.crypto.lattice.parameters import FIRST_PRIME, HALF_LEVEL, PRIMES, SECOND_PRIME, SLOTS
 
 I16Array = npt.NDArray[np.int16]
 I64Array = npt.NDArray[np.int64]
@@ -23,7 +23,7 @@ U32Array = npt.NDArray[np.uint32]
 
 FACTOR_BITS: Final = 16
 _LAYERS: Final = SLOTS.bit_length() - 1
-_FIRST_INVERSE: Final = pow(FIRST_PRIME, -1, SECOND_PRIME)
+FIRST_INVERSE: Final = pow(FIRST_PRIME, -1, SECOND_PRIME)
 
 
 def _root(prime: int) -> int:
@@ -67,7 +67,7 @@ def from_slots(slots: list[I64Array]) -> I64Array:
 
 def joined(first: I64Array, second: I64Array) -> I64Array:
     """The numbers modulo q, 0 to q - 1, that have these residues (of 0 to prime - 1)."""
-    quotient = (second - first) * _FIRST_INVERSE % SECOND_PRIME
+    quotient = (second - first) * FIRST_INVERSE % SECOND_PRIME
     return first + FIRST_PRIME * quotient
 
 
@@ -87,22 +87,30 @@ def y_slots() -> list[I64Array]:
     return to_slots(y)
 
 
-def tables() -> U32Array:
-    """(2, 2, 2, 64): of each prime, forward then backward, the factors and Shoup's quotients.
+def tables() -> U16Array:
+    """What the kernels need of each prime: (2, 3, 2, 64) uint16.
 
-    The last backward step's division by 64 is among its factors: entry 0, which no step uses, is
-    1/64, and entry 1, the last step's only one, is divided by 64 beforehand.
+    For each prime the factors, and Shoup's quotients, of the forward and of the backward steps;
+    the backward steps' division by 64 is among them: entry 0, which no step uses, is 1/64, and
+    entry 1, the last step's only one, has it in itself. Then come single numbers: the prime, the
+    quotient of 1, 2^16 modulo the prime with its quotient, and minus half a level with its
+    quotient; and the slots of Y.
     """
-    made = []
-    for prime, forward, backward, inverse in zip(
-        PRIMES, _FORWARD, _BACKWARD, _INVERSES, strict=True
-    ):
-        last = [inverse, backward[1] * inverse % prime, *backward[2:]]
-        made.append([[factors, _quotients(factors, prime)] for factors in (forward, last)])
-    return np.array(made, np.uint32)
+    made = np.zeros((len(PRIMES), 3, 2, SLOTS), np.uint16)
+    for k, prime in enumerate(PRIMES):
+        inverse = pow(SLOTS, -1, prime)
+        backward = [inverse, _BACKWARD[k][1] * inverse % prime, *_BACKWARD[k][2:]]
+        made[k, :2] = [[factors, quotients(factors, prime)] for factors in (_FORWARD[k], backward)]
+        word = (1 << FACTOR_BITS) % prime
+        half = -HALF_LEVEL % prime
+        single = [prime, *quotients([1], prime), word, *quotients([word], prime)]
+        made[k, 2, 0, :6] = [*single, half, *quotients([half], prime)]
+        made[k, 2, 1] = y_slots()[k]
+    return made
 
 
-def _quotients(factors: list[int], prime: int) -> list[int]:
+def quotients(factors: list[int], prime: int) -> list[int]:
+    """Shoup's quotient of each factor: floor(2^16 factor / prime)."""
     return [(factor << FACTOR_BITS) // prime for factor in factors]
 
 
