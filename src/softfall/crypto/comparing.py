@@ -78,18 +78,21 @@ def masked(values: U16Array, masks: U16Array) -> U16Array:
 def look_up(opened: U16Array, tables: Iterable[Tables]) -> LookedUp:
     """This party's shares at the opened x, (rows,) numbers below 512.
 
-    tables: its tables for these rows, in parts of PART_ROWS (the last may be shorter).
+    tables: its tables for these rows, in parts of PART_ROWS (the last may be shorter). Raises
+    ValueError where they are for more rows, or fewer.
     """
     rows = len(opened)
     found = LookedUp(*(np.zeros(words_of(rows), np.uint64) for _ in LookedUp._fields))
-    start = 0
+    start = stop = 0
     for part in tables:
         stop = start + len(part.below)
+        if stop > rows:
+            break
         here = slice(start // 64, words_of(stop))
         _LOOK_UP(opened[start:stop], *part, stop - start, *(plane[here] for plane in found))
         start = stop
-    if start != rows:
-        raise ValueError(f"tables of {start} rows for {rows}")
+    if stop != rows:
+        raise ValueError(f"tables of {stop} rows, for {rows}")
     return found
 
 

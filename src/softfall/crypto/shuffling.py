@@ -87,7 +87,12 @@ def hidden(values: U16Array, half: Hiding) -> U16Array:
 
 
 def shuffled(received: U16Array, masks: U16Array, half: Shuffling) -> U16Array:
-    """The provider's message: (capacity,) in their new order. masks: its (rows,) own r."""
+    """The provider's message: (capacity,) in their new order. masks: its (rows,) own r.
+
+    Raises ValueError where `received` is not of the capacity.
+    """
+    if len(received) != len(half.order):
+        raise ValueError(f"{len(received)} values for a capacity of {len(half.order)}")
     plain = received.copy()
     plain[: len(masks)] -= masks
     moved = np.empty(len(plain), np.uint16)
