@@ -72,12 +72,13 @@ def _http(cls: type[errors.SoftfallError]) -> str:
     from softfall.dealer import app as dealer
     from softfall.edge.errors import EDGE_STATUSES, STATUS_OF_BLAME
     from softfall.enclave import app as enclave
+    from softfall.keyholder import app as keyholder
     from softfall.provider import statuses as provider
 
     room = cls.__module__.split(".")[1]
     if room in {"device", "compare", "cli", "hasher", "media", "testing", "config"}:
         return ""
-    services = (console, custodian, lookup, dealer, enclave, provider)
+    services = (console, custodian, lookup, dealer, enclave, keyholder, provider)
     tables = {**EDGE_STATUSES, **{k: s for room in services for k, s in room.STATUSES.items()}}
     kinds = (kind for kind in cls.__mro__ if kind in tables)
     return (

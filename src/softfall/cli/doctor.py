@@ -59,7 +59,7 @@ def _loads(name: str, remedy: str, *, fatal: bool) -> Finding:
 def check_folders(settings: config.Settings) -> list[Finding]:
     """Each service's folder (or the nearest that exists above it) can be written; disk is free."""
     findings = []
-    sections = (settings.provider, settings.custodian, settings.dealer)
+    sections = (settings.provider, settings.custodian, settings.dealer, settings.keyholder)
     for folder in dict.fromkeys(section.data_dir for section in sections):
         nearest = _nearest_existing(folder)
         if not os.access(nearest, os.W_OK):
@@ -78,7 +78,7 @@ def _nearest_existing(folder: Path) -> Path:
 def check_ports(settings: config.Settings) -> list[Finding]:
     """Whether each service's port is free (a running service takes its own: no fault)."""
     findings = []
-    for name in ("provider", "custodian", "dealer", "enclave"):
+    for name in ("provider", "custodian", "dealer", "enclave", "keyholder"):
         section = getattr(settings, name)
         with socket.socket() as probe:
             taken = probe.connect_ex((section.host, section.port)) == 0
@@ -98,6 +98,25 @@ def check_keys(settings: config.Settings) -> list[Finding]:
     if certificate.exists():
         return [Finding(f"keys are in {certificate.parent}")]
     return [Finding(f"no keys in {certificate.parent} yet", NEXT_WITHOUT_KEYS, fatal=False)]
+
+
+def check_keyholder(settings: config.Settings) -> list[Finding]:
+    """Whether the keyholder has a key, and the custodian is told of that very one."""
+    from softfall.edge.keyholder_key import KeyholderKeyUnusable, read_keyholder_key
+    from softfall.keyholder.keys import SealingKeyUnusable, has_key, load_keys
+
+    if settings.provider.option != "homomorphic" and not has_key(settings.keyholder.data_dir):
+        return []
+    try:
+        newest = load_keys(settings.keyholder.data_dir)[-1]
+        named = read_keyholder_key(settings.custodian.keyholder_key_file)
+    except (SealingKeyUnusable, KeyholderKeyUnusable) as error:
+        return [Finding(error.what, error.remedy, fatal=False)]
+    if named != newest.public:
+        what = f"{settings.custodian.keyholder_key_file} is not the keyholder's newest key"
+        remedy = "Put its keyholder.pub there, and publish an epoch of `homomorphic`."
+        return [Finding(what, remedy, fatal=False)]
+    return [Finding(f"the custodian names the keyholder's key {newest.number}")]
 
 
 def check_hasher(settings: config.Settings) -> list[Finding]:
@@ -143,6 +162,7 @@ CHECKS: tuple[Callable[[config.Settings], list[Finding]], ...] = (
     check_folders,
     check_ports,
     check_keys,
+    check_keyholder,
     check_hasher,
     check_kernels,
 )

@@ -27,6 +27,7 @@ class HintFiles:
         self._folder = folder
         self._mapped: dict[bytes, U32Array] = {}
         self._lock = threading.Lock()
+        self._writing = threading.Lock()  # what is being written is not swept
 
     def has(self, sha256: bytes) -> bool:
         """Whether this hint is here."""
@@ -35,7 +36,8 @@ class HintFiles:
     def put(self, sha256: bytes, content: bytes) -> None:
         """Keep a hint. Raises BadSegment, KeyholderDiskFull."""
         read_hint(content, sha256)
-        write_whole(self._path(sha256), [content])
+        with self._writing:
+            write_whole(self._path(sha256), [content])
 
     def read(self, sha256: bytes) -> U32Array:
         """(64, blocks, 16) uint32, on disk; checked the first time. Raises BadSegment."""
@@ -50,6 +52,7 @@ class HintFiles:
         with self._lock:
             for gone in self._mapped.keys() - wanted:
                 del self._mapped[gone]  # its pages go with the last run that reads them
+        with self._writing:
             return sweep(self._folder, (self._path(digest).name for digest in wanted))
 
     def _checked(self, sha256: bytes) -> U32Array:

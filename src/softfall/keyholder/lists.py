@@ -172,23 +172,18 @@ class ListBook:
 
     def newest(self) -> list[tuple[ListVersion, HomomorphicParameters]]:
         """The newest version of each epoch that goes on: what dealt material is fetched for."""
-        last = {e: self._kept[e, n] for e, n in sorted(self._living())}
+        last = {kept.version.epoch: kept for kept in self._living()}
         return [(each.version, each.parameters) for each in last.values()]
 
     def living(self) -> list[tuple[ListVersion, HomomorphicParameters]]:
         """Every version of every epoch that goes on, oldest first."""
-        return [
-            (self._kept[key].version, self._kept[key].parameters) for key in sorted(self._living())
-        ]
+        return [(each.version, each.parameters) for each in self._living()]
 
     def ended_keys(self) -> set[bytes]:
         """The keys that epochs named which have ended, and no living one names."""
-        living = self._living()
         with self._lock:
-            ended = {
-                k.parameters.keyholder_key for key, k in self._kept.items() if key not in living
-            }
-            return ended - {self._kept[key].parameters.keyholder_key for key in living}
+            named = {kept.parameters.keyholder_key for kept in self._kept.values()}
+            return named - {kept.parameters.keyholder_key for kept in self._living()}
 
     def tidy(self) -> list[int]:
         """Delete ended epochs, versions that were replaced, their counts and hints.
@@ -196,13 +191,15 @@ class ListBook:
         Returns the epochs that went.
         """
         with self._lock:
+            replaced = self._replaced()
             with self._engine.begin() as tx:
                 ended = _delete_ended(tx, self._now_ms())
-                for epoch, number in self._replaced():
+                for epoch, number in replaced:
                     same = (versions.c.epoch == epoch, versions.c.list_version == number)
                     tx.execute(delete(versions).where(*same))
-            self._read()
-            wanted = {d for kept in self._kept.values() for d in kept.hint_digests}
+            if ended or replaced:
+                self._read()
+            wanted = {digest for kept in self._kept.values() for digest in kept.hint_digests}
             self._hints.keep_only(wanted)
         return ended
 
@@ -212,10 +209,12 @@ class ListBook:
             raise BadSegment("a hint has not as many blocks as its list version says")
         return HintSegment(hint, entry.live)
 
-    def _living(self) -> set[tuple[int, int]]:
+    def _living(self) -> list[_Kept]:
+        """Of epochs that go on, oldest first."""
         now_ms = self._now_ms()
         with self._lock:
-            return {key for key, kept in self._kept.items() if kept.expires_at_ms > now_ms}
+            kept = [self._kept[key] for key in sorted(self._kept)]
+        return [each for each in kept if each.expires_at_ms > now_ms]
 
     def _read(self) -> None:
         """All that is on disk; it was verified when it was taken, and is verified again."""

@@ -5,11 +5,9 @@ own authority gets through the TLS handshake.
 """
 
 import os
-from contextlib import closing
 from datetime import UTC, datetime
 
 from softfall.config import KeyholderSettings
-from softfall.edge.dealt_fetching import HomomorphicDealerClient
 from softfall.edge.logs import make_logger, quiet_libraries
 from softfall.edge.serve import serve
 from softfall.edge.tls import TlsFiles, check_tls
@@ -29,16 +27,8 @@ def main(settings: KeyholderSettings) -> None:
     quiet_libraries(log)
     files = TlsFiles.of(settings.tls_dir, "keyholder")
     check_tls(files, datetime.now(UTC))  # said now, not after the kernels are compiled
-    dealer = HomomorphicDealerClient(settings.dealer_url, settings.tls_dir, "keyholder")
-    with only_one(settings.data_dir), closing(dealer):
-        room = Room(
-            settings,
-            wall_ms,
-            steady_ms,
-            os.urandom,
-            log,
-            fetch=lambda kind, count: dealer.fetch(kind.mode, kind.capacity_rows, count),
-        )
+    with only_one(settings.data_dir):
+        room = Room(settings, wall_ms, steady_ms, os.urandom, log)
         serve(
             make(room, settings, log),
             settings.host,

@@ -15,14 +15,16 @@ import anyio.to_thread
 
 from softfall.config import KeyholderSettings
 from softfall.edge.custodian_key import read_custodian_key
+from softfall.edge.dealt_fetching import HomomorphicDealerClient
 from softfall.edge.logs import Logger
+from softfall.edge.stock_keeping import Batch
 from softfall.keyholder.figures import Figures
 from softfall.keyholder.filling import Fetch, Filling
 from softfall.keyholder.hints import HintFiles
 from softfall.keyholder.keys import KeyRing
 from softfall.keyholder.lists import ListBook
 from softfall.keyholder.runs import Runs
-from softfall.keyholder.stock import Stock
+from softfall.keyholder.stock import Kind, Stock
 from softfall.keyholder.store import HINTS_FOLDER, STOCK_FOLDER, open_database
 from softfall.keyholder.warming import warm_up
 from softfall.options.homomorphic.keyholder import Begin, HintList
@@ -37,8 +39,9 @@ class Room:
     """Everything of one running keyholder.
 
     now_ms: milliseconds since 1970; steady_ms: milliseconds that never run back. random_bytes: the
-    system's. fetch: hands out dealt material.
-    Raises SealingKeyUnusable, CustodianKeyUnusable, StoreUnusable.
+    system's. fetch: hands out dealt material; the dealer of the settings unless given.
+    Raises SealingKeyUnusable, CustodianKeyUnusable, StoreUnusable, TlsFilesUnusable,
+    DealerTokenUnusable.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Room:
         steady_ms: Clock,
         random_bytes: Callable[[int], bytes],
         log: Logger,
-        fetch: Fetch,
+        fetch: Fetch | None = None,
     ) -> None:
         self._settings = settings
         self._log = log
@@ -59,6 +62,12 @@ class Room:
         self.book = ListBook(self._engine, hints, custodian_key, self._keys.all, now_ms)
         stock_folder = settings.data_dir / STOCK_FOLDER
         self._stock = Stock(self._engine, stock_folder, settings.stock, now_ms, random_bytes)
+        self._dealer: HomomorphicDealerClient | None = None
+        if fetch is None:
+            self._dealer = HomomorphicDealerClient(
+                settings.dealer_url, settings.tls_dir, "keyholder"
+            )
+            fetch = self._fetch
         self._filling = Filling(settings, self._stock, self.book, log, fetch)
         self.runs = Runs(settings, self._engine, self.book, self._stock, self._keys.all, steady_ms)
         self.figures = Figures(
@@ -71,12 +80,17 @@ class Room:
     def start(self) -> None:
         """Compile what is compiled, and begin to fill the stock."""
         warm_up()
-        self.tidy()
         self._filling.start()
 
     def stop(self) -> None:
-        """End the filling, and let go of the store."""
+        """End the filling, and let go of everything."""
         self._filling.stop()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the store and the dealer, of a room that was not started or is stopped."""
+        if self._dealer is not None:
+            self._dealer.close()
         self._engine.dispose()
 
     def key_digests(self) -> list[bytes]:
@@ -106,3 +120,7 @@ class Room:
         self.runs.tidy()
         empty_the_log(self._engine)
         return ended
+
+    def _fetch(self, kind: Kind, count: int) -> Batch:
+        assert self._dealer is not None
+        return self._dealer.fetch(kind.mode, kind.capacity_rows, count)

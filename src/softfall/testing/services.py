@@ -9,22 +9,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from softfall.config import (
     CustodianSettings,
     DealerSettings,
     EnclaveSettings,
+    KeyholderSettings,
     LookupSettings,
     ProviderSettings,
 )
 from softfall.custodian import app as custodian_app
 from softfall.custodian.lookup import app as lookup_app
 from softfall.dealer import app as dealer_app
+from softfall.edge.custodian_key import write_custodian_key
+from softfall.edge.logs import make_logger
 from softfall.edge.tls import init_tls
 from softfall.enclave import app as enclave_app
 from softfall.enclave import attester
 from softfall.enclave.clock import wall_ms
 from softfall.enclave.measure import PCR_BYTES
 from softfall.enclave.room import Room
+from softfall.keyholder import app as keyholder_app
+from softfall.keyholder.clock import steady_ms
+from softfall.keyholder.keys import create_key
+from softfall.keyholder.room import Room as KeyholderRoom
 from softfall.provider import app as provider_app
 
 
@@ -42,7 +51,25 @@ def openapi_descriptions() -> dict[str, dict[str, Any]]:
             "lookup": lookup_app.make(custodian, LookupSettings()).framework.openapi(),
             "dealer": dealer_app.make(dealer).openapi(),
             "enclave": enclave_app.make(_room(root / "attester"), EnclaveSettings(), {}).openapi(),
+            "keyholder": _keyholder(root),
         }
+
+
+def _keyholder(root: Path) -> dict[str, Any]:
+    settings = KeyholderSettings(
+        data_dir=root / "keyholder",
+        tls_dir=root / "tls",
+        custodian_key_file=root / "keyholder" / "custodian.pub",
+    )
+    log = make_logger("keyholder")
+    create_key(settings.data_dir)
+    signer = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    write_custodian_key(settings.custodian_key_file, signer)
+    room = KeyholderRoom(settings, wall_ms, steady_ms, os.urandom, log)
+    try:
+        return keyholder_app.make(room, settings, log).openapi()
+    finally:
+        room.close()
 
 
 def _room(folder: Path) -> Room:
