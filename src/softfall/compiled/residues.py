@@ -350,7 +350,7 @@ The rows are below p1 and p2; inverse: of p1 modulo p2. p1 is the smaller.
 signs: Final[Any] = _signs
 """signs(bits, at, rows, there, p): 32 bits, each byte's highest first: 1 for 0, and p - 1 for 1."""
 narrow: Final[Any] = _narrow
-"""narrow(rows, first, second, octets, at): 12 bits of 32 numbers twice, in three planes of bytes."""
+"""narrow(rows, first, second, octets, at): 12 bits of twice 32 numbers, in three planes."""
 widen: Final[Any] = _widen
 """widen(octets, at, rows): what `narrow` made of 256 and 256 numbers, as 512 int16."""
 fetch: Final[Any] = _fetch
@@ -358,6 +358,6 @@ fetch: Final[Any] = _fetch
 inner: Final[Any] = _inner
 """inner(left, at, right, there): the inner product of 256 int16, which must fit an int32."""
 inner_four: Final[Any] = _inner_four
-"""inner_four(left, at, right, there, apart, sums, goal): `inner` with four, `apart` numbers away."""
+"""inner_four(left, at, right, there, apart, sums, goal): `inner` with four, `apart` each."""
 short_inner: Final[Any] = _short_inner
 """short_inner(left, at, right, there): the inner product of 16 int16."""

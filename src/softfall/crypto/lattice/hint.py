@@ -13,26 +13,32 @@ from typing import Final
 
 import numpy as np
 
+from softfall.compiled.native import Native
 from softfall.crypto.lattice.parameters import (
+    COLUMNS,
     COMPONENTS,
     HINT_WORDS,
     PRIMES,
     SLOTS,
 )
-from softfall.crypto.lattice.prepared import signs
+from softfall.crypto.lattice.prepared import TABLES, prepare, signs
 from softfall.crypto.lattice.query import element_products
 from softfall.crypto.lattice.sampling import secret_words, ternary
+from softfall.crypto.lattice.threads import LANES, aligned, share
 from softfall.crypto.lattice.transform import (
     I64Array,
     U8Array,
     U32Array,
     centred,
     from_slots,
-    joined,
     to_slots,
     y_slots,
 )
 
+_MAKE: Final = Native("softfall.crypto.lattice.hint_kernel", "make")
+_MULTIPLY: Final = Native("softfall.crypto.lattice.hint_kernel", "multiply")
+_CHUNK_BLOCKS: Final = 32  # prepared at a time: 1.5 MB, which stay in the cache
+_TILE_BLOCKS: Final = 256
 _Y: Final = y_slots()
 
 
@@ -42,7 +48,21 @@ def make_hint(rows: U8Array, public: U32Array, threads: int = 2) -> U32Array:
     rows: (blocks, 64, 32) uint8; public: as `public_elements` gives it. Each slot and block holds
     16 residues modulo the first prime and 16 modulo the second, 16 bits each.
     """
-    return make_hint_plain(rows, public)
+    blocks = len(rows)
+    matrices = aligned((SLOTS, COMPONENTS, 2, COLUMNS), np.int16)
+    for which, each in enumerate(public_matrices(public)):
+        matrices[:, :, which] = centred(each, PRIMES[which]).transpose(0, 2, 1)
+    made: U32Array = np.empty((SLOTS, blocks, HINT_WORDS), np.uint32)
+
+    def part(first: int, last: int) -> None:
+        widened, sums = aligned((2, COLUMNS), np.int16), aligned((COMPONENTS,), np.int32)
+        for start in range(first, last, _CHUNK_BLOCKS):
+            own = prepare(rows[start : min(start + _CHUNK_BLOCKS, last)], threads=1)
+            octets, width = own.view(np.uint8), own.shape[1]
+            _MAKE(octets, width, start, blocks, matrices, widened, sums, made.view(np.int16))
+
+    share(blocks, threads, part)
+    return made
 
 
 def secret_slots(secret_seed: bytes) -> U32Array:
@@ -59,7 +79,27 @@ def unmasking(hint: U32Array, secret: U32Array, threads: int = 2) -> U32Array:
     hint: (64, blocks, 16), as `make_hint` gives it or mapped from a file; secret: (64, 16), as
     `secret_slots` gives it.
     """
-    return unmasking_plain(hint, secret)
+    blocks = hint.shape[1]
+    out: U32Array = np.empty((1, blocks, SLOTS), np.uint32)
+
+    def part(first: int, last: int) -> None:
+        _MULTIPLY(
+            hint.view(np.int16), blocks, first, last, secret.view(np.int16), TABLES, _TILE_BLOCKS,
+            aligned((2, SLOTS, _TILE_BLOCKS), np.int32),
+            aligned((2, SLOTS, LANES), np.uint16),
+            aligned((SLOTS, LANES), np.uint32),
+            out,
+        )  # fmt: skip
+
+    share(blocks, threads, part)
+    own: U32Array = out[0]
+    return own
+
+
+def load() -> None:
+    """Find or compile the machine code now, so that no first picture waits for it."""
+    _MAKE.ready()
+    _MULTIPLY.ready()
 
 
 def make_hint_plain(rows: U8Array, public: U32Array) -> U32Array:
@@ -104,5 +144,5 @@ def unmasking_plain(hint: U32Array, secret: U32Array) -> U32Array:
 
 def _paired(residues: list[I64Array]) -> U32Array:
     """(64, 16) modulo each prime -> (64, 16) words: residues nearest to 0."""
-    halves = centred(joined(*residues))
+    halves = [centred(each, prime) for each, prime in zip(residues, PRIMES, strict=True)]
     return np.concatenate(halves, axis=1).view(np.uint32)

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from softfall.compiled.native import Native
 from softfall.crypto.lattice.parameters import (
     LEVELS,
     LIST_ROWS,
@@ -20,6 +21,9 @@ from softfall.crypto.lattice.parameters import (
 )
 from softfall.crypto.lattice.transform import I64Array, U8Array, U16Array, U32Array
 from softfall.errors import InputError
+
+_MASK: Final = Native("softfall.crypto.lattice.masking_kernel", "mask")
+_UNMASK: Final = Native("softfall.crypto.lattice.masking_kernel", "unmask")
 
 BLOCK_BYTES: Final = LIST_ROWS * 3 // 2  # two rows in three bytes
 
@@ -39,7 +43,9 @@ def masked(values: U32Array, masks: U16Array) -> bytes:
     values: (blocks, 64) below q, one query's `products`; masks: (blocks * 48,) uint16, 0 to 511.
     Two rows fill three bytes, the first row lowest.
     """
-    return masked_plain(values, masks)
+    packed = np.empty(BLOCK_BYTES * len(values), np.uint8)
+    _MASK(values, np.ascontiguousarray(masks), len(values), _scratch(), packed)
+    return packed.tobytes()
 
 
 def opened(packed: bytes, unmasking: U32Array) -> U16Array:
@@ -47,7 +53,16 @@ def opened(packed: bytes, unmasking: U32Array) -> U16Array:
 
     packed: as `masked` gives it; unmasking: (blocks, 64) below q. Raises MalformedMasked.
     """
-    return opened_plain(packed, unmasking)
+    checked(packed, unmasking)
+    out: U16Array = np.empty(LIST_ROWS * len(unmasking), np.uint16)
+    _UNMASK(np.frombuffer(packed, np.uint8), unmasking, len(unmasking), _scratch(), out)
+    return out
+
+
+def load() -> None:
+    """Find or compile the machine code now, so that no first picture waits for it."""
+    _MASK.ready()
+    _UNMASK.ready()
 
 
 def masked_plain(values: U32Array, masks: U16Array) -> bytes:
@@ -85,3 +100,7 @@ def checked(packed: bytes, unmasking: U32Array) -> None:
         raise MalformedMasked(
             f"{blocks} blocks are {BLOCK_BYTES * blocks} bytes, not {len(packed)}"
         )
+
+
+def _scratch() -> U16Array:
+    return np.empty(LIST_ROWS, np.uint16)

@@ -16,7 +16,7 @@ import numpy as np
 
 from softfall.compiled.native import Native
 from softfall.crypto.lattice.parameters import COLUMNS, PREPARED_WORDS, SLOTS
-from softfall.crypto.lattice.threads import aligned, share
+from softfall.crypto.lattice.threads import LANES, aligned, share
 from softfall.crypto.lattice.transform import (
     I64Array,
     U8Array,
@@ -27,7 +27,6 @@ from softfall.crypto.lattice.transform import (
 )
 
 TABLES: Final = tables()
-LANES: Final = 32  # of the kernels' vectors
 
 _PREPARE: Final = Native("softfall.crypto.lattice.prepared_kernel", "prepare")
 _MULTIPLY: Final = Native("softfall.crypto.lattice.prepared_kernel", "multiply")

@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from softfall.compiled.native import Native
 from softfall.crypto.lattice.parameters import (
     COLUMNS,
     COMPONENTS,
@@ -26,17 +27,21 @@ from softfall.crypto.lattice.parameters import (
     Q,
 )
 from softfall.crypto.lattice.sampling import bounded, error_words, secret_words, ternary
+from softfall.crypto.lattice.threads import LANES, aligned
 from softfall.crypto.lattice.transform import (
     I64Array,
     U8Array,
     U32Array,
     centred,
     joined,
+    tables,
     to_slots,
     y_slots,
 )
 from softfall.errors import InputError
 
+_ENCRYPT: Final = Native("softfall.crypto.lattice.query_kernel", "encrypt")
+_TABLES: Final = tables()
 _Y: Final = y_slots()
 
 
@@ -58,15 +63,34 @@ def encrypt(hash_bits: bytes, secret_seed: bytes, error_seed: bytes, public: U32
     secret_seed, error_seed: 32 bytes each; public: as `public_elements` gives it.
     Raises MalformedHash, BadSeed.
     """
-    return encrypt_plain(hash_bits, secret_seed, error_seed, public)
+    checked(hash_bits)
+    body = np.empty(QUERY_BYTES, np.uint8)
+    _ENCRYPT(
+        np.frombuffer(hash_bits, np.uint8),
+        secret_words(secret_seed),
+        error_words(error_seed),
+        public,
+        _TABLES,
+        aligned((2, SLOTS, COLUMNS), np.uint16),
+        np.zeros((2, SLOTS, LANES), np.uint16),
+        aligned((2, COLUMNS), np.uint16),
+        aligned((2, LANES), np.int16),
+        aligned((2, COMPONENTS), np.int16),
+        body,
+    )
+    return body.tobytes()
+
+
+def load() -> None:
+    """Find or compile the machine code now, so that no first picture waits for it."""
+    _ENCRYPT.ready()
 
 
 def encrypt_plain(
     hash_bits: bytes, secret_seed: bytes, error_seed: bytes, public: U32Array
 ) -> bytes:
     """What `encrypt` gives, in plain numpy."""
-    if len(hash_bits) != HASH_BYTES:
-        raise MalformedHash(f"a hash has {HASH_BYTES} bytes, not {len(hash_bits)}")
+    checked(hash_bits)
     secret = to_slots(ternary(secret_words(secret_seed)))
     errors = to_slots(bounded(error_words(error_seed)))
     signs = 2 * np.unpackbits(np.frombuffer(hash_bits, np.uint8)).astype(np.int64) - 1
@@ -75,6 +99,12 @@ def encrypt_plain(
         for prime, own, error, y in zip(PRIMES, secret, errors, _Y, strict=True)
     ]
     return packed(joined(*residues))
+
+
+def checked(hash_bits: bytes) -> None:
+    """Raises MalformedHash unless these are the 32 bytes of a hash."""
+    if len(hash_bits) != HASH_BYTES:
+        raise MalformedHash(f"a hash has {HASH_BYTES} bytes, not {len(hash_bits)}")
 
 
 def element_products(public: U32Array, secret: I64Array, prime: int, y: I64Array) -> I64Array:
@@ -116,5 +146,6 @@ def read_query(body: bytes) -> U32Array:
     values = unpacked(body)
     if (values >= Q).any():
         raise MalformedQuery("a query holds a number that is not below the modulus")
-    rows = [residues.reshape(SLOTS, COLUMNS) for residues in centred(values.astype(np.int64))]
+    numbers = values.astype(np.int64).reshape(SLOTS, COLUMNS)
+    rows = [centred(numbers, prime) for prime in PRIMES]
     return np.concatenate(rows, axis=1).view(np.uint32)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 LINE_BYTES: Final = 64
+LANES: Final = 32  # of the kernels' vectors
 _LEAST_BLOCKS: Final = 64  # fewer are done before a thread has started
 
 
@@ -45,4 +46,5 @@ def aligned(shape: tuple[int, ...], kind: Any) -> npt.NDArray[Any]:
     size = int(np.prod(shape)) * np.dtype(kind).itemsize
     room = np.empty(size + LINE_BYTES, np.uint8)
     start = -room.ctypes.data % LINE_BYTES
-    return room[start : start + size].view(kind).reshape(shape)
+    inside: npt.NDArray[Any] = room[start : start + size].view(kind).reshape(shape)
+    return inside

@@ -71,13 +71,10 @@ def joined(first: I64Array, second: I64Array) -> I64Array:
     return first + FIRST_PRIME * quotient
 
 
-def centred(values: I64Array) -> list[I16Array]:
-    """Each number's residue nearest to 0, modulo each prime."""
-    halves = ((values % prime, prime) for prime in PRIMES)
-    return [
-        np.where(residue > prime // 2, residue - prime, residue).astype(np.int16)
-        for residue, prime in halves
-    ]
+def centred(values: I64Array, prime: int) -> I16Array:
+    """Each number's residue nearest to 0."""
+    half = prime // 2
+    return ((values + half) % prime - half).astype(np.int16)
 
 
 def y_slots() -> list[I64Array]:
