@@ -20,8 +20,9 @@ from softfall.compare.edits import EDITS
 from softfall.config import MediaLimits
 from softfall.device.device import HONEST, Device, Parts, by_https
 from softfall.device.incoming import Incoming, Opened
+from softfall.device.letters import File, Submitted
 from softfall.device.outcomes import Arrival, SendOutcome, Sent
-from softfall.device.outgoing import Outgoing, Submitted
+from softfall.device.outgoing import Outgoing
 from softfall.device.profile import Profile
 from softfall.device.transport import Transport
 from softfall.edge.tls import client_context
@@ -95,8 +96,8 @@ class Kept:
         kept = self
 
         class Sender(Outgoing):
-            def picture(self, data: bytes) -> tuple[SealedAttachment, Submitted]:
-                sealed, submitted = super().picture(data)
+            def media(self, file: File) -> tuple[SealedAttachment, Submitted]:
+                sealed, submitted = super().media(file)
                 key = sealed.values["key"]
                 assert isinstance(key, bytes)
                 kept.keys.append(key)

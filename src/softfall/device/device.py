@@ -23,6 +23,7 @@ from softfall.device.https import HttpTransport
 from softfall.device.incoming import Finding, Incoming, arrival_of
 from softfall.device.keyring import Secret
 from softfall.device.kit import Kit
+from softfall.device.letters import File
 from softfall.device.list_fetch import Progress
 from softfall.device.lists import ListStatus, check_root
 from softfall.device.mailroom import Mailroom
@@ -219,7 +220,25 @@ class Device(Safeguards):
         media/decode.py raises for a file that is no picture.
         """
         with self._turn:
-            return self._outgoing.send(_names(to), conversation, text, data)
+            return self._outgoing.send(_names(to), conversation, text, File(data))
+
+    def send_video(
+        self,
+        to: str | Sequence[str],
+        data: bytes,
+        *,
+        text: str = "",
+        conversation: str | None = None,
+        live: bool = False,
+    ) -> SendOutcome:
+        """Send a video's file as it is, each distinct frame of it past the service's option.
+
+        live: it is the next part of a live stream; once a part is held, so are those after it.
+        Raises as `send_photo`, and what device/films.py raises for what is no video, or too long;
+        TooManyFrames where it must be cut (media/cutting.py).
+        """
+        with self._turn:
+            return self._outgoing.send(_names(to), conversation, text, File(data, True, live))
 
     def sync(self, wait_seconds: float = 0.0) -> list[Arrival]:
         """Send what is queued, take in what has come, and tell what became of it.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from softfall.device.epochs import was_current
+from softfall.device.films import VIDEO, Film, watch
 from softfall.device.kit import Kit
 from softfall.device.options import NONE, OUTAGE
 from softfall.device.outcomes import (
@@ -41,6 +42,8 @@ from softfall.messaging.session.megolm import GroupKeyMissing
 from softfall.messaging.session.olm import NORMAL, PREKEY, Undecryptable
 from softfall.messaging.session.pins import IdentityChanged
 from softfall.options.contract import ListNotHere, Mismatch, ScanSecret
+from softfall.options.frames import device as frames
+from softfall.options.frames.choosing import first_distinct as to_look_at
 
 LOOK_UP_MS = 60_000
 FOUND_HERE = "on the list: found by this device"
@@ -212,13 +215,15 @@ class Incoming:
         return self.check_submission(opened, picture)
 
     def check_submission(self, opened: Opened, picture: bytes) -> Finding:
-        """Whether the stamped submission is the one that this very picture yields."""
+        """Whether the stamped submission is the one that this very picture, or video, yields."""
         receipt, inner, kit = opened.receipt, opened.inner, self.kit
+        is_film = is_video(opened.content)
         try:
             with kit.timings.step("rehash_ms"):
-                media, _ = kit.hash_picture(picture)
+                media = watch(picture, kit.limits) if is_film else kit.hash_picture(picture)[0]
         except SoftfallError as error:
-            return Finding(f"the picture does not open: {error.name}", TEXT, picture)
+            what = "video" if is_film else "picture"
+            return Finding(f"the {what} does not open: {error.name}", TEXT, picture)
         if receipt.option in _UNCHECKED:
             return self._came_unchecked(opened, media, picture)
         try:
@@ -234,21 +239,27 @@ class Incoming:
             return Finding("submitted for an epoch that was not in use", TEXT, picture)
         secret = ScanSecret(opened.content["attachment"]["key"], receipt.option, receipt.epoch)
         assert receipt.submission_digest is not None, "examine saw to it"
+        told = (secret, inner["opening"], receipt.submission_digest)
         with kit.timings.step("check_ms"):
-            verdict = half.check(media, secret, inner["opening"], receipt.submission_digest)
+            if isinstance(media, Film):
+                verdict = frames.check(half, media.seen, *told)
+            else:
+                verdict = half.check(media, *told)
         if isinstance(verdict, Mismatch):
-            return Finding(f"the submission is not this picture's: {verdict.reason}", TEXT, picture)
+            what = "video" if is_film else "picture"
+            return Finding(f"the submission is not this {what}'s: {verdict.reason}", TEXT, picture)
         return Finding("", CHECKED, picture)
 
     def _came_unchecked(
-        self, opened: Opened, media: PdqHash | Unhashable, picture: bytes
+        self, opened: Opened, media: PdqHash | Unhashable | Film, picture: bytes
     ) -> Finding:
         """What this device's own look showed, where it takes one. Raises LookFirst."""
         option = opened.receipt.option
         assert option in _UNCHECKED, "the caller saw to it"
         sight = Sight.NOT_SEEN
         if self.own_look.wanted(option):
-            sight = self.own_look.found(Unseen(media, opened.content["attachment"]["key"]))
+            seen = to_look_at(media.seen) if isinstance(media, Film) else media
+            sight = self.own_look.found(Unseen(seen, opened.content["attachment"]["key"]))
         if sight is Sight.LISTED:
             return Finding(FOUND_HERE, _UNCHECKED[option], picture)
         return Finding(
@@ -351,11 +362,18 @@ def arrival_of(
         conversation=receipt.conversation,
         members=tuple(members),
         text=content["text"],
-        picture=finding.picture,
+        picture=None if is_video(content) else finding.picture,
         checked=finding.checked,
         sent_at_ms=content["sent_at_ms"],
         received_at_ms=receipt.received_at_ms,
+        video=finding.picture if is_video(content) else None,
     )
+
+
+def is_video(content: Mapping[str, Any]) -> bool:
+    """Whether a message's file is a video, as its sender's app named it and committed to it."""
+    attachment = content["attachment"]
+    return attachment is not None and attachment["mime"].startswith(VIDEO)
 
 
 def _refused(receipt: Receipt, error: SoftfallError) -> Refused:

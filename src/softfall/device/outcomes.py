@@ -40,7 +40,7 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A message for the person. picture: the file's bytes, as the sender chose them.
+    """A message for the person. picture, video: the file's bytes, as the sender chose them.
 
     checked: CHECKED, TEXT, CHECKED_HERE (it came unchecked, and this device's own look
     found nothing that was confirmed), or how its sender's submission went unchecked.
@@ -55,6 +55,7 @@ class Shown:
     checked: str
     sent_at_ms: int
     received_at_ms: int
+    video: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

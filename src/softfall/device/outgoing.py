@@ -9,20 +9,16 @@ Each step is a method, so that `softfall.testing.patched` can play a cheating ap
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from softfall.device import questions
+from softfall.device import films, questions
+from softfall.device.films import VIDEO, Chosen, Media
 from softfall.device.kit import Kit
-from softfall.device.options import NONE, OUTAGE
+from softfall.device.letters import File, Letter, Submitted, outage, values_of
+from softfall.device.options import NONE
 from softfall.device.outbox import Outbox, Row
-from softfall.device.outcomes import (
-    CHECKED,
-    TEXT,
-    UNCHECKED_NONE,
-    UNCHECKED_OUTAGE,
-    SendOutcome,
-)
+from softfall.device.outcomes import CHECKED, TEXT, UNCHECKED_NONE, SendOutcome
 from softfall.device.transport import Service
 from softfall.errors import InputError, RefusedError, SoftfallError
 from softfall.lists.manifest import Manifest
@@ -51,6 +47,7 @@ from softfall.options.contract import (
     ScanSecret,
     Submission,
 )
+from softfall.options.framed import is_live
 from softfall.wire import Value
 
 # What a newer epoch may mend: fetch it, and try once more. The last three refuse an enclave that
@@ -70,7 +67,7 @@ _NOTHING_FOR_THIS_ONE = 2
 class EmptyText(InputError):
     """A text message without a word."""
 
-    remedy = "Write something; a photograph goes by `send_photo`."
+    remedy = "Write something; a photograph goes by `send_photo`, a video by `send_video`."
 
 
 class BadRecipientList(InputError):
@@ -80,32 +77,9 @@ class BadRecipientList(InputError):
 
 
 class PictureBlocked(RefusedError):
-    """The picture was confirmed to be on the list before it was sent; nothing left the device."""
+    """A picture, or a video's frame, was confirmed to be on the list before it was sent."""
 
     remedy = "There is no way to send it; if this is a mistake, appeal to the service."
-
-
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """What the option made of a picture. manifest: of the epoch, for the recipient's check."""
-
-    submission: Submission
-    opening: bytes
-    manifest: bytes
-    checked: str
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One message on its way out. content: the exact bytes that are committed to."""
-
-    envelope_id: bytes
-    conversation: str
-    recipients: tuple[str, ...]
-    content: bytes
-    attachment: bytes | None
-    submitted: Submitted | None
-    redone: int = 0
 
 
 class Outgoing:
@@ -116,11 +90,11 @@ class Outgoing:
         self.outbox = Outbox(kit, self.redo)
 
     def send(
-        self, recipients: Sequence[str], conversation: str | None, text: str, photo: bytes | None
+        self, recipients: Sequence[str], conversation: str | None, text: str, file: File | None
     ) -> SendOutcome:
         """One message, as far as it gets now. Raises whatever a step refuses; then it is gone."""
-        self._check(recipients, text, photo)
-        sealed, submitted = (None, None) if photo is None else self.picture(photo)
+        self._check(recipients, text, file)
+        sealed, submitted = (None, None) if file is None else self.media(file)
         self.open_sessions(recipients)
         envelope_id = self.kit.surroundings.random_bytes(ENVELOPE_ID_BYTES)
         letter = Letter(
@@ -132,24 +106,32 @@ class Outgoing:
             submitted=submitted,
         )
         with self.kit.timings.step("encrypt_ms"), self.kit.store.transaction():
-            if photo is not None:
+            if file is not None:
                 self._announce_key(letter)
             self.write(letter, sealed.body if sealed else None)
         return self._outcome(envelope_id)
 
-    def picture(self, data: bytes) -> tuple[SealedAttachment, Submitted]:
-        """One picture, encrypted under a key of its own, and what the option makes of it."""
+    def media(self, file: File) -> tuple[SealedAttachment, Submitted]:
+        """One file, encrypted under a key of its own, and what the option makes of it."""
         kit = self.kit
-        with kit.timings.step("hash_ms"):
-            media, kind = kit.hash_picture(data)
+        media, mime = self.look(file)
         key = kit.surroundings.random_bytes(KEY_BYTES)
         with kit.timings.step("seal_ms"):
             nonce = kit.surroundings.random_bytes(NONCE_BYTES)
-            sealed = seal(data, f"image/{kind}", key, nonce)
+            sealed = seal(file.data, mime, key, nonce)
         return sealed, self.submit(media, key)
 
-    def submit(self, media: PdqHash | Unhashable, key: bytes, fresh: bool = False) -> Submitted:
-        """Ask the option about one picture; once more if the epoch has changed meanwhile."""
+    def look(self, file: File) -> tuple[Media, str]:
+        """What is submitted of a file, and its type. Raises what opening it raises."""
+        with self.kit.timings.step("hash_ms"):
+            if not file.is_video:
+                media, kind = self.kit.hash_picture(file.data)
+                return media, f"image/{kind}"
+            film = films.watch(file.data, self.kit.limits)
+            return films.choose(film, is_live=file.is_live), VIDEO + film.kind
+
+    def submit(self, media: Media, key: bytes, fresh: bool = False) -> Submitted:
+        """Ask the option about one file; once more if the epoch has changed meanwhile."""
         try:
             return self._submit(media, key, self.kit.current_service(fresh))
         except SoftfallError as error:
@@ -166,7 +148,7 @@ class Outgoing:
 
         `later` sends it: then it is judged on its way, like any option's submissions.
         """
-        values = _values(submission)
+        values = values_of(submission)
         with self.kit.timings.step("clear_ms"):
             answer = self.kit.transport.clear(submission.option, SUBMISSION.encode(values))
         if answer == "blocked":
@@ -215,7 +197,7 @@ class Outgoing:
             "payloads": payloads,
             "group_body": group_body,
             "commitment": commit(franking_key, committed),
-            "submission": _values(submitted.submission) if submitted else None,
+            "submission": values_of(submitted.submission) if submitted else None,
             "attachment": letter.attachment,
             "sent_at_ms": kit.surroundings.now_ms(),
         }
@@ -243,7 +225,11 @@ class Outgoing:
             file = self.outbox.file(envelope_id)
         assert attachment is not None, "only a submission can be stale"
         assert file is not None, "a picture's file stays as long as its row"
-        media, _ = kit.hash_picture(unseal(attachment, file))
+        sent = ENVELOPE.decode(row["envelope"])["submission"]
+        assert isinstance(sent, dict), "a file's message has a submission"
+        is_video = attachment["mime"].startswith(VIDEO)
+        told = File(unseal(attachment, file), is_video, is_video and is_live(sent["body"]))
+        media, _ = self.look(told)
         letter = Letter(
             envelope_id=envelope_id,
             conversation=row["conversation"],
@@ -256,11 +242,11 @@ class Outgoing:
         with kit.store.transaction():
             self.write(letter, None)
 
-    def _check(self, recipients: Sequence[str], text: str, photo: bytes | None) -> None:
+    def _check(self, recipients: Sequence[str], text: str, file: File | None) -> None:
         others = set(recipients) - {self.kit.account}
         if not 1 <= len(others) == len(recipients) <= MAX_MEMBERS:
             raise BadRecipientList("recipients must be 1 to 64 others, each named once")
-        if photo is None and not text:
+        if file is None and not text:
             raise EmptyText("there is nothing to send")
 
     def _content(self, envelope_id: bytes, text: str, sealed: SealedAttachment | None) -> bytes:
@@ -304,33 +290,55 @@ class Outgoing:
         kit.megolm.told(letter.conversation, prepared.to_tell)
         return payloads, kit.megolm.encrypt(letter.conversation, inner)
 
-    def _submit(self, media: PdqHash | Unhashable, key: bytes, service: Service) -> Submitted:
+    def _submit(self, media: Media, key: bytes, service: Service) -> Submitted:
         kit, body = self.kit, service.manifest
         if service.option == NONE:
             return Submitted(Submission(NONE, 0, b""), b"", b"", UNCHECKED_NONE)
         if body is None:
             # There is nothing to ask about yet; an empty question is answered with a voucher.
             _, voucher = questions.ask_about_nothing(kit, service.option)
-            return _outage(0, voucher)
+            return outage(0, voucher)
         with kit.store.transaction():
             manifest = kit.epochs.adopt(body, kit.surroundings.now_ms())
         half = kit.epochs.half(body, manifest)
+        secret = ScanSecret(key, manifest.option, manifest.epoch)
+
+        def of_one(one: PdqHash | Unhashable, own: ScanSecret) -> tuple[Submission, bytes] | bytes:
+            return self._submit_one(half, manifest, one, own)
+
+        made = (
+            films.submit(media, secret, of_one)
+            if isinstance(media, Chosen)
+            else of_one(media, secret)
+        )
+        if isinstance(made, bytes):
+            return outage(manifest.epoch, made)
+        return Submitted(*made, body, CHECKED)
+
+    def _submit_one(
+        self,
+        half: DeviceHalf,
+        manifest: Manifest,
+        media: PdqHash | Unhashable,
+        secret: ScanSecret,
+    ) -> tuple[Submission, bytes] | bytes:
+        """What the option makes of one picture or frame; the voucher, where nobody answers."""
+        kit = self.kit
         with kit.timings.step("begin_ms"):
-            secret = ScanSecret(key, manifest.option, manifest.epoch)
             pending, voucher = self._begin(half, media, secret)
         if pending is None:
-            return _outage(manifest.epoch, voucher)
+            return voucher
         reply = None
         if pending.request is not None:
             with kit.timings.step("ask_ms"):
                 reply, voucher = self.ask(manifest, pending.request.body)
             if reply is None:
-                return _outage(manifest.epoch, voucher)
+                return voucher
         with kit.timings.step("finish_ms"):
             submission, opening = pending.finish(reply)
         if half.asks_first(submission):
             self.clear(submission)
-        return Submitted(submission, opening, body, CHECKED)
+        return submission, opening
 
     def _begin(
         self, half: DeviceHalf, media: PdqHash | Unhashable, secret: ScanSecret
@@ -351,11 +359,3 @@ class Outgoing:
         if isinstance(mine, SoftfallError):
             raise mine
         return mine
-
-
-def _outage(epoch: int, voucher: bytes) -> Submitted:
-    return Submitted(Submission(OUTAGE, epoch, voucher), b"", b"", UNCHECKED_OUTAGE)
-
-
-def _values(submission: Submission) -> dict[str, Value]:
-    return {"option": submission.option, "epoch": submission.epoch, "body": submission.body}

@@ -19,9 +19,12 @@ from softfall.device.kit import Kit
 from softfall.device.options import OUTAGE
 from softfall.device.transport import Service
 from softfall.errors import SoftfallError
+from softfall.lists.manifest import Manifest
 from softfall.media.pdq import PdqHash, Unhashable
 from softfall.messaging.envelope import SUBMISSION
-from softfall.options.contract import ListNotHere, Pending, ScanSecret, Submission
+from softfall.options.contract import DeviceHalf, ListNotHere, Pending, ScanSecret, Submission
+from softfall.options.frames.choosing import SeenFrame
+from softfall.options.frames.device import secret_of
 from softfall.wire import Value
 
 OPTION = "on_device"
@@ -37,9 +40,9 @@ class Sight(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """One picture to look at. key: its attachment's, which no other picture has."""
+    """One picture to look at, or a video's distinct frames. key: its attachment's, no other's."""
 
-    media: PdqHash | Unhashable
+    media: PdqHash | Unhashable | tuple[SeenFrame, ...]
     key: bytes = field(repr=False)
 
 
@@ -92,11 +95,29 @@ class OwnLook:
             manifest = kit.epochs.adopt(body, kit.surroundings.now_ms())
         half = kit.epochs.half(body, manifest)
         secret = ScanSecret(unseen.key, manifest.option, manifest.epoch)
+        if not isinstance(unseen.media, tuple):
+            return self._look_at(half, manifest, unseen.media, secret)
+        for frame in unseen.media:
+            own = secret_of(secret, frame.number)
+            sight = self._look_at(half, manifest, frame.media, own)
+            if sight is not Sight.NOT_LISTED:
+                return sight
+        return Sight.NOT_LISTED
+
+    def _look_at(
+        self,
+        half: DeviceHalf,
+        manifest: Manifest,
+        media: PdqHash | Unhashable,
+        secret: ScanSecret,
+    ) -> Sight:
+        """At one picture, or one frame."""
+        kit = self._kit
         try:
-            pending: Pending = half.begin(unseen.media, secret)
+            pending: Pending = half.begin(media, secret)
         except ListNotHere:
             kit.refresh_list()
-            pending = half.begin(unseen.media, secret)
+            pending = half.begin(media, secret)
         reply = None
         if pending.request is not None:
             reply, _ = questions.ask(kit, manifest, pending.request.body, wait_seconds=0.0)

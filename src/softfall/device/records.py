@@ -1,6 +1,13 @@
 """What a device keeps about itself and its messages, as strict records inside the sealed store."""
 
-from softfall.messaging.envelope import ADDRESS, CONVERSATION, MAX_MEMBERS, RECEIPT
+from softfall.messaging.envelope import (
+    ADDRESS,
+    CONVERSATION,
+    DELIVERY,
+    MAX_MEMBERS,
+    MAX_OPENING_BYTES,
+    RECEIPT,
+)
 from softfall.wire import Bytes, Field, ListOf, Message, Nested, Party, Text, Uint
 
 PROFILE = Message(
@@ -41,12 +48,12 @@ RECEIVED = Message(
         Field("checked", Text(64), "what the recipient's app says of it"),
         Field("content", Bytes(1, 20_000), "as committed to"),
         Field("franking_key", Bytes(32, 32), "opens the commitment"),
-        Field("opening", Bytes(0, 32_768), "the option's opening"),
+        Field("opening", Bytes(0, MAX_OPENING_BYTES), "the option's opening"),
         Field("manifest", Bytes(0, 10_240), "the epoch's manifest, as the sender committed to it"),
         Field("receipt", Nested(RECEIPT), "as delivered"),
         Field("members", ListOf(ADDRESS, 1, MAX_MEMBERS + 1), "as the provider told"),
     ),
-    max_bytes=90_000,
+    max_bytes=240_000,
 )
 
 SENDERS = Message(
@@ -84,10 +91,10 @@ WAITING = Message(
     "waiting",
     Party.DEVICE,
     (
-        Field("delivery", Bytes(1, 200_000), "the `delivery`, as it came"),
+        Field("delivery", Bytes(1, DELIVERY.max_bytes), "the `delivery`, as it came"),
         Field("reason", Text(160), "what it waits for"),
     ),
-    max_bytes=210_000,
+    max_bytes=DELIVERY.max_bytes + 10_000,
 )
 
 BLOCKED = Message(

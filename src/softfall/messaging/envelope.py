@@ -9,7 +9,9 @@ from softfall.wire import Bytes, Field, ListOf, Message, Nested, Optional, Party
 ENVELOPE_ID_BYTES = 16
 COMMITMENT_BYTES = 32
 MAX_MEMBERS = 64
-MAX_PICTURE_BYTES = 33_554_432  # of a reported picture
+MAX_PICTURE_BYTES = 33_554_432  # of a reported picture, or video
+MAX_SUBMISSION_BYTES = 1_900_000  # of a video's frames
+MAX_OPENING_BYTES = 180_000
 REPORT_REASONS = ("unwanted", "harassment", "threat", "child-safety", "spam", "other")
 
 ADDRESS = Text(64)  # an account's name; one device an account
@@ -23,9 +25,9 @@ PAYLOAD = Message(
     (
         Field("recipient", ADDRESS, "whose mailbox"),
         Field("kind", Uint(2), "Olm message type: 0 pre-key, 1 normal; 2: nothing for this one"),
-        Field("body", Bytes(0, 65536), "Olm ciphertext (two: `inner`; group: `group key`)"),
+        Field("body", Bytes(0, 230_000), "Olm ciphertext (two: `inner`; group: `group key`)"),
     ),
-    max_bytes=70_000,
+    max_bytes=231_000,
 )
 
 SUBMISSION = Message(
@@ -34,9 +36,13 @@ SUBMISSION = Message(
     (
         Field("option", Text(32), "which option judged it; `outage` carries a voucher"),
         Field("epoch", Uint(2**32), "the list epoch it was made for"),
-        Field("body", Bytes(0, 131_072), "the option's own message; deleted once judged"),
+        Field(
+            "body",
+            Bytes(0, MAX_SUBMISSION_BYTES),
+            "the option's own message; a video's: `frames_submission`; deleted once judged",
+        ),
     ),
-    max_bytes=140_000,
+    max_bytes=MAX_SUBMISSION_BYTES + 100,
 )
 
 ENVELOPE = Message(
@@ -47,7 +53,7 @@ ENVELOPE = Message(
         Field("envelope_id", Bytes(16, 16), "chosen by the sender; makes a retry harmless"),
         Field("conversation", CONVERSATION, "which conversation"),
         Field("payloads", ListOf(Nested(PAYLOAD), 1, MAX_MEMBERS), "one per recipient"),
-        Field("group_body", Bytes(0, 65536), "`group body`; empty between two"),
+        Field("group_body", Bytes(0, 230_000), "`group body`; empty between two"),
         Field("commitment", DIGEST, "franking: binds the sender to the plaintext"),
         Field("submission", Optional(Nested(SUBMISSION)), "media only"),
         Field("attachment", Optional(DIGEST), "SHA-256 of the encrypted file; media only"),
@@ -77,7 +83,7 @@ CONTENT = Message(
     (
         Field("envelope_id", Bytes(16, 16), "binds the content to one envelope"),
         Field("text", Text(16384, may_be_empty=True), "the words"),
-        Field("attachment", Optional(Nested(ATTACHMENT)), "the photograph"),
+        Field("attachment", Optional(Nested(ATTACHMENT)), "the photograph, or the video"),
         Field("sent_at_ms", MILLISECONDS, "the sender's clock"),
     ),
     max_bytes=20_000,
@@ -89,10 +95,14 @@ INNER = Message(
     (
         Field("content", Bytes(1, 20_000), "`content`, exactly the bytes that are committed to"),
         Field("franking_key", Bytes(32, 32), "opens the commitment"),
-        Field("opening", Bytes(0, 32_768), "the option's opening; empty for text"),
+        Field(
+            "opening",
+            Bytes(0, MAX_OPENING_BYTES),
+            "the option's opening, a video's: `frames_opening`; empty for text",
+        ),
         Field("manifest", Bytes(0, 10_240), "the epoch's signed manifest; empty for text"),
     ),
-    max_bytes=63_500,
+    max_bytes=211_000,
 )
 
 GROUP_KEY = Message(
@@ -111,9 +121,9 @@ GROUP_BODY = Message(
     Party.PROVIDER,
     (
         Field("session_id", Text(64), "which Megolm session"),
-        Field("ciphertext", Bytes(1, 65_000), "the Megolm message: `inner`, encrypted"),
+        Field("ciphertext", Bytes(1, 229_000), "the Megolm message: `inner`, encrypted"),
     ),
-    max_bytes=65_536,
+    max_bytes=230_000,
 )
 
 RECEIPT = Message(
@@ -141,11 +151,11 @@ DELIVERY = Message(
     (
         Field("sequence", Uint(), "this mailbox's own running number"),
         Field("payload", Nested(PAYLOAD), "this recipient's own"),
-        Field("group_body", Bytes(0, 65536), "as in the envelope"),
+        Field("group_body", Bytes(0, 230_000), "as in the envelope"),
         Field("receipt", Nested(RECEIPT), "what the provider stamped"),
         Field("members", ListOf(ADDRESS, 1, MAX_MEMBERS + 1), "sender and recipients"),
     ),
-    max_bytes=200_000,
+    max_bytes=470_000,
 )
 
 MAILBOX = Message(
@@ -155,7 +165,7 @@ MAILBOX = Message(
         Field("deliveries", ListOf(Nested(DELIVERY), 0, 100), "oldest first"),
         Field("notices", Uint(2**32), "how many wait at GET /v1/notices; 0 until somebody decided"),
     ),
-    max_bytes=32_000_000,
+    max_bytes=47_100_000,
 )
 
 OPENED = Message(
@@ -168,9 +178,13 @@ OPENED = Message(
         Field(
             "picture",
             Optional(Bytes(1, MAX_PICTURE_BYTES)),
-            "the reported picture's plaintext bytes",
+            "the plaintext bytes of the reported picture, or video",
         ),
-        Field("opening", Bytes(0, 32_768), "the option's opening, as committed to; empty for text"),
+        Field(
+            "opening",
+            Bytes(0, MAX_OPENING_BYTES),
+            "the option's opening, as committed to; empty for text",
+        ),
         Field("manifest", Bytes(0, 10_240), "the epoch's manifest, as committed to"),
     ),
     max_bytes=34_000_000,

@@ -16,8 +16,9 @@ from prometheus_client import CollectorRegistry, Gauge
 from softfall.config import ProviderSettings
 from softfall.edge.logs import Logger, failure
 from softfall.edge.stock_keeping import Batch, DealerClient, StockKeeper
-from softfall.errors import OperatorError
+from softfall.errors import OperatorError, UnavailableError
 from softfall.options.contract import Candidate, Verdict
+from softfall.options.frames.provider import worst
 from softfall.provider.clock import Clock
 from softfall.provider.confirming import Confirmer, ConfirmLink
 from softfall.provider.database import open_confirm
@@ -87,11 +88,22 @@ class ConfirmDesk:
         left.set_function(self._stock.count)
 
     def decide(self, option: str, epoch: int, candidate: Candidate) -> Verdict:
-        """The verdict about one candidate, the same whenever it is asked for; in any thread.
+        """The verdict about a candidate, the same whenever it is asked for; in any thread.
 
+        Of a video's candidates, every one of which is asked about, the worst verdict counts.
         Raises ConfirmUnavailable, StorageFull, StoreBusy.
         """
-        return self._remembered.decide(option, epoch, candidate)
+        return worst(
+            [self._decide_one(option, epoch, each) for each in (candidate, *candidate.others)]
+        )
+
+    def _decide_one(
+        self, option: str, epoch: int, candidate: Candidate
+    ) -> Verdict | UnavailableError:
+        try:
+            return self._remembered.decide(option, epoch, candidate)
+        except UnavailableError as error:  # another frame may still be confirmed
+            return error
 
     def start(self) -> None:
         """Begin to keep the stock filled."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from softfall.edge.limits import RateLimit
 from softfall.errors import InputError
 from softfall.options.contract import Malformed, Submission
+from softfall.options.frames.provider import parts
 from softfall.provider import restrictions, vouchers
 from softfall.provider.accounts import Account
 from softfall.provider.attachments import AttachmentStore
@@ -122,7 +123,8 @@ class FrontDesk:
         if isinstance(fault, Malformed):
             raise MalformedSubmission(f"the submission is malformed: {fault.reason}")
         if self._enclave is not None:
-            self._enclave.require_fresh(submission)
+            for each in parts(submission):
+                self._enclave.require_fresh(each)
         return None
 
 

@@ -4,6 +4,7 @@ Guarantees: nothing leaves `received` but by a decision; a judge that fails is t
 times, then the envelope is held as an outage, never delivered and never lost. While the disk is
 full, envelopes stay where they are. What is `received` and whose process ended is judged again.
 A candidate is held only once `confirm` has said so; unconfirmed, it is delivered like any other.
+A part of a live stream is judged in its turn, and held after one that is (streams.py).
 All media wait a random time before they are judged, so that when a message arrives tells little of
 what the judge did.
 Refuses to be brought down again and again by one envelope: after `MAX_RECOVERIES` restarts that
@@ -31,6 +32,8 @@ from softfall.options.contract import (
     Submission,
     Verdict,
 )
+from softfall.options.framed import is_live
+from softfall.provider import streams
 from softfall.provider.bell import Bell
 from softfall.provider.clock import Clock
 from softfall.provider.figures import Figures
@@ -203,10 +206,12 @@ class Judge:
                 rows = {row.row: row for row in tx.execute(select(envelopes).where(wanted))}
         except Exception as error:  # a fault of the store, not of the envelopes: they stay
             return [self._store_failed(due, error) for due in lot]
-        here = [due for due in lot if _is_received(rows.get(due.envelope))]
+        received = [due for due in lot if _is_received(rows.get(due.envelope))]
+        here = [due for due in received if not self._is_early(rows[due.envelope])]
         together = self._together(here, rows)
         again = self._judge_together(together, rows) if together else []
         again += [self._judge_alone(due, rows[due.envelope]) for due in here if due not in together]
+        again += [_in_its_turn(due) for due in received if due not in here]
         return [due for due in again if due is not None]
 
     def _together(self, lot: Sequence[Due], rows: Mapping[int, Row[Any]]) -> list[Due]:
@@ -234,7 +239,7 @@ class Judge:
             if isinstance(decision, Exception):
                 again.append(self._failed(due, decision))
             else:
-                again.append(self._move(due, decision))
+                again.append(self._move(due, decision, rows[due.envelope]))
         return again
 
     def _judge_alone(self, due: Due, row: Row[Any]) -> Due | None:
@@ -242,7 +247,14 @@ class Judge:
             decision = self._decide(row, due.who)
         except Exception as error:  # a judge may fail in any way; the envelope must not be lost
             return self._failed(due, error)
-        return self._move(due, decision)
+        return self._move(due, decision, row)
+
+    def _is_early(self, row: Row[Any]) -> bool:
+        """Whether a part of a live stream must wait for what its sender sent before it."""
+        if not is_live(row.submission_body or b""):
+            return False
+        with self._db.read() as tx:
+            return streams.must_wait(tx, row)
 
     def _failed(self, due: Due, error: Exception) -> Due | None:
         self._figures.judge_failures.inc()
@@ -261,10 +273,12 @@ class Judge:
         with self._figures.judge_seconds.time():
             return decide(self._bench, _submission(row), who)
 
-    def _move(self, due: Due, decision: Decision) -> Due | None:
+    def _move(self, due: Due, decision: Decision, row: Row[Any] | None = None) -> Due | None:
         try:
             with self._db.write() as tx:
                 now_ms = self._clock()
+                if row is not None and is_live(row.submission_body or b""):
+                    decision = streams.followed(tx, row, decision)
                 grown = move(tx, due.envelope, decision, now_ms)
                 if decision.end is State.HELD:
                     self._outbox.held(tx, due.envelope, now_ms)
@@ -284,6 +298,10 @@ class Judge:
 
 def _is_received(row: Row[Any] | None) -> bool:
     return row is not None and row.state == State.RECEIVED
+
+
+def _in_its_turn(due: Due) -> Due:
+    return Due(time.monotonic() + streams.WAIT_SECONDS, due.envelope, due.attempt, due.who)
 
 
 def _is_sound(row: Row[Any]) -> bool:

@@ -26,11 +26,11 @@ from softfall.options.contract import (
     Candidate,
     Clear,
     Malformed,
-    ProviderHalf,
     ProviderPorts,
     Submission,
     Verdict,
 )
+from softfall.options.frames.provider import with_frames, worst
 from softfall.provider.accounts import Account
 from softfall.provider.envelopes import Outgoing, check_clock, read_envelope
 from softfall.testing.epochs import NoPorts, SmallEpoch
@@ -177,13 +177,15 @@ class InMemoryProvider:
             return Clear("nothing is matched")
         if (submission.option, submission.epoch) != (self.epoch.option, self.epoch.number):
             raise RefusedByService("another epoch is in use", "WrongEpoch")
-        half: ProviderHalf = self.epoch.provider_half
+        half = with_frames(self.epoch.provider_half)
         fault = half.form(submission)
         if isinstance(fault, Malformed):
             raise RequestRejected(f"malformed: {fault.reason}", "MalformedSubmission")
         verdict = half.judge(submission, self.ports)
         if isinstance(verdict, Candidate) and not self.custodian_away:
-            return self.epoch.confirm.decide(submission.option, submission.epoch, verdict)
+            decide, epoch = self.epoch.confirm.decide, submission.epoch
+            found = (verdict, *verdict.others)
+            return worst([decide(submission.option, epoch, each) for each in found])
         return verdict
 
     def _stamped(self, sender: str, outgoing: Outgoing) -> Receipt:
