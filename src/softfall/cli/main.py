@@ -18,6 +18,7 @@ from softfall.cli import (
     keys,
     lists,
     referral,
+    research,
     serve,
     simulator,
     staff,
@@ -51,6 +52,7 @@ app.command("kernels")(compile_kernels)
 app.add_typer(keys.app, name="keys")
 app.add_typer(lists.app, name="list")
 app.add_typer(referral.app, name="referral")
+app.add_typer(research.app, name="research")
 app.command("robustness")(robustness)
 app.add_typer(serve.app, name="serve")
 app.add_typer(simulator.app, name="simulator")

@@ -39,6 +39,13 @@ def disturbed(plain: bytes, strength: float, seed: int = 1) -> bytes:
     return bytes(np.clip(np.rint(values), 0, 255).astype(np.uint8).tobytes())
 
 
+def blended(one: bytes, other: bytes, share: float) -> bytes:
+    """So much of the other, 0 to 1, over the one."""
+    pair = [np.frombuffer(each, np.uint8).astype(np.float64) for each in (one, other)]
+    mixed = (1 - share) * pair[0] + share * pair[1]
+    return bytes(np.rint(mixed).astype(np.uint8).tobytes())
+
+
 @dataclass
 class Parties:
     """One epoch's halves."""
