@@ -8,6 +8,7 @@ Refuses to start on a data folder, TLS files or settings that can't be used.
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import httpx
 from fastapi import FastAPI
@@ -19,6 +20,7 @@ from softfall.edge.hashing import Hasher, HasherProcess
 from softfall.edge.logs import Logger, make_logger
 from softfall.edge.metrics import Metrics
 from softfall.messaging.envelope import MAX_PICTURE_BYTES, REPORT
+from softfall.provider.callers import Tokens
 from softfall.provider.clock import Clock, system_clock
 from softfall.provider.confirm_desk import Fetch
 from softfall.provider.enclave import enclave_client
@@ -41,8 +43,11 @@ from softfall.provider.routes import (
 )
 from softfall.provider.routes import enclave as enclave_route
 from softfall.provider.routes import tokens as token_routes
-from softfall.provider.service import Service, Surroundings, Tokens
+from softfall.provider.service import Service, Surroundings
 from softfall.provider.statuses import STATUSES
+
+if TYPE_CHECKING:
+    from softfall.provider.homomorphic.stock import Deal
 
 JSON_BODY_BYTES = 64 * 1024
 ENACTMENT_BYTES = 512 * 1024
@@ -65,9 +70,11 @@ def make(
     randomness: random.Random | None = None,
     custodian: httpx.AsyncClient | None = None,
     enclave: httpx.AsyncClient | None = None,
+    keyholder: httpx.AsyncClient | None = None,
     option: OfferedOption | None = None,
     hasher: Hasher | None = None,
     fetch_dealt: Fetch | None = None,
+    deal_homomorphic: "Deal | None" = None,
     console: Console | None = None,
     log: Logger | None = None,
 ) -> FastAPI:
@@ -75,9 +82,10 @@ def make(
 
     clock: Unix milliseconds. randomness: for the wait of media alone; never for keys.
     custodian: the client for everything that goes to the custodian; made from the settings unless
-    given; enclave: likewise, for option `enclave`. option: what `settings.option` names, unless
-    given. hasher: a process for each picture, unless given. fetch_dealt: hands out dealt material;
-    the dealer of the settings unless given. console: the way to casework; made from the settings
+    given; enclave: likewise, for option `enclave`; keyholder: for `homomorphic`. option: what
+    `settings.option` names, unless given. hasher: a process for each picture, unless given.
+    fetch_dealt: hands out dealt material, for `confirm`; deal_homomorphic: for `homomorphic`; the
+    dealer of the settings unless given. console: the way to casework; made from the settings
     unless given.
     """
     logger = log or make_logger("provider")
@@ -90,18 +98,30 @@ def make(
         asks = chosen is not None or bool(settings.surface_token)
         client = custodian or (custodian_client(settings) if asks else None)
         inner = enclave or (enclave_client(settings) if chosen and chosen.needs_enclave else None)
+        outer = keyholder or _keyholder_of(settings, chosen)
         chance = randomness or random.SystemRandom()
         limits = PictureLimits(settings.hasher_max_pixels, settings.hasher_memory_mib << 20)
         sandbox = hasher or HasherProcess(limits)
         around = Surroundings(
-            clock, chance, client, inner, chosen, sandbox, fetch_dealt, logger, metrics, console
+            clock,
+            chance,
+            client,
+            inner,
+            chosen,
+            sandbox,
+            fetch_dealt,
+            logger,
+            metrics,
+            console,
+            outer,
+            deal_homomorphic,
         )
         try:
             app.state.service = Service(settings, around, tokens)
             async with app.state.service.running():
                 yield
         finally:
-            for way_out in (client, inner):
+            for way_out in (client, inner, outer):
                 if way_out is not None:
                     await way_out.aclose()
 
@@ -132,6 +152,17 @@ def make(
     app.include_router(token_routes.router)
     app.include_router(surfaces.router)
     return app
+
+
+def _keyholder_of(
+    settings: ProviderSettings, option: OfferedOption | None
+) -> httpx.AsyncClient | None:
+    """The way to the keyholder, for an option that asks it."""
+    if option is None or not option.needs_keyholder:
+        return None
+    from softfall.provider.homomorphic.keyholder_way import keyholder_client
+
+    return keyholder_client(settings)
 
 
 def _body_limits(settings: ProviderSettings) -> Mapping[str, int]:

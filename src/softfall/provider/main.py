@@ -21,6 +21,12 @@ from softfall.provider.options import offered
 from softfall.provider.upkeep import Limits
 
 
+class KeyholderMissing(OperatorError):
+    """The option matches with a keyholder, and none is configured."""
+
+    remedy = "Set provider.keyholder_url to where `softfall serve keyholder` listens."
+
+
 class FolderInUse(OperatorError):
     """Another provider runs on this data folder."""
 
@@ -33,21 +39,29 @@ class FolderInUse(OperatorError):
 def main(settings: ProviderSettings) -> None:
     """Serve until SIGTERM or SIGINT; prints "listening on ..." when ready.
 
-    Raises FolderInUse, RetentionTooShort, DealerMissing, DealerTokenUnusable, StoreUnusable,
-    TlsFilesUnusable, ConsoleTokenUnusable, AddressUnusable.
+    Raises FolderInUse, RetentionTooShort, DealerMissing, KeyholderMissing, DealerTokenUnusable,
+    CustodianTokenUnusable, StoreUnusable, TlsFilesUnusable, ConsoleTokenUnusable, AddressUnusable.
     """
     log = make_logger("provider")
     quiet_libraries(log)
     Limits.of(settings)  # said now, in words, and not in the midst of starting
     option = offered(settings.option)
-    if option is not None and option.confirms:
+    if option is not None and (option.confirms or option.needs_keyholder):
         require_dealer(settings)
+    if option is not None and option.needs_keyholder:
+        require_keyholder(settings)
     if settings.console_url:
         read_console_token(settings.tls_dir)
     files = TlsFiles.of(settings.tls_dir, "provider")
     with _folder_held(settings.data_dir, shared=bool(settings.database_url)):
         app = make(settings, log=log)
         serve(app, settings.host, settings.port, files.certificate, files.key)
+
+
+def require_keyholder(settings: ProviderSettings) -> None:
+    """Raises KeyholderMissing where the settings name none."""
+    if not settings.keyholder_url:
+        raise KeyholderMissing(f"option {settings.option!r} needs a keyholder")
 
 
 @contextmanager

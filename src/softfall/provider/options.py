@@ -4,14 +4,20 @@ Guarantees: an option's code is loaded only where it is configured; the device's
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from softfall.lists.manifest import Manifest
 from softfall.options.contract import Evidence, ProviderHalf
+from softfall.options.frames.provider import with_frames
 from softfall.wire import Message
 
 OUTAGE = "outage"
 NONE = "none"
+
+
+# From an epoch and its queries to an outcome each; what they are is the option's own to know.
+Matching = Callable[[int, Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,8 @@ class OfferedOption:
     None where they ask it nothing. needs_enclave: whether its half asks the enclave.
     evidence: how a reported opening is checked; None where reports prove nothing of a submission.
     from_manifest: makes the half of an option that judges without an artefact; none is fetched.
+    with_keyholder: likewise, of an option that asks the keyholder: from (manifest, what matches its
+    queries). matching(...) makes it one of the former kind.
     confirms: whether its candidates go to `confirm`, which takes a dealer.
     clears: whether devices ask about candidates before they send them.
     """
@@ -36,13 +44,25 @@ class OfferedOption:
     needs_enclave: bool = False
     confirms: bool = False
     clears: bool = False
+    with_keyholder: Callable[[Manifest, Matching], ProviderHalf] | None = None
+
+    @property
+    def needs_keyholder(self) -> bool:
+        """Whether its half asks the keyholder, with a list of its own."""
+        return self.with_keyholder is not None
+
+    def matching(self, match: Matching) -> "OfferedOption":
+        """The option with what matches its queries, for an option that asks the keyholder."""
+        make = self.with_keyholder
+        assert make is not None, "only such an option is asked"
+        return replace(self, from_manifest=lambda manifest: make(manifest, match))
 
     def half(self, manifest: Manifest, artefact: bytes) -> ProviderHalf:
-        """The half for one epoch. artefact: empty where none is needed."""
+        """The half for one epoch, videos included. artefact: empty where none is needed."""
         if self.from_manifest is not None:
-            return self.from_manifest(manifest)
+            return with_frames(self.from_manifest(manifest))
         assert self.make_half is not None, "an option has one of the two"
-        return self.make_half(manifest.epoch, artefact)
+        return with_frames(self.make_half(manifest.epoch, artefact))
 
 
 def _split() -> OfferedOption:
@@ -73,6 +93,27 @@ def _enclave() -> OfferedOption:
     )
 
 
+def _homomorphic() -> OfferedOption:
+    from functools import partial
+
+    from softfall.options.homomorphic import opening
+    from softfall.options.homomorphic.parameters import HomomorphicParameters
+    from softfall.options.homomorphic.provider import HomomorphicProvider
+
+    def make_half(manifest: Manifest, match: Matching) -> HomomorphicProvider:
+        parameters = HomomorphicParameters.decode(manifest.parameters)
+        return HomomorphicProvider(manifest.epoch, parameters, partial(match, manifest.epoch))
+
+    return OfferedOption(
+        HomomorphicProvider.name,
+        None,
+        None,
+        None,
+        Evidence(opening.disprove, opening.differs),
+        with_keyholder=make_half,
+    )
+
+
 def _on_device() -> OfferedOption:
     from softfall.options.on_device import opening
     from softfall.options.on_device.parameters import OnDeviceParameters
@@ -96,6 +137,7 @@ def _on_device() -> OfferedOption:
 
 _OFFERED: Mapping[str, Callable[[], OfferedOption]] = {
     "enclave": _enclave,
+    "homomorphic": _homomorphic,
     "on_device": _on_device,
     "split": _split,
 }

@@ -7,27 +7,27 @@ epochs are loaded, and the judge stops between two envelopes.
 import asyncio
 import random
 import secrets
-import threading
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import httpx
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.requests import HTTPConnection
 
 from softfall.config import ProviderSettings
 from softfall.edge.hashing import Hasher
-from softfall.edge.limits import AmountLimit, RateLimit, key_of_address
+from softfall.edge.limits import AmountLimit, RateLimit
 from softfall.edge.logs import Logger
 from softfall.edge.metrics import Metrics
 from softfall.errors import SoftfallError
 from softfall.lists.distribution import OPTION as ON_DEVICE
-from softfall.provider import accounts, vouchers
-from softfall.provider.accounts import Account, NotAuthenticated
+from softfall.options.frames.opening import evidence as of_videos
+from softfall.provider import vouchers
+from softfall.provider.accounts import Account
 from softfall.provider.attachments import AttachmentStore
 from softfall.provider.bell import Bell
+from softfall.provider.callers import Tokens
 from softfall.provider.clearances import ClearanceDesk
 from softfall.provider.clock import Clock, days_ms, seconds_ms
 from softfall.provider.company import Company
@@ -55,13 +55,17 @@ from softfall.provider.surfaces import SurfaceDesk, Words
 from softfall.provider.token_counts import TokenCounts
 from softfall.provider.upkeep import Limits, Upkeep
 from softfall.store.presence import turn
-from softfall.store.transactions import Database, alive
+from softfall.store.transactions import alive
 from softfall.wire import Party
+
+if TYPE_CHECKING:  # loaded only where the option is offered
+    from softfall.provider.homomorphic.desk import HomomorphicDesk
+    from softfall.provider.homomorphic.lists import ListKeeper
+    from softfall.provider.homomorphic.stock import Deal
 
 REGISTRATIONS_PER_MINUTE = 60
 CLAIMS_PER_MINUTE = 240
 REPORTS_PER_MINUTE = 60
-TOKENS_REMEMBERED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,50 +82,8 @@ class Surroundings:
     log: Logger
     metrics: Metrics
     console: Console | None = None
-
-
-class Tokens:
-    """Tokens seen to be good, so that most requests need no look at the database.
-
-    Also the key for rate limits: an account where the token is known, else the address; made-up
-    tokens get nobody a limit of their own.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: OrderedDict[bytes, Account] = OrderedDict()
-
-    def account(self, db: Database, token: str) -> Account:
-        """Whose token this is. Raises NotAuthenticated."""
-        digest = accounts.token_digest(token)
-        with self._lock:
-            known = self._known.get(digest)
-        if known is not None:
-            return known
-        account = accounts.authenticate(db, token)
-        with self._lock:
-            self._known[digest] = account
-            if len(self._known) > TOKENS_REMEMBERED:
-                self._known.popitem(last=False)
-        return account
-
-    def key_of_request(self, request: HTTPConnection) -> str:
-        """Who is counted for a request."""
-        with suppress(NotAuthenticated):
-            digest = accounts.token_digest(bearer(request))
-            with self._lock:
-                known = self._known.get(digest)
-            if known is not None:
-                return f"account {known.row}"
-        return f"address {key_of_address(request)}"
-
-
-def bearer(request: HTTPConnection) -> str:
-    """The token of `Authorization: Bearer TOKEN`. Raises NotAuthenticated."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise NotAuthenticated("the request carries no bearer token")
-    return token
+    keyholder: httpx.AsyncClient | None = None
+    deal_homomorphic: "Deal | None" = None
 
 
 class Ports:
@@ -174,8 +136,10 @@ class Service:
         self.confirm: ConfirmDesk | None = None
         self.mirror: Mirror | None = None
         self._mirror_keeper: MirrorKeeper | None = None
+        self.homomorphic: HomomorphicDesk | None = None
         if around.option is not None and around.custodian is not None:
-            self._reach_custodian(around.option, around.custodian, around.log)
+            option = self._reach_keyholder(around, around.option, around.custodian)
+            self._reach_custodian(option, around.custodian, around.log)
             self._reach_enclave(around)
             self.confirm = self._make_confirm_desk(around, around.option, around.custodian)
         self.reports = self._make_report_desk(around.hasher, limits.report_window_ms)
@@ -212,16 +176,21 @@ class Service:
         return vouchers.issue(self._voucher_key, account.name, nonce, self.clock())
 
     def health(self) -> dict[str, str | int | bool]:
-        """The option, and the epoch in use (0: none). Raises what a read raises."""
+        """The option, the epoch in use (0: none), and how ready the option is.
+
+        Raises what a read raises.
+        """
         alive(self.db)
         current = self.epochs.current if self.epochs else None
-        return {"option": self.settings.option, "epoch": current.epoch if current else 0}
+        more = self.homomorphic.health() if self.homomorphic else {}
+        epoch = current.epoch if current else 0
+        return {"option": self.settings.option, "epoch": epoch, **more}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Judging, upkeep and the look-out for epochs, from here to the end of the block."""
-        if self.confirm:
-            self.confirm.start()
+        for desk in self._desks():
+            desk.start()
         await asyncio.to_thread(self.judge.start)
         if self.db.is_shared:
             self._company.start()
@@ -239,8 +208,8 @@ class Service:
                     await task
             await asyncio.to_thread(self._company.stop)
             await asyncio.to_thread(self.judge.stop)
-            if self.confirm:
-                await asyncio.to_thread(self.confirm.stop)
+            for desk in self._desks():
+                await asyncio.to_thread(desk.stop)
             await asyncio.to_thread(self.upkeep.stop)
             if self.handover:
                 await asyncio.to_thread(self.handover.stop)
@@ -277,8 +246,32 @@ class Service:
             around.fetch_dealt,
         )
 
-    def _lookouts(self) -> tuple[Poller | MirrorKeeper | ListCarrier | None, ...]:
-        return (self._poller, self._mirror_keeper, self._carrier)
+    def _lookouts(self) -> tuple["Poller | MirrorKeeper | ListCarrier | ListKeeper | None", ...]:
+        lists = self.homomorphic.keeper if self.homomorphic else None
+        return (self._poller, self._mirror_keeper, self._carrier, lists)
+
+    def _desks(self) -> list["ConfirmDesk | HomomorphicDesk"]:
+        """What decides with dealt material, where the option does."""
+        return [desk for desk in (self.confirm, self.homomorphic) if desk is not None]
+
+    def _reach_keyholder(
+        self, around: Surroundings, option: OfferedOption, custodian: httpx.AsyncClient
+    ) -> OfferedOption:
+        """The option, able to match where it takes a keyholder for that."""
+        if around.keyholder is None or not option.needs_keyholder:
+            return option
+        from softfall.provider.homomorphic.desk import HomomorphicDesk  # only where it is used
+
+        self.homomorphic = HomomorphicDesk(
+            self.settings,
+            custodian,
+            around.keyholder,
+            around.metrics.registry,
+            around.log,
+            around.deal_homomorphic,
+            lambda: self.epochs.manifests_in_use() if self.epochs else [],
+        )
+        return option.matching(self.homomorphic.match)
 
     def _reach_enclave(self, around: Surroundings) -> None:
         if around.enclave is None or around.custodian is None or self.epochs is None:
@@ -296,6 +289,7 @@ class Service:
             from softfall.provider.list_evidence import with_maps  # only where there is a list
 
             evidence[ON_DEVICE] = with_maps(self.mirror)
+        evidence = {name: of_videos(checks) for name, checks in evidence.items()}
         examiner = Examiner(evidence, hasher, settings.report_compare_seconds)
         folder = settings.data_dir / "reports"
         return ReportDesk(self.db, folder, window_ms, examiner, self.outbox)

@@ -2,12 +2,12 @@
 
 Guarantees: material is fetched in advance, for lists somewhat larger than those in use, so that
 nothing waits for the dealer while any is left; the list's hashes lie in this room's folder alone.
-Refuses to start without a dealer or a keyholder (DealerMissing, KeyholderMissing).
+Leaves to provider/main.py: refusing to start without a dealer or a keyholder.
 """
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import httpx
@@ -15,15 +15,15 @@ from prometheus_client import CollectorRegistry
 
 from softfall.config import ProviderSettings
 from softfall.edge.custodian_tokens import read_custodian_token
+from softfall.edge.dealt_fetching import HomomorphicDealerClient
 from softfall.edge.logs import Logger, failure
-from softfall.edge.stock_keeping import StockKeeper
-from softfall.errors import OperatorError, UnavailableError
+from softfall.edge.stock_keeping import Batch, StockKeeper
+from softfall.errors import UnavailableError
 from softfall.lists.manifest import read
 from softfall.options.homomorphic.dealt_wire import capacity_of
 from softfall.options.homomorphic.parameters import HomomorphicParameters
 from softfall.options.homomorphic.provider import Asked, Outcome
 from softfall.provider.database import open_confirm
-from softfall.provider.epochs import Epochs
 from softfall.provider.homomorphic.figures import HomomorphicFigures
 from softfall.provider.homomorphic.judging import Matcher, Patience
 from softfall.provider.homomorphic.keyholder_way import KeyholderWay, WaitingWay
@@ -39,22 +39,12 @@ TIDY_SECONDS: Final = 5.0
 FOLDER: Final = "homomorphic"
 
 
-class KeyholderMissing(OperatorError):
-    """The option needs a keyholder, and none is configured."""
-
-    remedy = "Set provider.keyholder_url to where `softfall serve keyholder` listens."
-
-
-def require_keyholder(settings: ProviderSettings) -> None:
-    """Raises KeyholderMissing where the settings name none."""
-    if not settings.keyholder_url:
-        raise KeyholderMissing(f"option {settings.option!r} needs a keyholder")
-
-
 class HomomorphicDesk:
     """Everything of `homomorphic` at one running provider. Made inside its event loop.
 
-    deal: hands out dealt material. token: shown to the custodian.
+    deal: hands out dealt material; the dealer's own service unless given, and then the custodian is
+    shown the provider's token. epochs: those that submissions may be for, newest first, each with
+    its manifest.
     """
 
     def __init__(
@@ -64,13 +54,22 @@ class HomomorphicDesk:
         keyholder: httpx.AsyncClient,
         registry: CollectorRegistry,
         log: Logger,
-        deal: Deal,
-        token: str,
+        deal: Deal | None,
+        epochs: Callable[[], Sequence[tuple[int, bytes]]],
     ) -> None:
-        """Raises StoreUnusable."""
+        """Raises StoreUnusable, TlsFilesUnusable, DealerTokenUnusable, CustodianTokenUnusable."""
         self._log = log
         folder = settings.data_dir / FOLDER
-        self._epochs: Epochs | None = None
+        self._epochs = epochs
+        self._dealer: HomomorphicDealerClient | None = None
+        token = ""
+        if deal is None:
+            dealer = HomomorphicDealerClient(settings.dealer_url, settings.tls_dir, "provider")
+            self._dealer, token = dealer, read_custodian_token(settings.tls_dir)
+
+            def deal(kind: Kind, count: int) -> Batch:
+                return dealer.fetch(kind.mode, kind.capacity_rows, count)
+
         self._db = open_confirm(settings)
         self._stock = HomomorphicStock(self._db, deal)
         self._lists = Lists(folder, Shelf(folder, settings.homomorphic_threads))
@@ -105,14 +104,14 @@ class HomomorphicDesk:
         """As `Matcher.match`."""
         return self._matcher.match(epoch, asked)
 
-    def look_after(self, epochs: Epochs) -> None:
-        """The epochs whose lists are kept; before `start`."""
-        self._epochs = epochs
-
     def list_version(self) -> int:
         """The newest epoch's, in use; -1 while there is none."""
         ready = self._lists.all()
         return ready[0].version.list_version if ready else -1
+
+    def health(self) -> dict[str, int]:
+        """Which list version is in use (-1: none), and how many dealt serials are left for it."""
+        return {"list_version": self.list_version(), "dealt": self._stock.count()}
 
     def start(self) -> None:
         """Begin to keep the stock filled."""
@@ -125,15 +124,15 @@ class HomomorphicDesk:
         self._filler.stop()
         if self._tidier.is_alive():
             self._tidier.join()
+        if self._dealer:
+            self._dealer.close()
         self._db.close()
 
     def _epochs_in_use(self) -> list[EpochInUse]:
         """Oldest first: the keyholder takes none that is older than one it has."""
-        if self._epochs is None:
-            return []
         return [
             EpochInUse(number, manifest, HomomorphicParameters.decode(read(manifest).parameters))
-            for number, manifest in reversed(self._epochs.manifests_in_use())
+            for number, manifest in reversed(self._epochs())
         ]
 
     def _list_changed(self) -> None:
@@ -151,11 +150,3 @@ class HomomorphicDesk:
                 self._stock.tidy()
             except Exception as error:  # a full disk, say: the next round tries again
                 self._log.error("homomorphic upkeep failed", **failure(error))
-
-
-def custodian_token(settings: ProviderSettings) -> str:
-    """What is shown to the custodian for a list's rows. Raises CustodianTokenUnusable."""
-    return read_custodian_token(settings.tls_dir)
-
-
-__all__ = ["HomomorphicDesk", "KeyholderMissing", "custodian_token", "require_keyholder"]

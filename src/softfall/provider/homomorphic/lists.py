@@ -239,7 +239,7 @@ class ListKeeper:
             return None
         version = self._coming[epoch.number] = self.lists.checked(epoch.number, signed)
         for segment in self.lists.shelf.missing(version.segments):
-            await self.source.rows(epoch.number, segment, self.lists.shelf.rows)
+            await self.source.rows(segment, self.lists.shelf.rows)
         ready = await asyncio.to_thread(self.lists.prepare, epoch, signed)
         await self._carry(epoch, ready, await self.way.state())
         await asyncio.to_thread(self._use, ready)
@@ -272,16 +272,13 @@ class ListKeeper:
         if not held.missing:
             return
         for segment in ready.version.segments:
-            await self._carry_hint(epoch, segment, held)
+            await self._carry_hint(segment, held)
         self.log.info("list carried to the keyholder", epoch=epoch.number, list_version=number)
 
-    async def _carry_hint(
-        self, epoch: EpochInUse, segment: listing.SegmentEntry, held: HeldList
-    ) -> None:
+    async def _carry_hint(self, segment: listing.SegmentEntry, held: HeldList) -> None:
         digest = segment.hint_sha256.hex()
         if digest in held.missing:
-            hint = await self.source.hint(epoch.number, segment)
-            await self.way.give_hint(digest, hint)
+            await self.way.give_hint(digest, await self.source.hint(segment))
 
     def _tidy(self, living: Sequence[int], mine: bool) -> None:
         self.lists.forget_others(living)

@@ -37,7 +37,7 @@ class ListSource:
 
         Raises CustodianUnavailable.
         """
-        limit, path = wire.LIST_VERSION.max_bytes, f"{_ROUTES}/{epoch}/version"
+        limit, path = wire.LIST_VERSION.max_bytes, f"{_ROUTES}/versions/{epoch}"
         etag = _etag(known) if known else ""
         answer = await self.link.call("GET", path, self.timeout_seconds, limit, known=etag)
         if answer.status == httpx.codes.NOT_MODIFIED:
@@ -46,20 +46,20 @@ class ListSource:
             raise CustodianUnavailable(f"the custodian handed out no version: {answer.error}")
         return None if answer.body == known else answer.body
 
-    async def rows(self, epoch: int, segment: SegmentEntry, files: Files) -> None:
+    async def rows(self, segment: SegmentEntry, files: Files) -> None:
         """Fetch a segment's rows into `files`.
 
         Raises CustodianUnavailable, DigestMismatch, StorageFull.
         """
-        body = await self._file(epoch, segment.rows_sha256, rows_file_bytes(segment.blocks))
+        body = await self._file("rows", segment.rows_sha256, rows_file_bytes(segment.blocks))
         await asyncio.to_thread(files.put, body)
 
-    async def hint(self, epoch: int, segment: SegmentEntry) -> bytes:
+    async def hint(self, segment: SegmentEntry) -> bytes:
         """A segment's hint. Raises CustodianUnavailable, DigestMismatch."""
-        return await self._file(epoch, segment.hint_sha256, hint_file_bytes(segment.blocks))
+        return await self._file("hints", segment.hint_sha256, hint_file_bytes(segment.blocks))
 
-    async def _file(self, epoch: int, sha256: bytes, size_bytes: int) -> bytes:
-        path = f"{_ROUTES}/{epoch}/files/{sha256.hex()}"
+    async def _file(self, kind: str, sha256: bytes, size_bytes: int) -> bytes:
+        path = f"{_ROUTES}/{kind}/{sha256.hex()}"
         answer = await self.link.call("GET", path, FILE_SECONDS, size_bytes)
         if answer.status != httpx.codes.OK:
             raise CustodianUnavailable(f"the custodian handed out no file: {answer.error}")

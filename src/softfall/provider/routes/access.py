@@ -10,7 +10,8 @@ from starlette.responses import Response
 from softfall.edge.errors import InvalidRequest, RateLimited, RequestTooLarge
 from softfall.errors import SoftfallError
 from softfall.provider.accounts import Account, NotAuthenticated
-from softfall.provider.service import Service, bearer
+from softfall.provider.callers import bearer
+from softfall.provider.service import Service
 from softfall.provider.staff import StaffRoutesOff
 from softfall.store.transactions import StorageFull, StoreBusy
 

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from softfall.provider.accounts import NotAuthenticated
+from softfall.provider.callers import bearer
 from softfall.provider.relay import CustodianUnavailable
 from softfall.provider.routes.access import ALWAYS, Body, ServiceNow
-from softfall.provider.service import bearer
 from softfall.provider.statuses import may_raise
 from softfall.provider.surfaces import (
     Answer,
