@@ -6,7 +6,7 @@ provider's product that hides the distances.
 Guarantees: `unmasking` plus what the query encrypts, plus noise, is what `products` gives.
 Leaves to others: hints tell of rows. Who holds one must not know the block's 16 dummy rows, and two
 hints of one block, laid out twice, must not share them (`docs/experiments/lattice_security.md`).
-The oracles are `make_hint_plain` and `unmasking_plain`.
+The oracles are `make_hint_plain`, `secret_slots_plain` and `unmasking_plain`.
 """
 
 from typing import Final
@@ -36,6 +36,7 @@ from softfall.crypto.lattice.transform import (
 )
 
 _MAKE: Final = Native("softfall.crypto.lattice.hint_kernel", "make")
+_SECRET: Final = Native("softfall.crypto.lattice.hint_kernel", "secret")
 _MULTIPLY: Final = Native("softfall.crypto.lattice.hint_kernel", "multiply")
 _CHUNK_BLOCKS: Final = 32  # prepared at a time: 1.5 MB, which stay in the cache
 _TILE_BLOCKS: Final = 256
@@ -55,7 +56,7 @@ def make_hint(rows: U8Array, public: U32Array, threads: int = 2) -> U32Array:
     made: U32Array = np.empty((SLOTS, blocks, HINT_WORDS), np.uint32)
 
     def part(first: int, last: int) -> None:
-        widened, sums = aligned((2, COLUMNS), np.int16), aligned((COMPONENTS,), np.int32)
+        widened, sums = aligned((2, COLUMNS), np.int16), aligned((2, COMPONENTS), np.int32)
         for start in range(first, last, _CHUNK_BLOCKS):
             own = prepare(rows[start : min(start + _CHUNK_BLOCKS, last)], threads=1)
             octets, width = own.view(np.uint8), own.shape[1]
@@ -70,6 +71,14 @@ def secret_slots(secret_seed: bytes) -> U32Array:
 
     Raises BadSeed.
     """
+    made = aligned((SLOTS, 2, COMPONENTS), np.int16)
+    _SECRET(secret_words(secret_seed), TABLES, np.zeros((SLOTS, LANES), np.uint16), made)
+    own: U32Array = made.view(np.uint32).reshape(SLOTS, HINT_WORDS)
+    return own
+
+
+def secret_slots_plain(secret_seed: bytes) -> U32Array:
+    """What `secret_slots` gives, in plain numpy."""
     return _paired(to_slots(ternary(secret_words(secret_seed))))
 
 
@@ -99,6 +108,7 @@ def unmasking(hint: U32Array, secret: U32Array, threads: int = 2) -> U32Array:
 def load() -> None:
     """Find or compile the machine code now, so that no first picture waits for it."""
     _MAKE.ready()
+    _SECRET.ready()
     _MULTIPLY.ready()
 
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from softfall.compiled.exported import array, exported
-from softfall.compiled.residues import inner_four, short_inner, widen
+from softfall.compiled.exported import array, exported, inlined
+from softfall.compiled.residues import LANES, inner_four, short_inner, widen
 from softfall.crypto.lattice.parameters import (
     COLUMNS,
     COMPONENTS,
@@ -16,10 +16,20 @@ from softfall.crypto.lattice.parameters import (
     SECOND_PRIME,
     SLOTS,
 )
-from softfall.crypto.lattice.slots_kernel import TABLES, finish
+from softfall.crypto.lattice.sampling_kernel import THREE, drawn
+from softfall.crypto.lattice.slots_kernel import OFFSET, TABLES, finish, to_slots
 
 _BLOCK_BYTES: Final = 3 * COLUMNS  # of one slot
 _FOUR: Final = 4
+_FIRST: Final = np.uint64(FIRST_PRIME)
+_SECOND: Final = np.uint64(SECOND_PRIME)
+
+
+@inlined
+def _nearest(value: Any, prime: Any) -> Any:
+    """The residue nearest to 0 of a number from 0 on; the prime is a constant to the compiler."""
+    half = prime >> np.uint64(1)
+    return np.int16(np.int64((np.uint64(value) + half) % prime) - np.int64(half))
 
 
 @exported("void(uint8*, int64, int64, int64, int16*, int16*, int32*, int16*)")
@@ -30,22 +40,40 @@ def make(
     """The hint of `width` prepared blocks, as blocks `first` on of (64, blocks, 2, 16) int16.
 
     prepared: (64, width, 768) bytes; matrices: (64, 16, 2, 256) int16. Scratch: widened (2, 256)
-    int16, sums (16) int32.
+    int16, sums (32) int32.
     """
     hint = array(hint_, (SLOTS, blocks, 2, COMPONENTS))
     for slot in range(SLOTS):
         for block in range(width):
             widen(prepared, (slot * width + block) * _BLOCK_BYTES, widened)
-            for which in range(2):
-                prime = np.int64(FIRST_PRIME if which == 0 else SECOND_PRIME)
-                for four in range(0, COMPONENTS, _FOUR):
-                    at = ((slot * COMPONENTS + four) * 2 + which) * COLUMNS
-                    inner_four(widened, which * COLUMNS, matrices, at, 2 * COLUMNS, sums, four)
-                for h in range(COMPONENTS):
-                    # Shifted by half a prime before, and back: the residue nearest to 0.
-                    half = prime >> 1
-                    residue = (np.int64(sums[h]) + half) % prime - half
-                    hint[slot, first + block, which, h] = np.int16(residue)
+            for four in range(0, COMPONENTS, _FOUR):
+                at = (slot * COMPONENTS + four) * 2 * COLUMNS
+                inner_four(widened, 0, matrices, at, 2 * COLUMNS, sums, four)
+                there = COMPONENTS + four
+                inner_four(widened, COLUMNS, matrices, at + COLUMNS, 2 * COLUMNS, sums, there)
+            for h in range(COMPONENTS):
+                first_sum = np.int64(sums[h]) + OFFSET
+                second_sum = np.int64(sums[COMPONENTS + h]) + OFFSET
+                hint[slot, first + block, 0, h] = _nearest(first_sum, _FIRST)
+                hint[slot, first + block, 1, h] = _nearest(second_sum, _SECOND)
+
+
+@exported("void(uint64*, uint16*, uint16*, int16*)")
+def secret(words: Any, tables_: Any, rows: Any, secret_: Any) -> None:
+    """(64, 16) words into a secret's slots, (64, 2, 16) int16. rows: (64, 32) uint16 of zeros."""
+    tables = array(tables_, TABLES)
+    made = array(secret_, (SLOTS, 2, COMPONENTS))
+    for which in range(2):
+        drawn(words, COMPONENTS, THREE, rows, 0, LANES, tables[which, 2, 0, 0])
+        to_slots(rows, 0, LANES, which, tables)
+        for slot in range(SLOTS):
+            for h in range(COMPONENTS):
+                value = np.int64(rows[slot * LANES + h])
+                made[slot, which, h] = np.int16(value)
+    for slot in range(SLOTS):
+        for h in range(COMPONENTS):
+            made[slot, 0, h] = _nearest(np.int64(made[slot, 0, h]), _FIRST)
+            made[slot, 1, h] = _nearest(np.int64(made[slot, 1, h]), _SECOND)
 
 
 @exported(

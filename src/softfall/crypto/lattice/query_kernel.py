@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from softfall.compiled.exported import array, exported, helper
+from softfall.compiled.exported import array, exported, inlined
 from softfall.compiled.residues import LANES, scale, short_inner, signs
 from softfall.crypto.lattice.parameters import (
     COLUMNS,
@@ -20,40 +20,18 @@ from softfall.crypto.lattice.parameters import (
     SECOND_PRIME,
     SLOTS,
 )
+from softfall.crypto.lattice.sampling_kernel import THREE, drawn
 from softfall.crypto.lattice.slots_kernel import TABLES, to_slots
 from softfall.crypto.lattice.transform import FIRST_INVERSE
 
 _PLANE: Final = SLOTS * COLUMNS
-_LOW: Final = np.uint64(0xFFFFFFFF)
-_HALF: Final = np.uint64(32)
 _FIRST: Final = np.uint64(FIRST_PRIME)
 _SECOND: Final = np.uint64(SECOND_PRIME)
 _INVERSE: Final = np.uint64(FIRST_INVERSE)
-_THREE: Final = np.uint64(3)
 _ERRORS: Final = np.uint64(2 * ERROR_BOUND + 1)
 
 
-@helper
-def _below(word: Any, count: Any) -> Any:
-    """The high 64 bits of word * count: 0 to count - 1."""
-    carried = ((word & _LOW) * count) >> _HALF
-    return np.int64(((word >> _HALF) * count + carried) >> _HALF)
-
-
-@helper
-def _drawn(
-    words: Any, columns: Any, count: Any, rows: Any, start: Any, apart: Any, prime: Any
-) -> Any:
-    """Each word's number, around 0, as one around the prime, in rows `apart` from `start` on."""
-    middle = np.int64(prime) - (np.int64(count) >> 1)
-    for row in range(SLOTS):
-        for column in range(columns):
-            rows[start + row * apart + column] = np.uint16(
-                _below(words[row * columns + column], count) + middle
-            )
-
-
-@helper
+@inlined
 def _window(public: Any, at: Any, y: Any, prime: Any, window: Any, start: Any) -> Any:
     """One element's components times Y, and the components: what a product's components meet."""
     for component in range(COMPONENTS):
@@ -62,7 +40,7 @@ def _window(public: Any, at: Any, y: Any, prime: Any, window: Any, start: Any) -
         window[start + COMPONENTS + component] = np.int16(value)
 
 
-@helper
+@inlined
 def _turned(secret: Any, at: Any, turned: Any, start: Any) -> Any:
     """A slot of the secret, last component first."""
     for component in range(COMPONENTS):
@@ -86,8 +64,8 @@ def encrypt(
     body = array(body_, (SLOTS, COLUMNS, 3))
     for which in range(2):
         p = tables[which, 2, 0, 0]
-        _drawn(secret_words, COMPONENTS, _THREE, secret, which * SLOTS * LANES, LANES, p)
-        _drawn(error_words, COLUMNS, _ERRORS, planes, which * _PLANE, COLUMNS, p)
+        drawn(secret_words, COMPONENTS, THREE, secret, which * SLOTS * LANES, LANES, p)
+        drawn(error_words, COLUMNS, _ERRORS, planes, which * _PLANE, COLUMNS, p)
         to_slots(secret, which * SLOTS * LANES, LANES, which, tables)
         for chunk in range(0, COLUMNS, LANES):
             to_slots(planes, which * _PLANE + chunk, COLUMNS, which, tables)

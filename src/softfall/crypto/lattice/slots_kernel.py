@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from softfall.compiled.exported import array, helper
+from softfall.compiled.exported import array, inlined
 from softfall.compiled.residues import LANES, backward, forward, join, scale, shorten
 from softfall.crypto.lattice.parameters import FIRST_PRIME, SECOND_PRIME, SLOTS, Q
 from softfall.crypto.lattice.transform import FACTOR_BITS, FIRST_INVERSE
@@ -24,10 +24,10 @@ _INVERSE: Final = np.uint16(FIRST_INVERSE)
 _INVERSE_QUOTIENT: Final = np.uint16((FIRST_INVERSE << FACTOR_BITS) // SECOND_PRIME)
 
 # A multiple of both primes that leaves no sum of 256 products below 0.
-_OFFSET: Final = np.int64(-(-_GREATEST_SUM // Q) * Q)
+OFFSET: Final = np.int64(-(-_GREATEST_SUM // Q) * Q)
 
 
-@helper
+@inlined
 def to_slots(rows: Any, start: Any, apart: Any, which: Any, tables: Any) -> Any:
     """32 columns of coefficients become slots, below p.
 
@@ -47,7 +47,7 @@ def to_slots(rows: Any, start: Any, apart: Any, which: Any, tables: Any) -> Any:
         scale(rows, start + row * apart, np.uint16(1), one, p)
 
 
-@helper
+@inlined
 def from_slots(rows: Any, start: Any, apart: Any, which: Any, tables: Any) -> Any:
     """32 columns of slots, below 2 p, become coefficients, below p. As `to_slots` else."""
     p, one = tables[which, 2, 0, 0], tables[which, 2, 0, 1]
@@ -68,7 +68,7 @@ def from_slots(rows: Any, start: Any, apart: Any, which: Any, tables: Any) -> An
         scale(rows, start + row * apart, w, quotient, p)
 
 
-@helper
+@inlined
 def reduced(
     sums: Any, start: Any, apart: Any, rows: Any, there: Any, which: Any, tables: Any
 ) -> Any:
@@ -80,10 +80,10 @@ def reduced(
     word, quotient = tables[which, 2, 0, 2], tables[which, 2, 0, 3]
     for row in range(SLOTS):
         at = start + row * apart
-        shorten(sums, at, rows, there + LANES * row, _OFFSET, word, quotient, one, p)
+        shorten(sums, at, rows, there + LANES * row, OFFSET, word, quotient, one, p)
 
 
-@helper
+@inlined
 def join_rows(rows: Any, first: Any, second: Any, joined: Any) -> Any:
     """64 rows of 32 residues below each prime become numbers modulo q: (64, 32) uint32."""
     for row in range(SLOTS):
@@ -93,7 +93,7 @@ def join_rows(rows: Any, first: Any, second: Any, joined: Any) -> Any:
         )  # fmt: skip
 
 
-@helper
+@inlined
 def finish(
     sums: Any, at: Any, row: Any, lanes: Any, rows: Any, joined_: Any, tables: Any,
     out: Any, query: Any, start: Any, together: Any,
