@@ -114,9 +114,12 @@ class Stock:
     def put(self, kind: Kind, batch: Sequence[tuple[int, bytes]]) -> None:
         """Keep what the dealer handed out, (serial, material) each, in its order.
 
-        Raises KeyholderDiskFull; what came before it in the batch is kept.
+        What was spent before is not kept again. Raises KeyholderDiskFull; what came before it in
+        the batch is kept.
         """
         for serial, dealt in batch:
+            if self._is_spent(serial):
+                continue
             key = self._random_bytes(KEY_BYTES)
             sealed = AESGCM(key).encrypt(_NONCE, dealt, str(serial).encode())
             with self._files:
@@ -208,6 +211,11 @@ class Stock:
         further = max(position, known.position if known else 0)
         values = {"position": further, "newest": came, "at_ms": self._now_ms()}
         tx.execute(update(reached).where(*_is(reached.c, kind)).values(values))
+
+    def _is_spent(self, serial: int) -> bool:
+        with self._engine.connect() as tx:
+            same = select(spent.c.serial).where(spent.c.serial == serial)
+            return tx.scalar(same) is not None
 
     def _path(self, serial: int) -> Path:
         return self._folder / f"{serial}{_SUFFIX}"
