@@ -7,7 +7,7 @@ error it keeps the name alone. Calls wait on nobody's thread.
 
 import asyncio
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -44,15 +44,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The way to one party. away: what is raised where it can't be reached or is too slow.
-
-    token: what is shown beside the certificate, where the party asks for it.
-    """
+    """The way to one party. away: what is raised where it can't be reached or is too slow."""
 
     client: httpx.AsyncClient
     party: str
     away: type[UnavailableError]
-    token: str = field(default="", repr=False)
 
     async def call(
         self,
@@ -69,7 +65,7 @@ class Link:
             async with (
                 asyncio.timeout(seconds),
                 self.client.stream(
-                    method, path, content=body, headers=self._headers(body, known)
+                    method, path, content=body, headers=_headers(body, known)
                 ) as answer,
             ):
                 good = answer.status_code == 200
@@ -87,14 +83,13 @@ class Link:
                 raise self.away(f"the {self.party} answered with too much")
         return bytes(body)
 
-    def _headers(self, body: bytes | None, known: str) -> dict[str, str]:
-        # Nothing of a device's own request is passed on; these are the same for every call.
-        headers = {"user-agent": "softfall-provider", "accept-encoding": "identity"}
-        if self.token:
-            headers["authorization"] = f"Bearer {self.token}"
-        if known:
-            headers["if-none-match"] = known
-        return headers if body is None else {**headers, "content-type": "application/cbor"}
+
+def _headers(body: bytes | None, known: str) -> dict[str, str]:
+    # Nothing of a device's own request is passed on; these are the same for every call.
+    headers = {"user-agent": "softfall-provider", "accept-encoding": "identity"}
+    if known:
+        headers["if-none-match"] = known
+    return headers if body is None else {**headers, "content-type": "application/cbor"}
 
 
 def _error_name(status: int, body: bytes) -> str:

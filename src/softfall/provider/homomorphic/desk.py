@@ -14,7 +14,6 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from softfall.config import ProviderSettings
-from softfall.edge.custodian_tokens import read_custodian_token
 from softfall.edge.dealt_fetching import HomomorphicDealerClient
 from softfall.edge.logs import Logger, failure
 from softfall.edge.stock_keeping import Batch, StockKeeper
@@ -42,9 +41,8 @@ FOLDER: Final = "homomorphic"
 class HomomorphicDesk:
     """Everything of `homomorphic` at one running provider. Made inside its event loop.
 
-    deal: hands out dealt material; the dealer's own service unless given, and then the custodian is
-    shown the provider's token. epochs: those that submissions may be for, newest first, each with
-    its manifest.
+    deal: hands out dealt material; the dealer's own service unless given. epochs: those that
+    submissions may be for, newest first, each with its manifest.
     """
 
     def __init__(
@@ -57,15 +55,14 @@ class HomomorphicDesk:
         deal: Deal | None,
         epochs: Callable[[], Sequence[tuple[int, bytes]]],
     ) -> None:
-        """Raises StoreUnusable, TlsFilesUnusable, DealerTokenUnusable, CustodianTokenUnusable."""
+        """Raises StoreUnusable, TlsFilesUnusable, DealerTokenUnusable."""
         self._log = log
         folder = settings.data_dir / FOLDER
         self._epochs = epochs
         self._dealer: HomomorphicDealerClient | None = None
-        token = ""
         if deal is None:
             dealer = HomomorphicDealerClient(settings.dealer_url, settings.tls_dir, "provider")
-            self._dealer, token = dealer, read_custodian_token(settings.tls_dir)
+            self._dealer = dealer
 
             def deal(kind: Kind, count: int) -> Batch:
                 return dealer.fetch(kind.mode, kind.capacity_rows, count)
@@ -81,7 +78,7 @@ class HomomorphicDesk:
             turn=lambda: turn(self._db, "fetching dealt material for homomorphic"),
         )
         way = KeyholderWay.to(keyholder, settings.keyholder_timeout_seconds)
-        link = Link(custodian, "custodian", CustodianUnavailable, token)
+        link = Link(custodian, "custodian", CustodianUnavailable)
         source = ListSource(link, settings.custodian_timeout_seconds)
         self.keeper = ListKeeper(
             self._lists, source, way, self._epochs_in_use, self._list_changed, log

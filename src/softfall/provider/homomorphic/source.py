@@ -27,7 +27,7 @@ _ROUTES: Final = "/v1/options/homomorphic"
 
 @dataclass(frozen=True, slots=True)
 class ListSource:
-    """One running provider's way to the list. link: shows the custodian's token."""
+    """One running provider's way to the list. link: shows the provider's token."""
 
     link: Link
     timeout_seconds: float
