@@ -17,6 +17,7 @@ from softfall.custodian.app import make
 from softfall.custodian.catalogue import Catalogue
 from softfall.custodian.keys import create_identity, load_identity
 from softfall.custodian.publish import publish_epoch
+from softfall.edge.custodian_tokens import read_custodian_token
 from softfall.edge.tls import init_tls
 from softfall.lists.entries import Statement
 from softfall.lists.manifest import Manifest, read
@@ -84,14 +85,21 @@ class Keeper:
     def publish(self) -> Manifest:
         return publish_epoch(self.settings, "split", lambda *_: None, lambda: self.clocks.wall_ms)
 
+    @property
+    def token(self) -> str:
+        """By which the provider is known."""
+        return read_custodian_token(self.settings.tls_dir)
+
     def app(self) -> FastAPI:
-        return make(
+        app = make(
             self.settings,
             now_ms=lambda: self.clocks.wall_ms,
             steady_ms=lambda: self.clocks.steady_ms,
             reap_seconds=0.05,
             log=self.lines.log,
         )
+        app.state.token = self.token
+        return app
 
 
 def a_hash(label: str) -> bytes:
@@ -139,9 +147,12 @@ def post_issue(app: FastAPI, body: bytes) -> httpx.Response:
 
 
 def _ask(app: FastAPI, method: str, path: str, body: bytes) -> httpx.Response:
+    """As the provider asks."""
+
     async def once() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)
+        shown = {"authorization": f"Bearer {app.state.token}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://custodian") as client:
-            return await client.request(method, path, content=body)
+            return await client.request(method, path, content=body, headers=shown)
 
     return asyncio.run(once())

@@ -68,7 +68,8 @@ def post(app: FastAPI, path: str, body: bytes = b"") -> httpx.Response:
     async def once() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://custodian") as client:
-            return await client.post(f"/v1/options/enclave/{path}", content=body)
+            shown = {"authorization": f"Bearer {app.state.token}"}
+            return await client.post(f"/v1/options/enclave/{path}", content=body, headers=shown)
 
     return asyncio.run(once())
 

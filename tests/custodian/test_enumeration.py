@@ -198,7 +198,9 @@ class Accounts:
 
     def __init__(self, folder: Path, custodian: FastAPI, clock: Clock, per_account: int) -> None:
         client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=custodian), base_url="https://custodian"
+            transport=httpx.ASGITransport(app=custodian),
+            base_url="https://custodian",
+            headers={"authorization": f"Bearer {custodian.state.token}"},
         )
         settings = ProviderSettings(
             data_dir=folder / "provider", tls_dir=folder / "tls",

@@ -57,7 +57,8 @@ def running(keeper: Keeper) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 def provider(keeper: Keeper, url: str) -> httpx.Client:
     context = client_context(keeper.settings.tls_dir, "provider")
-    return httpx.Client(base_url=url, verify=context, timeout=60)
+    shown = {"authorization": f"Bearer {keeper.token}"}
+    return httpx.Client(base_url=url, verify=context, timeout=60, headers=shown)
 
 
 @pytest.fixture

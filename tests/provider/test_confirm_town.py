@@ -11,6 +11,8 @@ import httpx
 import numpy as np
 import pytest
 
+from softfall.config import ProviderSettings
+from softfall.edge.custodian_tokens import read_custodian_token
 from softfall.edge.stock_keeping import DealerClient
 from softfall.edge.tls import client_context
 from softfall.lists.manifest import Manifest
@@ -20,7 +22,7 @@ from softfall.options.contract import Candidate, Clear, Held, ScanSecret, Verdic
 from softfall.options.tags.parameters import TagParameters
 from softfall.provider.confirming import Confirmer, ConfirmLink
 from softfall.provider.database import CONFIRM_MIGRATIONS
-from softfall.provider.link import make_client
+from softfall.provider.relay import custodian_client
 from softfall.provider.stock import ConfirmStock
 from softfall.store.database import sqlite_url
 from softfall.store.transactions import Database
@@ -96,7 +98,12 @@ def test_a_number_that_the_custodian_does_not_list_holds_nobody_and_hides_nothin
 
     def verdicts(*asked: tuple[int, ...]) -> list[Verdict]:
         async def run() -> list[Verdict]:
-            async with make_client(town.custodian.url, town.folder / "tls", 20.0) as client:
+            settings = ProviderSettings(
+                custodian_url=town.custodian.url,
+                tls_dir=town.folder / "tls",
+                custodian_timeout_seconds=20.0,
+            )
+            async with custodian_client(settings) as client:
                 link = ConfirmLink.to(client, asyncio.get_running_loop(), 20.0)
                 decide = Confirmer(stock, link.ask).decide
                 return [
@@ -123,7 +130,10 @@ def test_a_custodian_killed_in_the_middle_of_a_confirmation_loses_nothing(town: 
     context = client_context(town.folder / "tls", "provider")
 
     def post(path: str, body: bytes) -> httpx.Response:
-        return httpx.post(town.custodian.url + path, content=body, verify=context, timeout=20)
+        shown = {"authorization": f"Bearer {read_custodian_token(town.folder / 'tls')}"}
+        return httpx.post(
+            town.custodian.url + path, content=body, headers=shown, verify=context, timeout=20
+        )
 
     begin = step.begin()
     begun = until(200, lambda: post("/v1/confirm/begin", begin))

@@ -49,7 +49,8 @@ LISTED, UNLISTED = "1/3", "a harmless photograph"
 class Wire:
     """Passes requests on to an application, and keeps what passed; `fault` fails instead."""
 
-    def __init__(self, app: FastAPI | None = None) -> None:
+    def __init__(self, app: FastAPI | None = None, token: str = "") -> None:
+        self.shown = {"authorization": f"Bearer {token}"} if token else {}
         self.inner = httpx.ASGITransport(app=app or FastAPI())
         self.passed: list[tuple[str, bytes, bytes]] = []
         self.fault: Exception | int | None = None
@@ -62,7 +63,7 @@ class Wire:
             return httpx.Response(self.fault, json={"error": "InternalError"})
         asked = await request.aread()
         asked = self.change(request.url.path, asked)
-        headers = {"content-type": "application/cbor"}
+        headers = {"content-type": "application/cbor", **self.shown}
         again = httpx.Request(request.method, request.url, content=asked, headers=headers)
         answer = await self.inner.handle_async_request(again)
         body = await answer.aread()
@@ -89,7 +90,7 @@ class Walls:
         self.allow(PCRS)
         self.keeper.set_up()
         self.folder = folder
-        self.to_custodian = Wire(self.keeper.app())
+        self.to_custodian = Wire(self.keeper.app(), self.keeper.token)
         self.to_enclave = Wire()
         self.log = io.StringIO()
         self.restart_enclave()

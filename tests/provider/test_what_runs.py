@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from softfall.custodian.keys import create_identity
+from softfall.edge.custodian_tokens import read_custodian_token
 from softfall.edge.tls import client_context
 
 from .process import Served
@@ -103,7 +104,8 @@ def custodian(folder: Path, spy: Spy) -> Served:
 
 def use_custodian(served: Served) -> None:
     context = client_context(served.folder / "tls", "provider")
-    with httpx.Client(base_url=served.url, verify=context, timeout=20) as http:
+    shown = {"authorization": f"Bearer {read_custodian_token(served.folder / 'tls')}"}
+    with httpx.Client(base_url=served.url, verify=context, timeout=20, headers=shown) as http:
         for path in ("/v1/health", "/v1/epochs/current?option=split", "/metrics"):
             http.get(path)
         http.post("/v1/options/split/answer", content=b"junk")

@@ -156,7 +156,11 @@ class Gate:
         context = client_context(self._tls_dir, "provider")
         async with httpx.AsyncClient(verify=context, base_url=self._custodian()) as http:
             answer = await http.request(
-                request.method, f"/{path}", content=body, params=request.query_params
+                request.method,
+                f"/{path}",
+                content=body,
+                params=request.query_params,
+                headers={"authorization": request.headers.get("authorization", "")},
             )
         self.passed.append(path)
         self.after(path)

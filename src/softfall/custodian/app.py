@@ -1,8 +1,10 @@
 """The custodian's service: manifests, artefacts, and answers to blinded questions.
 
 Guarantees: it is told nothing of who asks, and logs nothing of what is asked: bodies are blinded
-points of one fixed size, relayed by the provider. Only the provider can call it (mutual TLS, see
-`custodian/main.py`). Each answer is counted against the global quota before it is made.
+points of one fixed size, relayed by the provider. Only the installation's own parties get through
+the handshake (mutual TLS, see `custodian/main.py`), and of them the provider alone is told anything
+but what every device may read (see `provider_only`). Each answer is counted against the global
+quota before it is made.
 An epoch published by another process is noticed with the next request. The key of an ended one is
 never used again, and destroyed within `REAP_SECONDS`.
 """
@@ -11,7 +13,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio.to_thread
 from fastapi import FastAPI, Query, Request, Response
@@ -128,19 +130,20 @@ def make(
         log=log,
         lifespan=lifespan,
     )
-    _add_epoch_routes(app, book, now_ms)
-    _add_answer_route(app, answers, figures)
-    app.include_router(list_routes(publishing.distribution))
-    app.include_router(enclave_routes(EnclaveLists(book, catalogue, now_ms, os.urandom)))
     provider_only = ProviderOnly(settings.tls_dir)
-    app.include_router(
-        homomorphic_routes(HomomorphicLists(settings, engine, now_ms), provider_only)
-    )
+    known = [provider_only.where_there_is_one]
+    _add_epoch_routes(app, book, now_ms, known)
+    _add_answer_route(app, answers, figures, known)
+    app.include_router(list_routes(publishing.distribution))
+    enclaves = EnclaveLists(book, catalogue, now_ms, os.urandom)
+    app.include_router(enclave_routes(enclaves), dependencies=known)
+    lists = HomomorphicLists(settings, engine, now_ms)
+    app.include_router(homomorphic_routes(lists, provider_only))
     facts = Lookups(
         quota_engine, catalogue, index, book, settings.lookups_per_hour, now_ms, steady_ms
     )
-    app.include_router(lookup_routes(facts))
-    app.include_router(confirm.router(figures.metrics.registry))
+    app.include_router(lookup_routes(facts), dependencies=known)
+    app.include_router(confirm.router(figures.metrics.registry), dependencies=known)
     return app
 
 
@@ -153,7 +156,9 @@ def _any_current(book: EpochBook, now_ms: int) -> int:
     return max(alive)
 
 
-def _add_epoch_routes(app: FastAPI, book: EpochBook, now_ms: Callable[[], int]) -> None:
+def _add_epoch_routes(
+    app: FastAPI, book: EpochBook, now_ms: Callable[[], int], known: list[Any]
+) -> None:
     @app.get(
         "/v1/epochs/current",
         summary="The current epoch's signed manifest",
@@ -171,6 +176,7 @@ def _add_epoch_routes(app: FastAPI, book: EpochBook, now_ms: Callable[[], int]) 
     @app.get(
         "/v1/epochs/{number}/artefacts/{option}",
         summary="What the provider judges by",
+        dependencies=known,
         response_class=Response,
         responses={200: {"content": {OCTETS: {}}, "description": "the option's artefact"}},
         tags=["epochs"],
@@ -181,13 +187,14 @@ def _add_epoch_routes(app: FastAPI, book: EpochBook, now_ms: Callable[[], int]) 
         return Response(book.artefact(epoch), media_type=OCTETS)
 
 
-def _add_answer_route(app: FastAPI, answers: Answers, figures: Figures) -> None:
+def _add_answer_route(app: FastAPI, answers: Answers, figures: Figures, known: list[Any]) -> None:
     # Evaluations keep a core busy each; more at once would only make all of them slower.
     limiter = anyio.CapacityLimiter(len(os.sched_getaffinity(0)))
 
     @app.post(
         "/v1/options/{option}/answer",
         summary="Answer a blinded question",
+        dependencies=known,
         response_class=Response,
         responses={200: {"content": {CBOR: {}}, "description": "the option's reply"}},
         openapi_extra=_cbor_body("ask"),
@@ -206,6 +213,7 @@ def _add_answer_route(app: FastAPI, answers: Answers, figures: Figures) -> None:
     @app.post(
         "/v1/tokens/issue",
         summary="Mint tokens, blindly",
+        dependencies=known,
         response_class=Response,
         responses={200: {"content": {CBOR: {}}, "description": "`token_reply`"}},
         openapi_extra=_cbor_body("token_request"),

@@ -84,7 +84,7 @@ def homomorphic_routes(lists: HomomorphicLists, provider_only: ProviderOnly) -> 
 
     @router.get("/hints/{sha256}", summary="A hint of a list", **_FILE)
     def read_hint(sha256: Digest) -> Response:
-        """A file of hints that one of the newest versions names, for the keyholder to be brought."""
+        """A file of hints that one of the newest versions names, to be carried to the keyholder."""
         return _sent(lists.hint(sha256))
 
     return router

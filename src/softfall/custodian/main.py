@@ -1,8 +1,9 @@
 """Running the custodian's service: its folder locked, its caller proven, its logs without content.
 
 Guarantees: one service a data folder; only a caller with a client certificate of the installation's
-own authority gets through the TLS handshake. `softfall keys init` makes two such certificates: the
-provider's, and the custodian's own, by which the dealer knows it.
+own authority gets through the TLS handshake. `softfall keys init` makes three of those: the
+provider's; the custodian's own and the keyholder's, by which the dealer lets them in, and which a
+custodian that knows its provider's token answers nothing (`provider_only`).
 """
 
 from softfall.config import CustodianSettings
