@@ -240,10 +240,15 @@ class StaffClient:
         found: dict[str, Any] = response.json()
         return found
 
-    def wait_for(self, path: str, accepted: Callable[[dict[str, Any]], bool]) -> float:
+    def wait_for(
+        self,
+        path: str,
+        accepted: Callable[[dict[str, Any]], bool],
+        seconds: float = FATE_SECONDS,
+    ) -> float:
         """Ask until the answer is accepted; the seconds that took. Raises PartyFailed."""
         start = time.monotonic()
-        while time.monotonic() < start + FATE_SECONDS:
+        while time.monotonic() < start + seconds:
             found = self.get(path)
             if found is not None and accepted(found):
                 return time.monotonic() - start

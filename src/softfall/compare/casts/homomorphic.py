@@ -26,7 +26,7 @@ from softfall.options import contract
 from softfall.options.homomorphic import custodian, device, keyholder, provider, wire
 from softfall.options.homomorphic.parameters import REPLAY_BUDGET, Mode
 
-STOCK: Final = 48  # dealt for so many pictures ahead: several are on their way at once here
+READY_SECONDS: Final = 300.0
 NOT_AUDITED: Final = "The lattice code is Softfall's own, and nobody has audited it"
 
 
@@ -47,6 +47,15 @@ class Homomorphic(EndToEndCast):
     declared = DECLARED
     deals = True
     custodian_setup = "takes the list in, lays it into blocks with random rows, makes the hints"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keyholder_url = ""
+
+    @property
+    def dealer_url(self) -> str:
+        """Where the dealer listens, once it does."""
+        return self._dealer_url
 
     @property
     def parameters(self) -> Mapping[str, int | str | float]:  # type: ignore[override]
@@ -81,10 +90,12 @@ class Homomorphic(EndToEndCast):
         return {
             "keyholder_key_file": str(keys.public_path(self._keyholder_dir())),
             "homomorphic_mode": self.mode.name.lower(),
+            "dealer_url": "",  # it confirms nothing here, so it is dealt nothing
         }
 
     def _provider_more(self) -> dict[str, Any]:
-        return {"keyholder_url": self.parties[KEYHOLDER].ready()["ready"]}
+        self.keyholder_url = self.parties[KEYHOLDER].ready()["ready"]
+        return {"keyholder_url": self.keyholder_url}
 
     def _start_more(self, stage: Stage, published: Mapping[str, Any]) -> None:
         pinned = self._keyholder_dir() / "custodian.pub"
@@ -92,25 +103,26 @@ class Homomorphic(EndToEndCast):
         settings = self._with_data(KEYHOLDER) | {
             "custodian_key_file": str(pinned),
             "dealer_url": self._dealer_url,
-            "stock": STOCK,
         }
         self._start(stage, KEYHOLDER, "keyholder", settings=settings)
 
     def _more_setup(
         self, fetched_seconds: float, devices: Sequence[Mapping[str, Any]]
     ) -> list[Setup]:
+        assert self._staff is not None
+        ready_seconds = self._staff.wait_for("/v1/health", _is_ready, READY_SECONDS)
         return [
             Setup(
                 role=PROVIDER,
                 received_bytes=self._received(PROVIDER, "/v1/options/homomorphic/"),
-                seconds=fetched_seconds,
+                seconds=fetched_seconds + ready_seconds,
                 what="fetches the rows, hashes open to it, prepares them for encrypted products, "
                 "and carries the hints",
             ),
             Setup(
                 role=KEYHOLDER,
                 received_bytes=self._received(KEYHOLDER, "/v1/hints/"),
-                seconds=fetched_seconds,
+                seconds=self._carried_seconds(),
                 what="keeps the list's hints, from which it can tell no entry",
             ),
             Setup(role="device", received_bytes=0, seconds=0.0, what="gets nothing of the list"),
@@ -120,6 +132,16 @@ class Homomorphic(EndToEndCast):
         assert self._place is not None
         exchanges, _ = read_exchanges(self._place.views, role)
         return sum(each.received_bytes for each in exchanges if part_of_path in each.path)
+
+    def _carried_seconds(self) -> float:
+        """From the first hint that the keyholder was carried to the last."""
+        assert self._place is not None
+        exchanges, _ = read_exchanges(self._place.views, KEYHOLDER)
+        carried = [each for each in exchanges if each.path.startswith("/v1/hints/")]
+        if not carried:
+            return 0.0
+        first, last = (min(e.start_ns for e in carried), max(e.end_ns for e in carried))
+        return (last - first) / 1e9
 
     def _keyholder_dir(self) -> Path:
         return Path(self._with_data(KEYHOLDER)["data_dir"])
@@ -134,3 +156,8 @@ class HomomorphicPermuted(Homomorphic):
         "as homomorphic, with less dealt for each picture: the keyholder sees all its distances, "
         "freshly permuted (our own lattice code, not audited)"
     )
+
+
+def _is_ready(health: Mapping[str, Any]) -> bool:
+    """Whether the provider judges by a list, and has material for the first picture."""
+    return int(health["list_version"]) >= 0 and int(health["dealt"]) > 0

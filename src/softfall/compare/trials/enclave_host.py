@@ -84,7 +84,7 @@ def broken(scene: Scene) -> Finding:
 def custodian_keys_open(scene: Scene) -> Finding:
     """Every key of an epoch that the custodian keeps, tried on every submission."""
     submissions = tag_theft.logged_submissions(scene.loot, scene.option)
-    keys = _epoch_keys(scene.place.folder / CUSTODIAN)
+    keys = epoch_keys(scene.place.folder / CUSTODIAN)
     if not keys:
         return Finding(TrialResult.NOT_RUN, "no key was found where the custodian keeps them")
     opened = sum(
@@ -124,7 +124,7 @@ def custodian_names_its_own(scene: Scene) -> Finding:
     )
 
 
-def _epoch_keys(folder: Path) -> list[bytes]:
+def epoch_keys(folder: Path) -> list[bytes]:
     """What the custodian's database holds of keys."""
     engine = create_engine(sqlite_url(folder / DATABASE_FILE))
     try:

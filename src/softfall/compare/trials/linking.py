@@ -124,7 +124,7 @@ def by_candidate(scene: Scene) -> Finding:
         scene.send(RECIPIENT, COLLUDER, *two),
         scene.send(SENDER, RECIPIENT, *other),
     )
-    bodies = _submissions(scene, sent)
+    bodies = submissions(scene, sent)
     shown = [Shown(body, 0) for body in bodies if body is not None]
     if len(shown) < len(sent):
         return Finding(TrialResult.NOT_RUN, "the pictures' submissions were not recorded")
@@ -238,7 +238,7 @@ def _handed_over(scene: Scene) -> dict[bytes, Shown]:
     return found
 
 
-def _submissions(scene: Scene, sent: tuple[Sending, ...]) -> list[bytes | None]:
+def submissions(scene: Scene, sent: tuple[Sending, ...]) -> list[bytes | None]:
     """What was handed over for each; of a refused picture it is recorded just after its answer."""
     until = time.monotonic() + _RECORDED_SECONDS
     while True:

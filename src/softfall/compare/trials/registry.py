@@ -6,8 +6,10 @@ from softfall.compare.plan import Cheat
 from softfall.compare.trials import (
     custodian_view,
     enclave_host,
+    keyholder_view,
     linking,
     lists,
+    provider_probes,
     senders,
     thefts,
     tolerance,
@@ -96,6 +98,24 @@ TRIALS: Final = (
         "A broken enclave",
         "its key taken out of its process, with what should have been deleted",
         enclave_host.broken,
+    ),
+    Trial(
+        "keyholder_view",
+        "Curious keyholder: which picture, which belong together, did it match",
+        "with its keys and hints, the list in its hands, and every picture as a guess",
+        keyholder_view.view,
+    ),
+    Trial(
+        "provider_probes",
+        "Curious provider: runs one picture again, with a row's masks moved",
+        "really asked, at the running keyholder, until it refuses",
+        provider_probes.probe,
+    ),
+    Trial(
+        "keyholder_together",
+        "Provider and keyholder together",
+        "with what the provider should have deleted",
+        keyholder_view.together,
     ),
     Trial(
         "together",

@@ -10,7 +10,7 @@ running services is not searched here (docs/threat-model.md says what stays in i
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,7 @@ from softfall.compare.casts.cast import CUSTODIAN, PROVIDER, SENDER, Place
 from softfall.compare.enumeration import Limits, cost_of_list
 from softfall.compare.results import BlastRadius, OptionRun, TrialResult
 from softfall.compare.traces import ListedHashes, Needles
-from softfall.compare.trials.enclave_host import custodian_keys_open, custodian_names_its_own
+from softfall.compare.trials import enclave_host, keyholder_own
 from softfall.compare.trials.scene import Finding, Scene, not_applicable
 from softfall.compare.views import samples
 from softfall.custodian.clock import wall_ms
@@ -33,9 +33,19 @@ from softfall.device.device import Device
 from softfall.errors import SoftfallError
 from softfall.store.database import sqlite_url
 
+Play = Callable[[Scene], Finding]
+
 NO_CUSTODIAN: Final = "no custodian takes part"
 NOT_STOLEN: Final = "the run carried out no theft"
 TAG_OPTIONS: Final = ("split", "on_device")
+NAMED: Final[Mapping[str, Play]] = {
+    "enclave": enclave_host.custodian_names_its_own,
+    "homomorphic": keyholder_own.custodian_names_its_own,
+}
+KEYS_OPEN: Final[Mapping[str, Play]] = {
+    "enclave": enclave_host.custodian_keys_open,
+    "homomorphic": keyholder_own.custodian_keys_open,
+}
 DATABASE_SUFFIXES: Final = ("", "-wal", "-shm")
 FAR_AHEAD_MS: Final = 400 * 86_400_000
 
@@ -44,8 +54,8 @@ def together(scene: Scene) -> Finding:
     """Provider and custodian put together what each has: shares, keys, the list, the log."""
     if CUSTODIAN not in scene.cast.parties:
         return not_applicable(f"{NO_CUSTODIAN}: the provider needs nobody's help")
-    if scene.option not in TAG_OPTIONS:
-        return custodian_names_its_own(scene)
+    if scene.option in NAMED:
+        return NAMED[scene.option](scene)
     blast = scene.run.blast
     if blast is None:
         return Finding(TrialResult.NOT_RUN, NOT_STOLEN)
@@ -64,8 +74,8 @@ def stolen_key(scene: Scene) -> Finding:
     """The custodian's live keys, with what a provider should have deleted: was P sent?"""
     if CUSTODIAN not in scene.cast.parties:
         return not_applicable(NO_CUSTODIAN)
-    if scene.option not in TAG_OPTIONS:
-        return custodian_keys_open(scene)
+    if scene.option in KEYS_OPEN:
+        return KEYS_OPEN[scene.option](scene)
     blast = scene.run.blast
     if blast is None:
         return Finding(TrialResult.NOT_RUN, NOT_STOLEN)
@@ -84,7 +94,7 @@ def stolen_key(scene: Scene) -> Finding:
 def destroyed_key(scene: Scene) -> Finding:
     """The same theft once the epoch has ended: the custodian's own code ends it, on a copy."""
     if scene.option not in TAG_OPTIONS:
-        return not_applicable("no key of an epoch opens what the provider was handed")
+        return not_applicable("no key of the custodian's opens what the provider was handed")
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name)
         target = copy / CUSTODIAN
