@@ -8,6 +8,15 @@ from typing import Annotated
 
 import typer
 
+from softfall.errors import InputError
+
+
+class VideoOptions(InputError):
+    """Options of `softfall compare` that don't go together where a clip is sent."""
+
+    remedy = "Name the clip by --video; have its figures written by --json."
+
+
 Photos = Annotated[
     list[Path] | None,
     typer.Argument(
@@ -61,6 +70,19 @@ Keep = Annotated[
     ),
 ]
 
+Video = Annotated[
+    Path | None,
+    typer.Option(
+        "--video",
+        help="Send this clip in place of photographs: as it is, and mirrored, which is not listed.",
+        show_default=False,
+    ),
+]
+Live = Annotated[
+    bool,
+    typer.Option("--live", help="With --video: send it as a live stream too, at its own pace."),
+]
+
 
 def compare(
     photos: Photos = None,
@@ -71,6 +93,8 @@ def compare(
     json: Json = None,
     seed: Seed = 1,
     keep: Keep = None,
+    video: Video = None,
+    live: Live = False,
 ) -> None:
     """Send photographs past each option, and show what was stopped, who saw what, and its cost.
 
@@ -89,6 +113,11 @@ def compare(
     signal.signal(signal.SIGTERM, _stop)
     for path in filter(None, (html, json)):
         check_writable(path)
+    if live and video is None:
+        raise VideoOptions("--live needs a clip")
+    if video is not None:
+        _compare_films(video, list_file, option, list_size, (html, json), seed, keep, live=live)
+        return
     asked = Asked(
         options=option or DEFAULT_OPTIONS,
         places=photos or (),
@@ -112,6 +141,52 @@ def compare(
         write_whole(html, render(comparison))
         console.print(f"report: {html.resolve()}", highlight=False, soft_wrap=True)
     if not comparison.sound:
+        sys.exit(1)
+
+
+def _compare_films(
+    video: Path,
+    list_file: Path | None,
+    option: list[str] | None,
+    list_size: int | None,
+    out: tuple[Path | None, Path | None],
+    seed: int,
+    keep: Path | None,
+    *,
+    live: bool,
+) -> None:
+    from rich.console import Console
+
+    from softfall.cli.progress import shown_progress
+    from softfall.compare.console import MIN_COLUMNS
+    from softfall.compare.files import write_whole
+    from softfall.compare.film_table import print_films
+    from softfall.compare.films import DEFAULT_LIST_SIZE, AskedFilms, compare_films
+    from softfall.compare.witness import DEFAULT_OPTIONS
+
+    html, json = out
+    if html is not None:
+        raise VideoOptions("--html draws no report of a clip; --json has every figure")
+    count = list_size if list_size is not None else (0 if list_file else DEFAULT_LIST_SIZE)
+    asked = AskedFilms(
+        clip=video,
+        options=option or DEFAULT_OPTIONS,
+        list_file=list_file,
+        random_count=count,
+        seed=seed,
+        keep=keep,
+        live=live,
+    )
+    with shown_progress() as show:
+        found = compare_films(asked, show)
+    console = Console()
+    if console.width < MIN_COLUMNS:
+        console = Console(width=MIN_COLUMNS)
+    print_films(found, console)
+    if json is not None:
+        write_whole(json, found.model_dump_json(indent=1) + "\n")
+        console.print(f"\neverything as JSON: {json}", highlight=False, soft_wrap=True)
+    if not found.sound:
         sys.exit(1)
 
 

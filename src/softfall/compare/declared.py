@@ -14,6 +14,7 @@ from typing import Final
 
 import cbor2
 
+from softfall.options.framed import read_frames
 from softfall.wire import Kind, ListOf, MalformedMessage, Message, Nested, Optional, Value
 
 
@@ -81,7 +82,8 @@ class Cbor:
             of_field, value = self.natures.get(name, nature), values[each.name]
             inner = self._inner(name, values)
             if inner is not None and isinstance(value, bytes):
-                yield from self._of_message(inner, inner.decode(value), f"{name}.", of_field)
+                for body in _bodies(value):
+                    yield from self._of_message(inner, inner.decode(body), f"{name}.", of_field)
             else:
                 yield from self._of_value(each.kind, value, name, each.meaning, of_field)
 
@@ -195,6 +197,12 @@ class Declared:
 def _pattern(route: str) -> re.Pattern[str]:
     parts = re.split(r"\{[a-z0-9_]+\}", route)
     return re.compile("[^/]+".join(re.escape(part) for part in parts))
+
+
+def _bodies(body: bytes) -> Sequence[bytes]:
+    """A picture's body, or those of a video's frames. Raises MalformedMessage."""
+    frames = read_frames(body)
+    return (body,) if frames is None else frames.bodies
 
 
 def _size_bytes(value: Value) -> int:

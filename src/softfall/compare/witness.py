@@ -86,17 +86,17 @@ def compare(asked: Asked, show: Show) -> Comparison:
     started_at, start = datetime.now(UTC), time.monotonic()
     casts = [make_cast(name) for name in dict.fromkeys(asked.options)]
     paths = picture_files(asked.places) if asked.places else default_paths()
-    photographs, left_out = open_photographs(paths, asked.limits, _shown(show, "photographs"))
+    photographs, left_out = open_photographs(paths, asked.limits, shown(show, "photographs"))
     known = _known_list(asked, photographs)
-    with _scratch(asked.keep) as folder, Stage(folder) as stage:
-        places = {cast.name: _place(folder, cast.name, known) for cast in casts}
+    with scratch(asked.keep) as folder, Stage(folder) as stage:
+        places = {cast.name: make_place(folder, cast.name, known) for cast in casts}
         for cast in casts:
             cast.begin(stage, places[cast.name])
         conversation = plan(
-            photographs, known, asked.seed, asked.limits, _shown(show, "edited copies")
+            photographs, known, asked.seed, asked.limits, shown(show, "edited copies")
         )
         setups = {
-            cast.name: cast.finish(stage, _shown(show, f"{cast.name}: set-up")) for cast in casts
+            cast.name: cast.finish(stage, shown(show, f"{cast.name}: set-up")) for cast in casts
         }
         files = _write_pictures(folder / "pictures", conversation)
         played = _play(casts, conversation, files, show)
@@ -123,7 +123,7 @@ def _known_list(asked: Asked, photographs: Sequence[Photograph]) -> KnownList:
 
 
 @contextlib.contextmanager
-def _scratch(keep: Path | None) -> Iterator[Path]:
+def scratch(keep: Path | None) -> Iterator[Path]:
     """A folder for the run; removed afterwards, unless it is to be kept."""
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,8 @@ def _scratch(keep: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _place(folder: Path, name: str, known: KnownList) -> Place:
+def make_place(folder: Path, name: str, known: KnownList) -> Place:
+    """Where one option's run keeps its things, its list written there."""
     own = folder / name
     views = own / "views"
     views.mkdir(parents=True)
@@ -236,7 +237,7 @@ def _with_trials(
     tried = []
     for cast, run in zip(casts, runs, strict=True):
         scene = Scene(cast, run, places[cast.name], conversation, files, played[cast.name])
-        cells = play_all(scene, TRIALS, _shown(show, f"{cast.name}: cheats and curious parties"))
+        cells = play_all(scene, TRIALS, shown(show, f"{cast.name}: cheats and curious parties"))
         tried.append(run.model_copy(update={"trials": cells}))
     return tried
 
@@ -293,5 +294,6 @@ def _comparison(
     )
 
 
-def _shown(show: Show, step: str) -> Callable[[int, int], None]:
+def shown(show: Show, step: str) -> Callable[[int, int], None]:
+    """Tells of one step."""
     return lambda done, total: show(step, done, total)

@@ -14,6 +14,7 @@ from softfall.device.outcomes import MessageArrival, Notice, Quarantined, Queued
 from softfall.errors import SoftfallError, UnavailableError
 
 LIST_SECONDS = 60.0
+LIVE_MIME = "video/live"  # as the witness calls a part of a live stream
 POLL_SECONDS = 0.2
 
 
@@ -21,8 +22,12 @@ def send(device: Device, command: dict[str, Any]) -> dict[str, str]:
     """One message: its id, or why it was refused."""
     try:
         if command.get("picture"):
-            data = Path(command["picture"]).read_bytes()
-            outcome = device.send_photo(command["to"], data, text=command["text"])
+            data, to, text = Path(command["picture"]).read_bytes(), command["to"], command["text"]
+            mime = command.get("mime", "")
+            if mime.startswith("video/"):
+                outcome = device.send_video(to, data, text=text, live=mime == LIVE_MIME)
+            else:
+                outcome = device.send_photo(to, data, text=text)
         else:
             outcome = device.send_text(command["to"], command["text"])
     except SoftfallError as error:
@@ -101,7 +106,7 @@ def _fetch_list(device: Device, command: dict[str, Any]) -> dict[str, float]:
 def _event(arrival: MessageArrival) -> dict[str, Any]:
     """What the person sees of one arrival."""
     shown = isinstance(arrival, Shown)
-    picture = arrival.picture if isinstance(arrival, Shown) else None
+    picture = (arrival.picture or arrival.video) if isinstance(arrival, Shown) else None
     reason = "" if isinstance(arrival, Shown) else arrival.reason
     quarantined = isinstance(arrival, Quarantined)
     return {

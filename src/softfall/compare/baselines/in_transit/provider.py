@@ -8,6 +8,7 @@ No configuration can name it, and an import contract keeps services from loading
 """
 
 import hmac
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,10 @@ from softfall.lists.entries import MATCH_RADIUS_BITS
 from softfall.lists.index.choose import build_index
 from softfall.lists.index.hamming import HammingIndex, words
 from softfall.media.decode import decode
-from softfall.media.pdq import Unhashable, pdq
+from softfall.media.pdq import PdqHash, Unhashable, pdq
+from softfall.media.video_formats import HEAD_BYTES, video_format
+from softfall.media.video_planes import plane_of, plane_pdq
+from softfall.media.video_reading import open_video
 
 REQUESTS_PER_MINUTE = 60_000
 DESCRIPTION = "A baseline for comparison only: the provider reads everything."
@@ -72,7 +76,7 @@ class Fate(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """Opens a picture, hashes it, looks it up."""
+    """Opens a picture or a video, hashes it, looks it up."""
 
     index: HammingIndex
     limits: MediaLimits
@@ -81,16 +85,24 @@ class Matcher:
         """Held within the match radius of an entry; what can't be opened or hashed passes."""
         if picture is None:
             return Decided(DELIVERED, "text is not matched")
+        is_film = video_format(picture[:HEAD_BYTES]) is not None
         try:
-            hashed = pdq(decode(picture, self.limits).pixels)
+            found = self._frames(picture) if is_film else [pdq(decode(picture, self.limits).pixels)]
         except SoftfallError as error:
             return Decided(DELIVERED, f"not a picture: {error.name}")
-        if isinstance(hashed, Unhashable):
-            return Decided(DELIVERED, f"unhashable: {hashed.reason}")
-        matches = self.index.search(words([hashed.bits]), MATCH_RADIUS_BITS)
+        hashes = [each.bits for each in found if isinstance(each, PdqHash)]
+        if not hashes:
+            reasons = {each.reason for each in found if isinstance(each, Unhashable)}
+            return Decided(DELIVERED, f"unhashable: {', '.join(sorted(reasons))}")
+        matches = self.index.search(words(hashes), MATCH_RADIUS_BITS)
         if not len(matches):
             return Decided(DELIVERED, "no entry within the radius")
         return Decided(HELD, f"entry within {int(matches.distances_bits.min())} bits")
+
+    def _frames(self, film: bytes) -> list[PdqHash | Unhashable]:
+        """Of one frame a second, as the other options' devices look at a video."""
+        with open_video(io.BytesIO(film), self.limits) as reading:
+            return [plane_pdq(plane_of(frame)) for _, _, frame in reading.frames()]
 
 
 def make(data_dir: Path, hashes: Sequence[bytes], staff_token: str, limits: MediaLimits) -> FastAPI:
