@@ -19,7 +19,7 @@ from tests.options.homomorphic.parties import Parties, hash_at, random_hashes
 from tests.options.homomorphic.views import Known, Watched
 
 ALPHA = 1e-6
-RUNS = 300
+RUNS = 250
 BROKEN_RUNS = 60
 
 LISTED = random_hashes(90, seed=11)
