@@ -32,6 +32,9 @@ NOTHING_OF_A_MESSAGE = (
     "softfall.options.split", "softfall.options.on_device",
     "softfall.options.enclave", "softfall.options.tags", "softfall.options.confirm.device",
     "softfall.options.confirm.provider", "softfall.options.confirm.custodian",
+    "softfall.options.homomorphic.device", "softfall.options.homomorphic.opening",
+    "softfall.options.homomorphic.provider", "softfall.options.homomorphic.keyholder",
+    "softfall.options.homomorphic.custodian", "softfall.crypto.lattice", "softfall.keyholder",
     "softfall.crypto.oprf", "softfall.testing", "softfall.compare", "PIL", "simplejpeg",
 )  # fmt: skip
 
