@@ -85,7 +85,11 @@ def decide(bench: Bench, submission: Submission | None, who: Actor) -> Decision:
     half = bench.half(submission.epoch)
     if half is None:
         raise CannotJudge("its list epoch is no longer here")
-    return _decided(bench, submission, half.judge(submission, bench.ports), who)
+    try:
+        verdict = half.judge(submission, bench.ports)
+    except UnavailableError as error:
+        raise CannotJudge(error.what) from None
+    return _decided(bench, submission, verdict, who)
 
 
 def decide_together(

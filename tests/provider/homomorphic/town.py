@@ -3,6 +3,7 @@
 The way from provider to keyholder may lead through a gate in this process.
 """
 
+import copy
 import secrets
 import time
 from pathlib import Path
@@ -91,12 +92,23 @@ class Town:
             catalogue.add(Statement(pdq, "source"), system_clock())
         catalogue.close()
 
+    def withdraw(self, listed: bytes) -> None:
+        catalogue = Catalogue.open(self.settings.data_dir)
+        catalogue.withdraw(listed, None, system_clock())
+        catalogue.close()
+
     def publish(self) -> None:
         publish_epoch(self.settings, "homomorphic", lambda done, total: None)
 
     def publish_changes(self) -> int:
         told = publish_changes(self.settings, lambda done, total: None, option="homomorphic")
         return told.version
+
+    def beside(self, provider: Served) -> "Town":
+        """The same town, seen by another provider."""
+        other = copy.copy(self)
+        other.provider = provider
+        return other
 
     @property
     def services(self) -> tuple[Served, ...]:
