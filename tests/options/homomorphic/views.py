@@ -112,7 +112,7 @@ class Watched:
         hidden = unmasking(self.parties.hints.segments[0].hint, secret_slots(seed))
         distances = opened(asked.masked, hidden)
         derived = self._distance_scores(distances)
-        derived["what rounding leaves"] = _rounding(asked.masked, hidden)
+        derived["what rounding leaves"] = rounding(asked.masked, hidden)
         half = DealtKeyholder.decode(theirs).spend()
         rows = len(distances)
         if self.parties.mode is Mode.ONE_BIT:
@@ -176,7 +176,7 @@ def _signs(pdq: bytes) -> npt.NDArray[np.int64]:
     return 2 * np.unpackbits(np.frombuffer(pdq, np.uint8)).astype(np.int64) - 1
 
 
-def _rounding(packed: bytes, hidden: npt.NDArray[np.uint32]) -> Numbers:
+def rounding(packed: bytes, hidden: npt.NDArray[np.uint32]) -> Numbers:
     """What is left of each row once its level is taken off: noise and rounding, 0 to 1."""
     octets = np.zeros((len(packed) // 3, 4), np.uint8)
     octets[:, :3] = np.frombuffer(packed, np.uint8).reshape(-1, 3)
