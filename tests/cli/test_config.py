@@ -107,3 +107,20 @@ def test_doctor_says_that_a_library_is_missing(monkeypatch: pytest.MonkeyPatch) 
     assert result.exit_code == 1
     assert "MEND  no_such_library does not load" in result.stdout
     assert "Next: mend what is marked" in result.stdout
+
+
+def test_doctor_says_which_token_an_older_installations_dealer_lacks(tmp_path: Path) -> None:
+    from softfall.edge.dealer_tokens import token_file
+    from softfall.edge.tls import init_tls
+
+    tls_dir = tmp_path / "tls"
+    init_tls(tls_dir)
+    path = tmp_path / "softfall.toml"
+    path.write_text(f"[provider]\ntls_dir = '{tls_dir}'\n[dealer]\ntls_dir = '{tls_dir}'\n")
+    whole = runner.invoke(app, ["doctor", "--config", str(path)])
+    assert "dealer-keyholder.token" not in whole.stdout
+    token_file(tls_dir, "keyholder").unlink()
+    lacking = runner.invoke(app, ["doctor", "--config", str(path)])
+    assert "dealer-keyholder.token" in lacking.stdout
+    assert "softfall keys renew" in lacking.stdout
+    assert lacking.exit_code == whole.exit_code

@@ -96,8 +96,20 @@ def check_keys(settings: config.Settings) -> list[Finding]:
     """Whether `softfall keys init` has been run."""
     certificate = settings.provider.tls_dir / "provider.crt"
     if certificate.exists():
-        return [Finding(f"keys are in {certificate.parent}")]
+        return [Finding(f"keys are in {certificate.parent}"), *_missing_tokens(settings)]
     return [Finding(f"no keys in {certificate.parent} yet", NEXT_WITHOUT_KEYS, fatal=False)]
+
+
+def _missing_tokens(settings: config.Settings) -> list[Finding]:
+    """Tokens that a dealer of an older installation lacks."""
+    from softfall.edge.dealer_tokens import LATER_PARTIES, token_file
+
+    tls_dir = settings.dealer.tls_dir
+    if not (tls_dir / "dealer.crt").exists():
+        return []
+    missing = [party for party in LATER_PARTIES if not token_file(tls_dir, party).exists()]
+    remedy = "Run `softfall keys renew`, and restart the dealer; only `homomorphic` needs it."
+    return [Finding(f"no {token_file(tls_dir, each)}", remedy, fatal=False) for each in missing]
 
 
 def check_keyholder(settings: config.Settings) -> list[Finding]:
