@@ -227,8 +227,9 @@ class CustodianSettings(Section):
         "lists) all distances in a fresh random order.",
     )
     homomorphic_names_entry: bool = Field(
-        True,
-        description="Whether the provider learns which entry matched, or only that one did.",
+        False,
+        description="Whether the provider learns which entries matched, not only that one did. "
+        "A provider that cheats could then read a picture's hash (docs/homomorphic.md).",
     )
 
 

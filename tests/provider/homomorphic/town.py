@@ -65,6 +65,7 @@ class Town:
             data_dir=folder / "custodian",
             tls_dir=folder / "tls",
             keyholder_key_file=folder / "keyholder" / keys.PUBLIC_FILE,
+            homomorphic_names_entry=True,
         )
         create_identity(self.settings.data_dir)
         keys.create_key(folder / "keyholder")

@@ -76,7 +76,7 @@ _PROVIDER_ANSWERED: Final[tuple[Row, ...]] = (
         "POST /v1/finish",
         Cbor(wire.FINISHED),
         Nature.MATCHING,
-        "one bit, and after a match which entries",
+        "one bit; after a match which entries, where the epoch says so",
     ),
 )
 

@@ -42,14 +42,15 @@ class HomomorphicParameters:
     """One epoch's parameters.
 
     public_seed: 32 random bytes, fresh for the epoch. keyholder_key: its 1,216-byte HPKE key.
-    names_entry: whether the provider learns, after a match, which entries matched.
+    names_entry: whether the provider learns, after a match, which entries matched. It costs a bit a
+    row, which a provider that cheats can turn into the picture's hash: off unless it is asked for.
     Raises BadHomomorphicParameters.
     """
 
     public_seed: bytes
     keyholder_key: bytes
     mode: Mode = Mode.ONE_BIT
-    names_entry: bool = True
+    names_entry: bool = False
 
     def __post_init__(self) -> None:
         if len(self.keyholder_key) != hpke.PUBLIC_BYTES:
