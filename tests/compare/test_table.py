@@ -9,7 +9,7 @@ from softfall.compare import findings
 from softfall.compare.cells import Cell, Tone, duration, size
 from softfall.compare.console import print_comparison
 from softfall.compare.plan import Cheat, Kind
-from softfall.compare.results import Comparison, Outcome, Readable, Undeclared
+from softfall.compare.results import Comparison, MatchCosts, Outcome, Readable, Undeclared
 from softfall.compare.table import make_table
 
 from .results_at_will import HELD, LOST, QUARANTINED, SHOWN, USUAL, comparison, option_run, sent
@@ -182,3 +182,46 @@ def test_sizes_and_times_read_as_people_say_them():
         "2,500 ms",
         "-",
     ]
+
+
+KEYED = MatchCosts(
+    pictures=12, provider_ms=34.0, keyholder_ms=12.5, sent_bytes=150_000, received_bytes=120_000,
+    dealt_bytes={"provider": 51.0, "keyholder": 610_000.0}, dealer_ms=7.0,
+)  # fmt: skip
+
+
+def test_what_matching_with_a_keyholder_cost_is_told_and_what_was_dealt_apart():
+    made = comparison(option_run("homomorphic", matching=KEYED), option_run("split"))
+    asked = cell(made, "Matching one picture")
+    assert asked.text == "34 ms"
+    assert "12 ms of it at the keyholder; 150.0 kB there, 120.0 kB back; 12 pictures" in asked.note
+    dealt = cell(made, "Dealt in advance for one picture")
+    assert dealt.text == "610.1 kB"
+    assert "51 B to the provider, 610.0 kB to the keyholder; 7.0 ms at the dealer" in dealt.note
+    for question in ("Matching one picture", "Dealt in advance for one picture"):
+        assert cell(made, question, 1).text == "-"
+
+
+def test_a_party_that_takes_no_part_can_read_nothing_and_is_not_said_to_have_been_searched():
+    seen = Readable(role="keyholder", searched_bytes=9, pictures=0, texts=0, list_entries=0)
+    made = comparison(option_run("homomorphic", readable=(seen,)), option_run("split"))
+    question = "Can the list be read at the keyholder"
+    assert (cell(made, question).text, cell(made, question).tone) == ("no", Tone.GOOD)
+    assert cell(made, question, 1).text == "-"
+
+
+def test_more_options_than_a_terminal_has_room_for_stand_in_a_second_table():
+    names = ("in_transit", "split", "on_device", "enclave", "homomorphic", "homomorphic_permuted",
+             "backdoor")  # fmt: skip
+    made = comparison(*(option_run(name, summary="how") for name in names))
+    printed = {}
+    for columns in (100, 200):
+        out = io.StringIO()
+        print_comparison(made, make_table(made), Console(file=out, width=columns))
+        lines = out.getvalue().splitlines()
+        assert max(map(len, lines)) <= columns
+        printed[columns] = [line for line in lines if "Colluding pair caught" in line]
+        heads = " ".join(line for line in lines if "can't do" not in line)
+        assert all(name in heads for name in names)
+    assert [line.split().count("no") for line in printed[100]] == [4, 3]
+    assert [line.split().count("no") for line in printed[200]] == [7]

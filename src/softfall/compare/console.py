@@ -1,8 +1,9 @@
-"""The table on a terminal, readable from 100 columns on.
+"""The table on a terminal, readable from 100 columns on; in two parts where options are many.
 
 Notes that are too long for it are left to the report and the JSON file; a figure stands for them.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from rich import box
@@ -15,6 +16,7 @@ from softfall.compare.results import Comparison
 
 _STYLES = {Tone.GOOD: "green", Tone.MIXED: "yellow", Tone.BAD: "red", Tone.PLAIN: ""}
 MIN_COLUMNS = 100
+MIN_OPTION_COLUMNS = 14
 
 
 def print_comparison(comparison: Comparison, groups: list[Group], console: Console) -> None:
@@ -26,11 +28,30 @@ def print_comparison(comparison: Comparison, groups: list[Group], console: Conso
         f"({comparison.list_origin}); seed {comparison.seed}\n",
         highlight=False,
     )
-    console.print(draw_table(comparison, groups))
+    for part, rows in _in_parts(comparison, groups, console.width):
+        console.print(draw_table(part, rows))
     for run in comparison.options:
         console.print(f"\n[bold]What {run.name} can't do[/]", highlight=False)
         for limit in run.limits:
             console.print(f"  - {limit[:1].upper()}{limit[1:]}", highlight=False)
+
+
+def _in_parts(
+    comparison: Comparison, groups: list[Group], width_columns: int
+) -> Iterator[tuple[Comparison, list[Group]]]:
+    """The table, cut between options where a terminal has no room for all of them side by side."""
+    total = len(comparison.options)
+    room = max(1, (width_columns * 4 // MIN_OPTION_COLUMNS - 5) // 4)
+    tables = -(-total // room)
+    each = -(-total // max(1, tables))
+    for start in range(0, total, each or 1):
+        chosen = slice(start, start + each)
+        part = comparison.model_copy(update={"options": comparison.options[chosen]})
+        cut = [
+            replace(group, rows=tuple(replace(row, cells=row.cells[chosen]) for row in group.rows))
+            for group in groups
+        ]
+        yield part, cut
 
 
 def draw_table(comparison: Comparison, groups: list[Group]) -> RenderableType:
