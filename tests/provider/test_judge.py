@@ -1,9 +1,14 @@
 import random
-from typing import Any
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import select, update
 
+from softfall.errors import UnavailableError
 from softfall.options.contract import (
     Candidate,
     Clear,
@@ -13,6 +18,7 @@ from softfall.options.contract import (
     Submission,
     Verdict,
 )
+from softfall.options.frames.provider import FramesProvider
 from softfall.provider import judge as judge_module
 from softfall.provider.judge import MAX_ATTEMPTS, MAX_RECOVERIES, Bench, decide, decision_of
 from softfall.provider.keepers import Keepers
@@ -22,7 +28,7 @@ from softfall.provider.service import Ports
 from softfall.provider.tables import envelopes
 from softfall.wire import Party
 
-from .cast import LISTED, WORD, Custodian, WordHalf
+from .cast import LISTED, UNLISTED, WORD, Custodian, WordHalf
 from .conftest import House, Open
 
 VERDICTS: list[tuple[Verdict, State, HoldKind | None]] = [
@@ -55,7 +61,9 @@ def test_the_outage_rule_is_the_only_judge_of_an_outage(rule: Any, end: State) -
 
 def half_of(house: House) -> WordHalf:
     assert house.service.epochs is not None
-    half = house.service.epochs.half(1)
+    wrapped = house.service.epochs.half(1)
+    assert isinstance(wrapped, FramesProvider)
+    half = wrapped.half
     assert isinstance(half, WordHalf)
     return half
 
@@ -199,3 +207,100 @@ def test_a_judge_reaches_the_custodian_and_nobody_else(house: House) -> None:
     house.send(ada, ada.media("ben"))
     assert heard == [said]
     assert len(ben.mailbox()) == 1
+
+
+class Pairs:
+    """A half that judges several at once, and remembers how many; `trouble` of one word."""
+
+    name: ClassVar[str] = "split"
+
+    def __init__(self, words: WordHalf, trouble: Exception | None = None) -> None:
+        self.words = words
+        self.trouble = trouble
+        self.lots: list[int] = []
+        self.alone = 0
+        self.begun, self.gate = threading.Event(), threading.Event()
+
+    def form(self, submission: Submission) -> Malformed | None:
+        return self.words.form(submission)
+
+    def judge(self, submission: Submission, ports: ProviderPorts) -> Verdict:
+        self.begun.set()
+        self.gate.wait(30)
+        self.alone += 1
+        return self.words.judge(submission, ports)
+
+    def judge_batch(
+        self, submissions: Sequence[Submission], ports: ProviderPorts
+    ) -> list[Verdict | UnavailableError]:
+        self.lots.append(len(submissions))
+        if self.trouble is not None:
+            raise self.trouble
+        return [self.words.judge(submission, ports) for submission in submissions]
+
+
+def judged_together(house: House, monkeypatch: pytest.MonkeyPatch, pairs: Pairs) -> list[str]:
+    """Six pictures, the first of which is being judged while the others arrive; their ends."""
+    epochs = house.service.epochs
+    assert epochs is not None
+    monkeypatch.setattr(epochs, "half", lambda epoch: pairs)
+    ada, _ = house.join("ada"), house.join("ben")
+    words = [UNLISTED, LISTED, UNLISTED, LISTED, UNLISTED, LISTED]
+    ids = []
+    for word in words:
+        ids.append(secrets.token_bytes(16))
+        submission = {"option": "split", "epoch": 1, "body": word}
+        answer = ada.post(ada.media("ben", submission=submission, envelope_id=ids[-1]))
+        assert answer.status_code == 202
+        until(lambda: len(ids) > 1 or pairs.begun.is_set())
+    pairs.gate.set()
+    house.settle()
+    return [house.life(each)[-1]["end"] for each in ids]
+
+
+@pytest.fixture
+def punctual(open_house: Open) -> Iterator[House]:
+    """A provider where media wait for nothing."""
+    custodian = Custodian()
+    custodian.publish(1)
+    with open_house(custodian, delivery_jitter_ms=0) as house:
+        yield house
+
+
+def until(happened: Callable[[], object]) -> None:
+    for _ in range(500):
+        if happened():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never happened")
+
+
+def test_what_is_due_together_is_judged_together_each_by_its_own_verdict(
+    punctual: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = Pairs(half_of(punctual))
+    ends = judged_together(punctual, monkeypatch, pairs)
+    assert ends == ["delivered", "held"] * 3
+    assert (pairs.alone, pairs.lots) == (1, [5])
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_lot_that_fails_is_judged_again_one_by_one(
+    punctual: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = Pairs(half_of(punctual), RuntimeError("of one of them"))
+    assert judged_together(punctual, monkeypatch, pairs) == ["delivered", "held"] * 3
+    assert (pairs.alone, pairs.lots) == (6, [5])
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_outage_of_the_half_is_told_in_the_hold(house: House) -> None:
+    ada, _ = house.join("ada"), house.join("ben")
+
+    def fail() -> None:
+        raise CustodianUnavailable("nobody is there")
+
+    half_of(house).fail = fail
+    house.send(ada, ada.media("ben"))
+    (hold,) = house.holds()
+    assert (hold["kind"], hold["reason"]) == ("outage", "nobody is there, 4 times")
