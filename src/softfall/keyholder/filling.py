@@ -1,10 +1,12 @@
 """Keeping the stock filled with what the lists at hand need: by mode and by size.
 
 Guarantees: material is fetched for the newest version of each epoch that goes on, the scarcest kind
-first; what comes is on the disk before more is asked for. The dealer is told how much of which
-kind, and nothing else.
+first; what comes is on the disk before more is asked for. Where the provider is ahead, as after an
+outage, fetching goes on until the serial that it named has come. The dealer is told how much of
+which kind, and nothing else.
 """
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -15,9 +17,10 @@ from softfall.keyholder.lists import ListBook
 from softfall.keyholder.stock import Kind, Stock
 from softfall.options.homomorphic.dealt_wire import capacity_of
 from softfall.options.homomorphic.listing import ListVersion
-from softfall.options.homomorphic.parameters import HomomorphicParameters
+from softfall.options.homomorphic.parameters import HomomorphicParameters, Mode
 
 PLENTY: Final = 2**31
+EXPECTED_SECONDS: Final = 30.0
 
 Fetch = Callable[[Kind, int], Batch]
 """The dealer's next serials of a kind, one at least, at most so many. Raises DealerUnavailable."""
@@ -38,6 +41,7 @@ class Filling:
         self._book = book
         self._fetch = fetch
         self._fetched: Kind | None = None
+        self._expected: dict[Kind, tuple[int, float]] = {}  # serial, and until when
         self._keeper = StockKeeper(self, self._next, settings.stock, log)
 
     def start(self) -> None:
@@ -52,9 +56,11 @@ class Filling:
         """The stock has shrunk, or other material is needed: look at it now."""
         self._keeper.look()
 
-    def want_more(self) -> None:
-        """Fetch once in any case: what was asked for is not among what is here."""
-        self._keeper.want_more()
+    def expect(self, serial: int, mode: Mode, rows: int) -> None:
+        """A question names this serial, which is yet to come: fetch until it has."""
+        until = time.monotonic() + EXPECTED_SECONDS  # a serial that nobody deals is given up
+        self._expected[Kind(mode, capacity_of(max(1, rows)))] = (serial, until)
+        self._keeper.look()
 
     def needed(self) -> set[Kind]:
         """What every list at hand needs."""
@@ -62,7 +68,7 @@ class Filling:
 
     def count(self) -> int:
         """How many serials there are of the kind that is scarcest; plenty where none is needed."""
-        return min(map(self._stock.count, self._wanted()), default=PLENTY)
+        return min(map(self._count, self._wanted()), default=PLENTY)
 
     def put(self, batch: Batch) -> None:
         """Keep what `_next` fetched, with its kind."""
@@ -73,8 +79,15 @@ class Filling:
         wanted = self._wanted()
         if not wanted:
             return ()
-        self._fetched = min(wanted, key=self._stock.count)
+        self._fetched = min(wanted, key=self._count)
         return self._fetch(self._fetched, count)
+
+    def _count(self, kind: Kind) -> int:
+        """How many there are; none, while what was named has not come."""
+        serial, until = self._expected.get(kind, (-1, 0.0))
+        if serial > self._stock.newest(kind) and time.monotonic() < until:
+            return 0
+        return self._stock.count(kind)
 
     def _wanted(self) -> list[Kind]:
         return list(dict.fromkeys(_kinds(self._book.newest())))

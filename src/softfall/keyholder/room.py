@@ -108,7 +108,8 @@ class Room:
         while await anyio.to_thread.run_sync(self.runs.awaits_material, asked, hints):
             if loop.time() >= deadline:
                 return
-            self._filling.want_more()
+            newest = max(run.serial for run in asked.runs)
+            self._filling.expect(newest, hints.parameters.mode, hints.rows)
             await asyncio.sleep(LOOK_SECONDS)
 
     def tidy(self) -> list[int]:

@@ -6,7 +6,7 @@ file of its own, encrypted under a key that lies in the serial's row: with the r
 overwrites it) the file is noise, wherever copies of it are left. A damaged file is told by its tag
 and never used. Both parties get their halves in the same order, so what lies more than `stragglers`
 places before the furthest serial asked for is thrown away: the provider has thrown its halves away
-too. What no list needs any more goes.
+too. No more than `MOST` times that lie here of one kind. What no list needs any more goes.
 Refuses: serials that were used (SerialSpent), or are not here (SerialUnknown).
 Source: AES-256-GCM, NIST SP 800-38D; a fresh key a file, so that one nonce serves.
 """
@@ -41,6 +41,7 @@ _NONCE: Final = bytes(12)
 _SUFFIX: Final = ".dealt"
 SPENT_MS: Final = 24 * 3_600_000
 IDLE_MS: Final = 3_600_000
+MOST: Final = 4
 
 Columns = ReadOnlyColumnCollection[str, Any]
 
@@ -136,6 +137,7 @@ class Stock:
                         )
                     )
                     self._reach(tx, kind, newest=serial)
+                    self._trim(tx, kind)
 
     def are_to_come(self, serials: Iterable[int], mode: Mode, rows: int) -> bool:
         """Whether one of them may still come from the dealer: it is none that came before.
@@ -211,6 +213,19 @@ class Stock:
         further = max(position, known.position if known else 0)
         values = {"position": further, "newest": came, "at_ms": self._now_ms()}
         tx.execute(update(reached).where(*_is(reached.c, kind)).values(values))
+
+    def _trim(self, tx: Connection, kind: Kind) -> None:
+        """Away with the oldest, where this party was far behind the other and is catching up."""
+        newest = select(stock.c.position).where(*_is(stock.c, kind))
+        most = MOST * self._stragglers
+        beyond = newest.order_by(stock.c.position.desc()).offset(most)
+        tx.execute(delete(stock).where(stock.c.position.in_(beyond)))
+
+    def newest(self, kind: Kind) -> int:
+        """The last serial that came of this kind; -1 before the first."""
+        with self._engine.connect() as tx:
+            newest = tx.scalar(select(reached.c.newest).where(*_is(reached.c, kind)))
+        return -1 if newest is None else int(newest)
 
     def _is_spent(self, serial: int) -> bool:
         with self._engine.connect() as tx:
