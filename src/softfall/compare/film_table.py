@@ -103,14 +103,14 @@ def _took(found: FilmComparison) -> tuple[Row, ...]:
         _row(
             found,
             "Sent by the sender's device",
-            "everything, the file included, for each video (median)",
-            lambda run: Cell(size(_median(each.up_bytes for each in run.sent))),
+            "everything, the file included, for each video that arrived (median)",
+            lambda run: Cell(size(_median(each.up_bytes for each in _through(run)))),
         ),
         _row(
             found,
             "for each frame, besides the file",
             "",
-            lambda run: Cell(size(_beside(run, facts) / frames)),
+            lambda run: Cell(size(_beside(run, facts))),
         ),
         _row(
             found,
@@ -181,13 +181,24 @@ def _submits(run: FilmRun) -> bool:
     return run.name not in ("in_transit", "backdoor")
 
 
-def _beside(run: FilmRun, facts: Sequence[FilmFacts]) -> float:
-    return float(sum(each.up_bytes - facts[each.message].size_bytes for each in run.sent))
+def _through(run: FilmRun) -> list[FilmSent]:
+    """What arrived: of what was blocked before it was sent, the file never left."""
+    return [each for each in run.sent if each.outcome is Outcome.SHOWN]
+
+
+def _beside(run: FilmRun, facts: Sequence[FilmFacts]) -> float | None:
+    """Bytes beside the file, for each frame submitted, of the videos that arrived."""
+    sent = _through(run)
+    frames = sum(facts[each.message].submitted for each in sent)
+    if not frames:
+        return None
+    return sum(each.up_bytes - facts[each.message].size_bytes for each in sent) / frames
 
 
 def _cpu(run: FilmRun) -> float:
     return sum(sum(each.cpu_ms.values()) for each in run.sent)
 
 
-def _median(values: Iterable[float]) -> float:
-    return statistics.median(values)
+def _median(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return statistics.median(found) if found else None

@@ -11,6 +11,7 @@ next start. One video track is looked at, the first; sound is not.
 """
 
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -26,6 +27,7 @@ from softfall.options.frames.choosing import PERIOD_MS, SeenFrame, distinct
 from softfall.options.frames.device import join, secret_of
 
 MAX_SECONDS: Final = 600
+STOPPED_MS: Final = 10 * 60 * 1000.0
 VIDEO: Final = "video/"
 
 
@@ -33,6 +35,30 @@ class VideoTooLong(RefusedError):
     """A video that lasts longer than one message's may."""
 
     remedy = "Cut the clip and send its parts; `softfall.media.cutting.cut` does it."
+
+
+class StreamStopped(RefusedError):
+    """A part of this live stream was on the list, so nothing more of it is sent."""
+
+    remedy = "Begin no other for ten minutes; if it was a mistake, appeal to the service."
+
+
+class Streams:
+    """Which conversations' live streams this device has stopped, since it was opened."""
+
+    def __init__(self, monotonic_ms: Callable[[], float]) -> None:
+        self._monotonic_ms = monotonic_ms
+        self._stopped_ms: dict[str, float] = {}
+
+    def stop(self, conversation: str) -> None:
+        """A part was blocked before it was sent."""
+        self._stopped_ms[conversation] = self._monotonic_ms()
+
+    def require_running(self, conversation: str) -> None:
+        """Raises StreamStopped within `STOPPED_MS` of a part that was blocked."""
+        stopped_ms = self._stopped_ms.get(conversation, -math.inf)
+        if self._monotonic_ms() - stopped_ms < STOPPED_MS:
+            raise StreamStopped("the live stream was stopped: a part of it is on the list")
 
 
 @dataclass(frozen=True, slots=True)

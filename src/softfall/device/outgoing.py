@@ -88,18 +88,20 @@ class Outgoing:
     def __init__(self, kit: Kit) -> None:
         self.kit = kit
         self.outbox = Outbox(kit, self.redo)
+        self._streams = films.Streams(kit.surroundings.monotonic_ms)
 
     def send(
         self, recipients: Sequence[str], conversation: str | None, text: str, file: File | None
     ) -> SendOutcome:
         """One message, as far as it gets now. Raises whatever a step refuses; then it is gone."""
         self._check(recipients, text, file)
-        sealed, submitted = (None, None) if file is None else self.media(file)
+        conversation = conversation or self.kit.conversation_with(recipients)
+        sealed, submitted = (None, None) if file is None else self._in_stream(file, conversation)
         self.open_sessions(recipients)
         envelope_id = self.kit.surroundings.random_bytes(ENVELOPE_ID_BYTES)
         letter = Letter(
             envelope_id=envelope_id,
-            conversation=conversation or self.kit.conversation_with(recipients),
+            conversation=conversation,
             recipients=tuple(recipients),
             content=self._content(envelope_id, text, sealed),
             attachment=sealed.ciphertext_sha256 if sealed else None,
@@ -110,6 +112,17 @@ class Outgoing:
                 self._announce_key(letter)
             self.write(letter, sealed.body if sealed else None)
         return self._outcome(envelope_id)
+
+    def _in_stream(self, file: File, conversation: str) -> tuple[SealedAttachment, Submitted]:
+        """One file; of a live stream only while no part of it was blocked."""
+        if not file.is_live:
+            return self.media(file)
+        self._streams.require_running(conversation)
+        try:
+            return self.media(file)
+        except PictureBlocked:
+            self._streams.stop(conversation)
+            raise
 
     def media(self, file: File) -> tuple[SealedAttachment, Submitted]:
         """One file, encrypted under a key of its own, and what the option makes of it."""
