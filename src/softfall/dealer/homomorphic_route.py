@@ -3,7 +3,8 @@
 Guarantees: a request says how many serials of which mode and size, and has no room for anything of
 a message. The provider's answer is small; the keyholder's is one half, made in pieces while it is
 sent, so that the dealer's memory does not grow with the list (permuted: 20 bytes a row, one half at
-a time).
+a time). Kernels are loaded, or compiled, before the first serial of a process is handed out, so
+that none is lost to a party that does not wait for that.
 """
 
 import threading
@@ -22,6 +23,7 @@ from softfall.options.homomorphic import dealt_wire, wire
 from softfall.options.homomorphic.dealer import (
     keyholder_half,
     keyholder_half_bytes,
+    load,
     provider_half,
 )
 from softfall.options.homomorphic.parameters import Mode
@@ -53,6 +55,7 @@ def add_homomorphic_route(
 ) -> None:
     """Put the route on the dealer's application."""
     one_shuffle = threading.Lock()
+    loaded = _once(load)
 
     @app.post(
         "/v1/homomorphic/stock",
@@ -74,6 +77,7 @@ def add_homomorphic_route(
         party = party_of(credentials)
         if party == "custodian":
             raise NothingForThisParty("the custodian has no part in homomorphic matching")
+        loaded()
         kind = Kind(MODES[asked.mode], asked.rows)
         count = 1 if party == "keyholder" else min(asked.count, max_batch)
         handed = stock.hand_out(party, kind, count)
@@ -83,6 +87,19 @@ def add_homomorphic_route(
         halves = [provider_half(each.serial, *kind, each.seeds) for each in handed]
         body = dealt_wire.STOCK_PROVIDER.encode({"version": wire.VERSION, "dealt": [*halves]})
         return Response(body, media_type=CBOR)
+
+
+def _once(work: Callable[[], None]) -> Callable[[], None]:
+    """The work, done at the first call; who calls meanwhile waits for it."""
+    turn, done = threading.Lock(), threading.Event()
+
+    def call() -> None:
+        with turn:
+            if not done.is_set():
+                work()
+                done.set()
+
+    return call
 
 
 def _streamed(handed: Handed, one_shuffle: threading.Lock) -> StreamingResponse:
