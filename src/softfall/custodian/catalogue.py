@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, case, func, insert, literal, select, update
+from sqlalchemy import Connection, Engine, Select, case, func, insert, literal, select, update
 from sqlalchemy.exc import DBAPIError
 
 from softfall.custodian.changes import Changes, only_news
@@ -320,7 +321,7 @@ class Catalogue:
                 .where(epoch_entries.c.epoch == epoch)
                 .order_by(entries.c.number)
             )
-            rows = [(row.number, row.pdq) for row in connection.execute(query)]
+            rows = _plain_rows(connection, query)
         if (len(rows), entries_digest(rows)) != (frozen.entries_count, frozen.entries_sha256):
             raise EpochDamaged(f"epoch {epoch} no longer holds what was frozen")
         return rows
@@ -370,7 +371,14 @@ def _count_active(connection: Connection) -> int:
 
 def _active_rows(connection: Connection) -> list[tuple[int, bytes]]:
     query = select(entries.c.number, entries.c.pdq).where(ENTRY_ACTIVE).order_by(entries.c.number)
-    return [(row.number, row.pdq) for row in connection.execute(query)]
+    return _plain_rows(connection, query)
+
+
+def _plain_rows(connection: Connection, query: Select[Any]) -> list[tuple[int, bytes]]:
+    """The driver's own rows: a million of SQLAlchemy's take three times as long."""
+    rows: Any = connection.execute(query).cursor
+    found: list[tuple[int, bytes]] = rows.fetchall()
+    return found
 
 
 @contextlib.contextmanager
