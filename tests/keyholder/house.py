@@ -1,9 +1,11 @@
 """A keyholder on a throw-away folder, and a dealer, a custodian and a provider around it."""
 
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from softfall.config import KeyholderSettings
 from softfall.edge.custodian_key import write_custodian_key
@@ -41,12 +43,14 @@ class Dealer:
     theirs: dict[int, bytes] = field(default_factory=dict)
     away: bool = False
     fetched: list[tuple[Kind, int]] = field(default_factory=list)
+    turn: threading.Lock = field(default_factory=threading.Lock)
 
     def fetch(self, kind: Kind, count: int) -> list[tuple[int, bytes]]:
         if self.away:
             raise OSError("the dealer is away")
-        self.fetched.append((kind, count))
-        return [self.deal(kind) for _ in range(count)]
+        with self.turn:
+            self.fetched.append((kind, count))
+            return [self.deal(kind) for _ in range(count)]
 
     def deal(self, kind: Kind) -> tuple[int, bytes]:
         """The next serial: the keyholder's half; the provider's is kept here."""
@@ -59,7 +63,7 @@ class House:
     """Everybody. Times are by `now_ms` and `steady_ms`, which tests set."""
 
     def __init__(
-        self, folder: Path, mode: Mode = Mode.ONE_BIT, names_entry: bool = True, **changes: object
+        self, folder: Path, mode: Mode = Mode.ONE_BIT, names_entry: bool = True, **changes: Any
     ) -> None:
         self.folder = folder
         self.parties = Parties(dict(LISTED), mode, names_entry)
