@@ -26,7 +26,7 @@ Step = Literal["begin", "finish"]
 _REPLIES: Final = {"begin": wire.BEGUN, "finish": wire.FINISHED}
 
 # The keyholder can't go on with these serials, or has begun anew since: nothing was told.
-_BEGIN_ANEW: Final = frozenset({"RunExpired", "RunUnknown", "SerialSpent", "SerialUnknown"})
+_BEGIN_ANEW: Final = frozenset({"RunExpired", "RunUnknown", "MaterialSpent", "MaterialUnknown"})
 _REFUSED: Final = frozenset({400, 403, 413, 422})
 _SPENT: Final = "ReplayBudgetSpent"
 _OTHER_LIST: Final = frozenset({"EpochNotHere", "HintsMissing", "WrongListVersion"})

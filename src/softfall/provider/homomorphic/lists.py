@@ -93,7 +93,7 @@ class Lists:
     def prepare(self, epoch: EpochInUse, signed: bytes) -> Ready:
         """A version with its segments mapped; what is not prepared yet is. Takes its time.
 
-        Raises BadListVersion, VersionRejected, RowsMissing, BadSegment, SnapshotUnwritable.
+        Raises BadListVersion, VersionRejected, RowsMissing, BadListFile, SnapshotUnwritable.
         """
         version = self.checked(epoch.number, signed)
         segments = []
@@ -206,7 +206,7 @@ class ListKeeper:
         """One epoch: take over what is kept; then, if it is our turn, fetch, prepare and carry.
 
         Raises CustodianUnavailable, KeyholderUnavailable, VersionRejected, BadListVersion,
-        BadSegment, SnapshotUnwritable, StorageFull, DigestMismatch.
+        BadListFile, SnapshotUnwritable, StorageFull, DigestMismatch.
         """
         trouble = await self._take_over(epoch)
         if mine:

@@ -5,7 +5,7 @@ the custodian signed, and every byte of the prepared file was compared with its 
 process, when it was mapped. All processes of one machine share one file a segment; one prepares it
 while the others wait, and a kill in the midst leaves nothing that anybody would use. What is
 damaged is made again from the rows, and rows that are damaged are fetched again.
-Refuses: RowsMissing, BadSegment, SnapshotUnwritable (a full disk: what was there stays).
+Refuses: RowsMissing, BadListFile, SnapshotUnwritable (a full disk: what was there stays).
 Why rows are kept beside what is made of them: they are a twentieth of it, and without them a
 damaged file could not be made again while the custodian is away.
 """
@@ -23,7 +23,7 @@ from softfall.errors import OperatorError
 from softfall.lists.index import snapshot
 from softfall.lists.index.snapshot import Arrays, Position
 from softfall.options.homomorphic.listing import SegmentEntry
-from softfall.options.homomorphic.segments import BadSegment, U32Array, read_rows
+from softfall.options.homomorphic.segments import BadListFile, U32Array, read_rows
 from softfall.provider.files import Files
 
 FORM: Final = 1  # of what `prepare` makes; another number, and all is prepared anew
@@ -58,9 +58,10 @@ class Shelf:
     """One folder of segments. threads: how many prepare."""
 
     def __init__(self, folder: Path, threads: int = 2) -> None:
-        self.rows = Files(folder / "rows")
         self._folder = folder / "prepared"
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for each in (folder, folder / "rows", self._folder):  # hashes: for their owner alone
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.rows = Files(folder / "rows")
         self._threads = threads
         self._step = threading.Lock()
         self._open: dict[bytes, Segment] = {}
@@ -76,7 +77,7 @@ class Shelf:
     def open(self, entry: SegmentEntry) -> Segment:
         """The segment, mapped; prepared now if it is not yet.
 
-        Raises RowsMissing, BadSegment, SnapshotUnwritable.
+        Raises RowsMissing, BadListFile, SnapshotUnwritable.
         """
         with self._step:
             known = self._open.get(entry.rows_sha256)
@@ -106,7 +107,7 @@ class Shelf:
                 self._prepare(path, entry)
                 found = _read(path, entry)
         if found is None:
-            raise BadSegment("a segment's file was damaged as soon as it was written")
+            raise BadListFile("a segment's file was damaged as soon as it was written")
         return found
 
     def _prepare(self, path: Path, entry: SegmentEntry) -> None:
@@ -116,11 +117,11 @@ class Shelf:
             raise RowsMissing("a segment's rows are not here") from None
         try:
             rows = read_rows(body, entry.rows_sha256)
-        except BadSegment:
+        except BadListFile:
             self.rows.delete(entry.rows_sha256)
             raise
         if len(rows) != entry.blocks:
-            raise BadSegment("a segment has not as many blocks as its list version says")
+            raise BadListFile("a segment has not as many blocks as its list version says")
         made = Segment(prepare(rows.hashes, self._threads), rows.numbers)
         snapshot.write(path, made, _position(entry))
 
