@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,6 @@ from softfall.edge.custodian_key import write_custodian_key
 from softfall.edge.dealt_fetching import HomomorphicDealerClient
 from softfall.edge.tls import client_context
 from softfall.keyholder.keys import create_key
-from softfall.keyholder.stock import Kind
 from softfall.lists import manifest as manifests
 from softfall.lists.manifest import Manifest
 from softfall.options.contract import Submission
@@ -35,7 +35,7 @@ from tests.provider.process import Served
 DAY_MS = 86_400_000
 PATIENCE_SECONDS = 60
 LISTED = dict(enumerate(random_hashes(60, seed=3), start=1))
-BEGIN_ANEW = {"SerialUnknown", "SerialSpent", "RunUnknown", "RunExpired"}
+BEGIN_ANEW = {"MaterialUnknown", "MaterialSpent", "RunUnknown", "RunExpired"}
 _T = TypeVar("_T")
 
 
@@ -78,6 +78,7 @@ class Street:
                 served.wait_until_ready()
             yield self
         finally:
+            self.http.close()
             for served in (self.keyholder, self.dealer):
                 if served.process is not None and served.process.poll() is None:
                     served.stop()
@@ -88,13 +89,16 @@ class Street:
         self.keyholder.start()
         self.keyholder.wait_until_ready()
 
+    @cached_property
+    def http(self) -> httpx.Client:
+        return self.client()
+
     def client(self) -> httpx.Client:
         context = client_context(self.folder / "tls", "provider")
         return httpx.Client(base_url=self.keyholder.url, verify=context, timeout=30)
 
     def call(self, method: str, path: str, body: bytes | None = None) -> httpx.Response:
-        with self.client() as http:
-            answer = http.request(method, path, content=body)
+        answer = self.http.request(method, path, content=body)
         if answer.is_error:
             raise Refused(answer.json()["error"])
         return answer
@@ -128,15 +132,15 @@ class Street:
             content = self.parties.shelf.files[bytes.fromhex(digest)]
             self.call("PUT", f"/v1/hints/{digest}", content)
 
+    @cached_property
+    def dealing(self) -> HomomorphicDealerClient:
+        return HomomorphicDealerClient(self.dealer.url, self.folder / "tls", "provider")
+
     def half(self) -> DealtProvider:
         """Fresh material of the provider's."""
         if not self.halves:
-            tls_dir = self.folder / "tls"
-            with contextlib.closing(
-                HomomorphicDealerClient(self.dealer.url, tls_dir, "provider")
-            ) as client:
-                kind = Kind(self.parties.mode, capacity_of(self.parties.version.rows))
-                self.halves += client.fetch(kind.mode, kind.capacity_rows, 4)
+            capacity = capacity_of(self.parties.version.rows)
+            self.halves += self.dealing.fetch(self.parties.mode, capacity, 4)
         return DealtProvider.decode(self.halves.pop(0)[1])
 
     def submit(self, bits: bytes, label: str = "") -> Submission:

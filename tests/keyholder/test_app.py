@@ -98,7 +98,7 @@ def test_hints_are_refused_by_name(here: Served) -> None:
     content = here.house.parties.shelf.files[bytes.fromhex(digest)]
     for path, body, status, error in (
         ("ab" * 32, content, 404, "HintNotWanted"),
-        (digest, content + b"x", 403, "BadSegment"),
+        (digest, content + b"x", 403, "BadListFile"),
         ("zz", content, 422, "InvalidRequest"),
         (digest, bytes(9 << 20), 413, "RequestTooLarge"),
     ):
@@ -123,11 +123,11 @@ def test_questions_are_refused_by_name(here: Served) -> None:
         assert here.refusal("begin", wire.BEGIN.encode({**values, **change})) == told
     first = here.post("begin", begin)
     assert first.status_code == 200
-    assert here.refusal("begin", begin) == (409, "SerialSpent")
+    assert here.refusal("begin", begin) == (409, "MaterialSpent")
     runs = wire.nested(values, "runs")
     runs[0]["serial"] = wire.serial_bytes(0)
     never = wire.BEGIN.encode({**values, "runs": list[Value](runs)})
-    assert here.refusal("begin", never) == (410, "SerialUnknown")
+    assert here.refusal("begin", never) == (410, "MaterialUnknown")
     assert here.refusal("finish", b"junk") == (400, "MalformedMessage")
 
 

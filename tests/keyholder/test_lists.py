@@ -15,7 +15,7 @@ from softfall.lists.manifest import BadManifest, ManifestExpired, ManifestRolled
 from softfall.options.homomorphic import listing
 from softfall.options.homomorphic.listing import BadListVersion, VersionRolledBack
 from softfall.options.homomorphic.parameters import HomomorphicParameters
-from softfall.options.homomorphic.segments import BadSegment
+from softfall.options.homomorphic.segments import BadListFile
 from softfall.wire import MalformedMessage
 from tests.options.homomorphic.parties import CUSTODIAN, EPOCH, random_hashes
 
@@ -163,7 +163,7 @@ def test_only_hints_that_a_version_names_are_taken_and_only_whole(bare: House) -
     with pytest.raises(HintNotWanted):
         bare.room.book.put_hint(bytes(32), content)
     for wrong in (content[:-1], content + b"x", content[:-1] + b"\xff", b""):
-        with pytest.raises(BadSegment):
+        with pytest.raises(BadListFile):
             bare.room.book.put_hint(digest, wrong)
     assert bare.room.book.held()[0].missing
     bare.room.book.put_hint(digest, content)

@@ -21,7 +21,7 @@ from tests.provider.test_what_runs import NOBODYS_BUSINESS, Spy, holds_any, mapp
 from .street import LISTED, Refused, Street, until
 
 UNLISTED = random_hashes(1, seed=99)[0]
-KILLS = 6
+KILLS = 4
 
 NOTHING_OF_A_LIST = (
     "softfall.options.homomorphic.encrypting", "softfall.options.homomorphic.device",
@@ -104,7 +104,7 @@ def test_killed_between_the_two_questions_it_begins_anew_and_gives_its_verdict(
         street.restart()
         with pytest.raises(Refused, match="RunUnknown"):
             street.call("POST", "/v1/finish", finish)
-        with pytest.raises(Refused, match="SerialSpent"):
+        with pytest.raises(Refused, match="MaterialSpent"):
             street.call("POST", "/v1/begin", begin)
         assert street.state()["lists"][0]["missing"] == []  # nothing has to be carried again
         assert street.persistent_outcomes(street.submit(LISTED[9], "anew")) == [Match((9,))]
@@ -115,7 +115,7 @@ def answered(street: Street, begin: bytes) -> bytes:
     try:
         return street.call("POST", "/v1/begin", begin).content
     except Refused as refused:
-        if str(refused) != "SerialUnknown":
+        if str(refused) != "MaterialUnknown":
             raise
         return b""
 
@@ -134,12 +134,13 @@ def test_killed_at_random_instants_it_answers_no_serial_twice(tmp_path: Path) ->
                 assert until(partial(asker.has_more_than, count))
                 time.sleep(chance.uniform(0, 0.1))
                 street.restart()
+                asker.before_kills += asker.answered[-3:]
         finally:
             stopping.set()
             asker.join()
         assert asker.failure is None
-        for begin in asker.answered:
-            with pytest.raises(Refused, match="SerialSpent"):
+        for begin in asker.answered[-3 * KILLS :] + asker.before_kills:
+            with pytest.raises(Refused, match="MaterialSpent"):
                 street.call("POST", "/v1/begin", begin)
         assert street.persistent_outcomes(street.submit(LISTED[2], "last")) == [Match((2,))]
     assert len(asker.answered) > KILLS
@@ -152,6 +153,7 @@ class Asker(threading.Thread):
         super().__init__()
         self.street, self.stopping = street, stopping
         self.answered: list[bytes] = []
+        self.before_kills: list[bytes] = []
         self.failure: Exception | None = None
 
     def has_more_than(self, count: int) -> bool:
@@ -168,7 +170,7 @@ class Asker(threading.Thread):
             except httpx.HTTPError:  # killed: perhaps it was spent, and the answer lost
                 time.sleep(0.01)
             except Refused as refused:
-                if str(refused) not in ("SerialUnknown", "SerialSpent"):
+                if str(refused) not in ("MaterialUnknown", "MaterialSpent"):
                     self.failure = refused
                     return
 
@@ -210,7 +212,7 @@ def test_without_a_dealer_it_waits_a_bounded_time_and_goes_on_when_it_is_back(
         street.half()  # four serials, of which the keyholder has none yet
         street.dealer.kill()
         street.carry()
-        with pytest.raises(Refused, match="SerialUnknown"):
+        with pytest.raises(Refused, match="MaterialUnknown"):
             street.outcomes(street.submit(LISTED[4], "early"))
         street.dealer.start()
         street.dealer.wait_until_ready()

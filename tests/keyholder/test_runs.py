@@ -14,7 +14,7 @@ from softfall.keyholder.runs import (
     RunUnknown,
     TooManyRuns,
 )
-from softfall.keyholder.stock import SerialSpent, SerialUnknown
+from softfall.keyholder.stock import MaterialSpent, MaterialUnknown
 from softfall.options.homomorphic import wire
 from softfall.options.homomorphic.keyholder import OtherMaterial
 from softfall.options.homomorphic.parameters import Mode
@@ -58,7 +58,7 @@ def test_a_serial_is_used_once_also_after_a_restart(house: House) -> None:
     begin = house.run(house.submit(UNLISTED)).begin()
     house.begin(begin)
     for room in (house.room, house.open()):
-        with pytest.raises(SerialSpent):
+        with pytest.raises(MaterialSpent):
             room.runs.begin(*room.runs.asked(begin))
 
 
@@ -67,7 +67,7 @@ def test_a_serial_that_never_came_is_told_apart(house: House) -> None:
     run = house.run(house.submit(UNLISTED), serials=[5])
     begin = run.begin()
     assert house.room.runs.awaits_material(*house.room.runs.asked(begin))
-    with pytest.raises(SerialUnknown):
+    with pytest.raises(MaterialUnknown):
         house.begin(begin)
 
 
@@ -78,7 +78,7 @@ def test_one_spent_serial_in_a_batch_spends_none_of_the_others(house: House) -> 
     runs = wire.nested(values, "runs")
     runs[1]["serial"] = wire.serial_bytes(2)
     begin = wire.BEGIN.encode({**values, "runs": list[Value](runs)})
-    with pytest.raises(SerialSpent):
+    with pytest.raises(MaterialSpent):
         house.begin(begin)
     assert house.room._stock.counts() == {house.kind: 3}
 

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from softfall.keyholder import tables
 from softfall.keyholder.files import KeyholderDiskFull
-from softfall.keyholder.stock import IDLE_MS, SPENT_MS, Kind, SerialSpent, SerialUnknown, Stock
+from softfall.keyholder.stock import IDLE_MS, SPENT_MS, Kind, MaterialSpent, MaterialUnknown, Stock
 from softfall.keyholder.store import open_database
 from softfall.options.homomorphic.parameters import Mode
 from softfall.store.database import empty_the_log
@@ -81,9 +81,9 @@ def test_what_was_put_can_be_taken_once_in_any_order(shop: Shop) -> None:
     assert shop.take(2) == dealt(2)
     assert shop.take(1) == dealt(1)
     for stock in (shop.stock, shop.open()):
-        with shop.engine.begin() as tx, pytest.raises(SerialSpent):
+        with shop.engine.begin() as tx, pytest.raises(MaterialSpent):
             stock.take(tx, 2)
-        with shop.engine.begin() as tx, pytest.raises(SerialUnknown):
+        with shop.engine.begin() as tx, pytest.raises(MaterialUnknown):
             stock.take(tx, 4)
 
 
@@ -113,7 +113,7 @@ def test_a_damaged_file_is_told_and_never_used(shop: Shop) -> None:
     for serial in (1, 2):
         with shop.engine.begin() as tx:
             taken = shop.stock.take(tx, serial)
-        with pytest.raises(SerialUnknown, match="damaged"):
+        with pytest.raises(MaterialUnknown, match="damaged"):
             shop.stock.open(taken)
 
 
@@ -123,7 +123,7 @@ def test_one_serials_file_in_anothers_place_is_not_used(shop: Shop) -> None:
     (folder / "1.dealt").write_bytes((folder / "2.dealt").read_bytes())
     with shop.engine.begin() as tx:
         taken = shop.stock.take(tx, 1)
-    with pytest.raises(SerialUnknown):
+    with pytest.raises(MaterialUnknown):
         shop.stock.open(taken)
 
 
@@ -140,7 +140,7 @@ def test_what_was_overtaken_by_far_is_thrown_away(shop: Shop) -> None:
     shop.put(*range(1, 10))
     shop.put(100, kind=LARGE)
     shop.take(8)
-    with pytest.raises(SerialUnknown):
+    with pytest.raises(MaterialUnknown):
         shop.take(4)
     shop.stock.sweep()
     assert shop.files() == {"5.dealt", "6.dealt", "7.dealt", "9.dealt", "100.dealt"}
@@ -156,7 +156,7 @@ def test_a_serial_that_was_spent_is_not_taken_in_again(shop: Shop) -> None:
     shop.put(1)
     shop.take(1)
     shop.put(1)
-    with shop.engine.begin() as tx, pytest.raises(SerialSpent):
+    with shop.engine.begin() as tx, pytest.raises(MaterialSpent):
         shop.stock.take(tx, 1)
     assert shop.files() == set()
 
@@ -216,7 +216,7 @@ def test_threads_that_ask_for_one_serial_at_once_get_it_once(shop: Shop) -> None
                 with shop.engine.begin() as tx:
                     shop.stock.take(tx, serial)
                 got.append(serial)
-            except (SerialSpent, SerialUnknown):
+            except (MaterialSpent, MaterialUnknown):
                 lost.append(serial)
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
@@ -289,5 +289,5 @@ def test_a_kill_at_any_instant_uses_nothing_twice(
     if left:
         assert shop.take(1) == dealt(1)
     else:
-        with pytest.raises(SerialSpent):
+        with pytest.raises(MaterialSpent):
             shop.take(1)

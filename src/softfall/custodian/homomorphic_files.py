@@ -2,7 +2,7 @@
 
 Guarantees: a file appears under its name whole and on the disk, or not at all, and never changes.
 Those of an ended epoch go with it (`EpochBook`).
-Refuses: names that are no digest of a file here, as BadSegment.
+Refuses: names that are no digest of a file here, as BadListFile.
 Leaves to others: checking what a file holds against its name; who reads does (`segments`).
 Rows hold the list's hashes: the folder is the owner's alone, and who may fetch a file is decided by
 `homomorphic_routes`.
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from softfall.custodian.store import write_whole
-from softfall.options.homomorphic.segments import BadSegment
+from softfall.options.homomorphic.segments import BadListFile
 
 _NAME: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -42,11 +42,11 @@ class EpochFiles:
         return digest
 
     def read(self, sha256: bytes) -> npt.NDArray[np.uint8]:
-        """A file's bytes, memory-mapped, unchecked. Raises BadSegment where there are none."""
+        """A file's bytes, memory-mapped, unchecked. Raises BadListFile where there are none."""
         try:
             return _mapped(self._folder / sha256.hex())
         except (OSError, ValueError):  # missing, or empty
-            raise BadSegment("a file of the list is missing") from None
+            raise BadListFile("a file of the list is missing") from None
 
     def path(self, sha256: str) -> Path | None:
         """Where the file of this digest, in hexadecimal, lies; None where there is none."""

@@ -30,7 +30,7 @@ from softfall.options.homomorphic import listing
 from softfall.options.homomorphic.custodian import HomomorphicCustodian
 from softfall.options.homomorphic.listing import SegmentEntry
 from softfall.options.homomorphic.parameters import NAME, HomomorphicParameters
-from softfall.options.homomorphic.segments import BadSegment
+from softfall.options.homomorphic.segments import BadListFile
 
 KEPT_VERSIONS: Final = 3
 
@@ -92,7 +92,7 @@ class HomomorphicLists:
         before, now_ms = listing.read(newest.body), self._now_ms()
         try:
             body = half.extend(before, changes.added, changes.withdrawn, progress, now_ms)
-        except BadSegment as error:
+        except BadListFile as error:
             raise ArtefactDamaged(f"the list of epoch {epoch.number}: {error.what}") from None
         path = segment_path(self._folder, NAME, epoch.number, number)
         write_whole(path, body)

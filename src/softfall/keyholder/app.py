@@ -37,7 +37,7 @@ from softfall.keyholder.runs import (
     RunUnknown,
     TooManyRuns,
 )
-from softfall.keyholder.stock import SerialSpent, SerialUnknown
+from softfall.keyholder.stock import MaterialSpent, MaterialUnknown
 from softfall.lists.manifest import ManifestExpired, ManifestRolledBack
 from softfall.options.homomorphic import wire
 from softfall.options.homomorphic.listing import VersionRolledBack
@@ -61,8 +61,8 @@ STATUSES: Statuses = {
     ManifestRolledBack: 409,
     VersionRolledBack: 409,
     WrongListVersion: 409,
-    SerialSpent: 409,
-    SerialUnknown: 410,
+    MaterialSpent: 409,
+    MaterialUnknown: 410,
     ReplayBudgetSpent: 429,
     RunUnknown: 410,
     RunExpired: 410,

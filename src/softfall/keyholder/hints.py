@@ -3,7 +3,7 @@
 Guarantees: a file is here under the digest that the custodian signed or not at all, on the disk
 before it is told of; what is read is a view of a memory-mapped file, whose digest was checked when
 this process mapped it. A file that turns out damaged is removed, and shows as missing again.
-Refuses: other bytes than the digest's (BadSegment), a full disk (KeyholderDiskFull).
+Refuses: other bytes than the digest's (BadListFile), a full disk (KeyholderDiskFull).
 A hint tells nothing of a picture; of the list it hides all rows (`crypto/lattice/hint.py`).
 """
 
@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from softfall.keyholder.files import sweep, write_whole
-from softfall.options.homomorphic.segments import BadSegment, U32Array, read_hint
+from softfall.options.homomorphic.segments import BadListFile, U32Array, read_hint
 
 _SUFFIX: Final = ".hint"
 
@@ -34,13 +34,13 @@ class HintFiles:
         return sha256 in self._mapped or self._path(sha256).exists()
 
     def put(self, sha256: bytes, content: bytes) -> None:
-        """Keep a hint. Raises BadSegment, KeyholderDiskFull."""
+        """Keep a hint. Raises BadListFile, KeyholderDiskFull."""
         read_hint(content, sha256)
         with self._writing:
             write_whole(self._path(sha256), [content])
 
     def read(self, sha256: bytes) -> U32Array:
-        """(64, blocks, 16) uint32, on disk; checked the first time. Raises BadSegment."""
+        """(64, blocks, 16) uint32, on disk; checked the first time. Raises BadListFile."""
         with self._lock:
             if sha256 not in self._mapped:
                 self._mapped[sha256] = self._checked(sha256)
@@ -59,12 +59,12 @@ class HintFiles:
         path = self._path(sha256)
         try:
             return read_hint(np.memmap(path, np.uint8, "r"), sha256)
-        except BadSegment:
+        except BadListFile:
             path.unlink(missing_ok=True)
             raise
         except (OSError, ValueError):  # away, or empty, which can't be mapped
             path.unlink(missing_ok=True)
-            raise BadSegment("a hint's file can't be read") from None
+            raise BadListFile("a hint's file can't be read") from None
 
     def _path(self, sha256: bytes) -> Path:
         return self._folder / f"{sha256.hex()}{_SUFFIX}"

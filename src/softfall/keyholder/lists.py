@@ -27,7 +27,7 @@ from softfall.options.homomorphic import listing, wire
 from softfall.options.homomorphic.keyholder import HintList, HintSegment
 from softfall.options.homomorphic.listing import ListVersion, SegmentEntry
 from softfall.options.homomorphic.parameters import NAME, HomomorphicParameters
-from softfall.options.homomorphic.segments import BadSegment
+from softfall.options.homomorphic.segments import BadListFile
 from softfall.wire import MalformedMessage
 
 KEPT_VERSIONS: Final = 2
@@ -132,7 +132,7 @@ class ListBook:
         return self._told(kept)
 
     def put_hint(self, sha256: bytes, content: bytes) -> None:
-        """Keep a hint that a version names. Raises HintNotWanted, BadSegment, KeyholderDiskFull."""
+        """Keep a hint of a version. Raises HintNotWanted, BadListFile, KeyholderDiskFull."""
         if not self.wants(sha256):
             raise HintNotWanted("no list version here names this hint")
         if not self._hints.has(sha256):
@@ -161,7 +161,7 @@ class ListBook:
             raise HintsMissing(f"version {list_version} of epoch {epoch} lacks hints")
         try:
             segments = tuple(map(self._segment, kept.version.segments))
-        except BadSegment:
+        except BadListFile:
             raise HintsMissing(f"a hint of epoch {epoch} was damaged and is gone") from None
         return HintList(epoch, list_version, kept.parameters, segments)
 
@@ -206,7 +206,7 @@ class ListBook:
     def _segment(self, entry: SegmentEntry) -> HintSegment:
         hint = self._hints.read(entry.hint_sha256)
         if hint.shape[1] != entry.blocks:
-            raise BadSegment("a hint has not as many blocks as its list version says")
+            raise BadListFile("a hint has not as many blocks as its list version says")
         return HintSegment(hint, entry.live)
 
     def _living(self) -> list[_Kept]:

@@ -121,7 +121,7 @@ class Runs:
     def begin(self, asked: Begin, hints: HintList) -> bytes:
         """`homomorphic_begun`.
 
-        Raises TooManyRuns, SerialSpent, SerialUnknown, ReplayBudgetSpent, NotWrittenDown,
+        Raises TooManyRuns, MaterialSpent, MaterialUnknown, ReplayBudgetSpent, NotWrittenDown,
         MalformedMessage, OtherMaterial, TooFewRows.
         """
         self._require_room(len(asked.runs))

@@ -7,7 +7,7 @@ overwrites it) the file is noise, wherever copies of it are left. A damaged file
 and never used. Both parties get their halves in the same order, so what lies more than `stragglers`
 places before the furthest serial asked for is thrown away: the provider has thrown its halves away
 too. No more than `MOST` times that lie here of one kind. What no list needs any more goes.
-Refuses: serials that were used (SerialSpent), or are not here (SerialUnknown).
+Refuses: serials that were used (MaterialSpent), or are not here (MaterialUnknown).
 Source: AES-256-GCM, NIST SP 800-38D; a fresh key a file, so that one nonce serves.
 """
 
@@ -46,13 +46,13 @@ MOST: Final = 4
 Columns = ReadOnlyColumnCollection[str, Any]
 
 
-class SerialUnknown(RefusedError):
+class MaterialUnknown(RefusedError):
     """No dealt material of this serial is here: never fetched, or thrown away."""
 
     remedy = "Begin again with fresh dealt material; nothing was answered."
 
 
-class SerialSpent(RefusedError):
+class MaterialSpent(RefusedError):
     """This serial was used before; it is never used again."""
 
     remedy = "Begin again with fresh dealt material; keep the evidence if you did not do this."
@@ -155,12 +155,12 @@ class Stock:
         return any(not came or serial > min(came) for serial in wanted)
 
     def take(self, tx: Connection, serial: int) -> Taken:
-        """One serial, spent with this transaction. Raises SerialSpent, SerialUnknown."""
+        """One serial, spent with this transaction. Raises MaterialSpent, MaterialUnknown."""
         row = tx.execute(delete(stock).where(stock.c.serial == serial).returning(*stock.c)).first()
         if row is None:
             if tx.scalar(select(spent.c.serial).where(spent.c.serial == serial)) is not None:
-                raise SerialSpent(f"serial {serial} was used before")
-            raise SerialUnknown(f"no dealt material of serial {serial} is here")
+                raise MaterialSpent(f"serial {serial} was used before")
+            raise MaterialUnknown(f"no dealt material of serial {serial} is here")
         tx.execute(insert(spent).values(serial=serial, spent_at_ms=self._now_ms()))
         kind = Kind(Mode(row.mode), row.capacity_rows)
         self._reach(tx, kind, position=row.position)
@@ -169,14 +169,14 @@ class Stock:
         return Taken(serial, kind, row.key)
 
     def open(self, taken: Taken) -> bytes:
-        """What was dealt, its file gone; once the transaction is over. Raises SerialUnknown."""
+        """What was dealt, its file gone; once the transaction is over. Raises MaterialUnknown."""
         path = self._path(taken.serial)
         try:
             sealed = path.read_bytes()
             path.unlink()
             return AESGCM(taken._key).decrypt(_NONCE, sealed, str(taken.serial).encode())
         except (OSError, InvalidTag):
-            raise SerialUnknown(f"the material of serial {taken.serial} is damaged") from None
+            raise MaterialUnknown(f"the material of serial {taken.serial} is damaged") from None
 
     def tidy(self, needed: Collection[Kind]) -> None:
         """Throw away what no list needs, and forget what was spent long ago.

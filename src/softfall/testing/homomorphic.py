@@ -29,7 +29,7 @@ from softfall.options.homomorphic.provider import (
     Run,
 )
 from softfall.options.homomorphic.provider_modes import PreparedSegment
-from softfall.options.homomorphic.segments import BadSegment, Buffer, read_hint, read_rows
+from softfall.options.homomorphic.segments import BadListFile, Buffer, read_hint, read_rows
 from softfall.testing.confirming import SmallConfirm
 from softfall.testing.epochs import SmallCustodian, SmallEpoch
 
@@ -49,9 +49,9 @@ class KeptFiles:
         return digest
 
     def read(self, sha256: bytes) -> Buffer:
-        """A kept file. Raises BadSegment."""
+        """A kept file. Raises BadListFile."""
         if sha256 not in self.files:
-            raise BadSegment("no such file")
+            raise BadListFile("no such file")
         return self.files[sha256]
 
 

@@ -31,7 +31,7 @@ from softfall.options.homomorphic.provider import (
     Run,
 )
 from softfall.options.homomorphic.segments import (
-    BadSegment,
+    BadListFile,
     Buffer,
     Rows,
     U32Array,
@@ -99,7 +99,7 @@ class Shelf:
 
     def read(self, sha256: bytes) -> Buffer:
         if sha256 not in self.files:
-            raise BadSegment("no such file")
+            raise BadListFile("no such file")
         return self.files[sha256]
 
 

@@ -19,7 +19,7 @@ from softfall.options.homomorphic.listing import (
 from softfall.options.homomorphic.segments import (
     LIST_ROWS,
     NO_ENTRY,
-    BadSegment,
+    BadListFile,
     Rows,
     encode_hint,
     encode_rows,
@@ -171,7 +171,7 @@ def test_a_damaged_file_stops_the_next_version_by_name() -> None:
     file = bytearray(parties.shelf.files[digest])
     file[1000] ^= 1
     parties.shelf.files[digest] = bytes(file)
-    with pytest.raises(BadSegment):
+    with pytest.raises(BadListFile):
         parties.change([], [7])
 
 
@@ -218,9 +218,9 @@ def test_a_cut_overlong_or_foreign_file_is_refused(file: bytes) -> None:
     foreign = encode_hint(HINT) if reader is read_rows else encode_rows(ROWS)
     many = file[:8] + b"\xff\xff\xff\xff" + file[12:]
     for bad in (b"", file[:63], file[:-1], file + b"x", b"x" + file[1:], many, foreign):
-        with pytest.raises(BadSegment):
+        with pytest.raises(BadListFile):
             reader(bad)
-    with pytest.raises(BadSegment):
+    with pytest.raises(BadListFile):
         reader(file, bytes(32))
 
 

@@ -213,7 +213,7 @@ class _Provider:
         until = time.monotonic() + SECONDS
         while True:
             answer = self._post(BEGIN, question)
-            if _refusal(answer) != "SerialUnknown" or time.monotonic() > until:
+            if _refusal(answer) != "MaterialUnknown" or time.monotonic() > until:
                 return answer
             time.sleep(0.1)
 

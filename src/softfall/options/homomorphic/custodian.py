@@ -57,7 +57,7 @@ class Files(Protocol):
         """Keep a file, whole or not at all; returns its SHA-256."""
 
     def read(self, sha256: bytes) -> Buffer:
-        """A kept file. Raises BadSegment for one that is damaged or gone."""
+        """A kept file. Raises BadListFile for one that is damaged or gone."""
 
 
 class _Blocks(NamedTuple):
@@ -119,7 +119,7 @@ class HomomorphicCustodian:
         """The version after `before`, signed; its new files are kept before it returns.
 
         Work grows with the change, and with no more than one old segment besides.
-        progress(done, all) counts blocks. Raises MalformedMessage, BadEntryNumbers, BadSegment.
+        progress(done, all) counts blocks. Raises MalformedMessage, BadEntryNumbers, BadListFile.
         """
         new, gone = Entries.of(added), numbers_of(withdrawn)
         survey = surveyed(before, self._read_rows, new.numbers, gone)

@@ -4,7 +4,7 @@ Guarantees: a file holds whole blocks, of one size each; what is read is a view 
 memory-mapped file stays on disk. A block is 48 places for entries and 16 dummy rows of fresh random
 bits, which keep the keyholder from solving for the rest; an empty place holds random bits too.
 Refuses: files that are cut, overlong, of another form, or not of the digest that the custodian
-signed, as BadSegment.
+signed, as BadListFile.
 Layout: 64 bytes (magic, number of blocks as 4 bytes, zeros), then, all little-endian:
 rows: (blocks, 64, 32) uint8 hashes, (blocks, 48) uint32 entry numbers (0xFFFFFFFF: empty);
 hint: (64, blocks, 16) uint32.
@@ -37,7 +37,7 @@ _ROW_BLOCK_BYTES: Final = BLOCK_ROWS * wire.HASH_BYTES + LIST_ROWS * 4
 _HINT_BLOCK_BYTES: Final = 64 * HINT_COLUMNS * 4
 
 
-class BadSegment(PeerError):
+class BadListFile(PeerError):
     """A file of a list's segment that is damaged, or not the one that the custodian signed."""
 
     remedy = "Use nothing of it; fetch it again, and tell the custodian if it stays so."
@@ -66,7 +66,7 @@ def encode_rows(rows: Rows) -> bytes:
 
 
 def read_rows(file: Buffer, sha256: bytes | None = None) -> Rows:
-    """The rows of a file, as views. sha256: refuse any other file. Raises BadSegment."""
+    """The rows of a file, as views. sha256: refuse any other file. Raises BadListFile."""
     blocks, body = _opened(file, _ROWS_MAGIC, _ROW_BLOCK_BYTES, sha256)
     cut = blocks * BLOCK_ROWS * wire.HASH_BYTES
     hashes = body[:cut].reshape(blocks, BLOCK_ROWS, wire.HASH_BYTES)
@@ -80,7 +80,7 @@ def encode_hint(hint: U32Array) -> bytes:
 
 
 def read_hint(file: Buffer, sha256: bytes | None = None) -> U32Array:
-    """The hint of a file, as a view. sha256: refuse any other file. Raises BadSegment."""
+    """The hint of a file, as a view. sha256: refuse any other file. Raises BadListFile."""
     blocks, body = _opened(file, _HINT_MAGIC, _HINT_BLOCK_BYTES, sha256)
     return body.view("<u4").reshape(BLOCK_ROWS, blocks, HINT_COLUMNS)
 
@@ -106,7 +106,7 @@ def _opened(
     head = whole[:HEADER_BYTES].tobytes()
     blocks = int.from_bytes(head[len(magic) : len(magic) + 4], "little")
     if head != _header(magic, blocks) or whole.size != HEADER_BYTES + blocks * block_bytes:
-        raise BadSegment("a segment's file is cut, or of another form")
+        raise BadListFile("a segment's file is cut, or of another form")
     if sha256 is not None and not hmac.compare_digest(hashlib.sha256(whole.data).digest(), sha256):
-        raise BadSegment("a segment's file is not the one that the custodian signed")
+        raise BadListFile("a segment's file is not the one that the custodian signed")
     return blocks, whole[HEADER_BYTES:]
