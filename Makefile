@@ -1,6 +1,7 @@
 # Nothing but Python 3.11+, git and make is assumed; uv and all else go into .venv.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+PYTHON_OF_OPENFHE ?= python3.10 $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python)
 UV := .venv/bin/uv
 RUN := .venv/bin/python -m
 
@@ -30,8 +31,8 @@ setup: .venv/.ready ## install everything into .venv
 run: .venv/.product ## send real photographs past each option and write the report
 	.venv/bin/softfall compare --html softfall-out/report.html --json softfall-out/report.json
 
-serve: .venv/.product ## start every party, play a conversation, leave the services up
-	.venv/bin/softfall demo --data softfall-data
+serve: .venv/.product ## start every party, play a conversation, leave the services up (OPTION=homomorphic)
+	.venv/bin/softfall demo --data softfall-data $(if $(OPTION),--option $(OPTION))
 
 chromium:
 	@command -v chromium >/dev/null || { \
@@ -63,4 +64,10 @@ bench: .venv/.ready ## measure against named peers, interleaved
 	@$(UV) sync --locked --inexact --all-extras --group dev --group bench --python .venv/bin/python
 	@.venv/bin/python -c "import vpdq" 2>/dev/null || $(UV) pip install --quiet vpdq==0.2.5 --python .venv/bin/python >/dev/null 2>&1 \
 	  || echo "vpdq can't be built here; the bench of videos says what that takes, and does without it"
+	@test -x .venv/openfhe/bin/python || for each in $(PYTHON_OF_OPENFHE); do \
+	  "$$each" -m venv .venv/openfhe && .venv/openfhe/bin/python -m pip install --quiet \
+	    --only-binary :all: openfhe==1.6.1.0.22.4 && break || rm -rf .venv/openfhe; \
+	done >/dev/null 2>&1
+	@test -x .venv/openfhe/bin/python \
+	  || echo "OpenFHE needs a CPython 3.10 of its own (PYTHON_OF_OPENFHE=...); the bench does without it, and says so"
 	$(RUN) bench
