@@ -21,7 +21,7 @@ from tests.provider.test_what_runs import NOBODYS_BUSINESS, Spy, holds_any, mapp
 from .street import LISTED, Refused, Street, until
 
 UNLISTED = random_hashes(1, seed=99)[0]
-KILLS = 4
+KILLS = 3
 
 NOTHING_OF_A_LIST = (
     "softfall.options.homomorphic.encrypting", "softfall.options.homomorphic.device",
@@ -192,7 +192,7 @@ def test_killed_while_hints_are_carried_it_has_them_whole_or_not_at_all(tmp_path
                 except httpx.HTTPError:
                     return
 
-        for _ in range(3):
+        for _ in range(2):
             carrier = threading.Thread(target=carry_slowly)
             carrier.start()
             time.sleep(chance.uniform(0, 0.03))
