@@ -24,7 +24,7 @@ from softfall.options.homomorphic.provider import (
     Run,
     WrongMaterial,
 )
-from softfall.wire import MalformedMessage, Message
+from softfall.wire import MalformedMessage, Message, Party
 from tests.options.homomorphic.parties import (
     SECRET,
     Parties,
@@ -389,3 +389,29 @@ def test_a_permuted_match_without_an_entry_contradicts_itself() -> None:
     with pytest.raises(BadKeyholderAnswer):
         run.results(altered(wire.FINISHED, finished, lambda v: v["runs"][1].update(match=1)))
     assert run.results(finished) == [Match((5,)), NoMatch()]
+
+
+@both_modes
+def test_the_keyholder_is_sent_neither_the_query_nor_any_part_of_it(mode: Mode) -> None:
+    parties = PARTIES[mode]
+    submission, _ = parties.send(BASE)
+    _, told = parties.exchange([submission])
+    query = wire.octets(wire.decode(wire.QUERY, submission.body), "query")
+    received = told.begin + (told.finish or b"")
+    pieces = {query[at : at + 12] for at in range(0, len(query), 12)}
+    found = {received[at : at + 12] for at in range(len(received) - 11)}
+    assert pieces.isdisjoint(found)  # by chance: below 2^-70
+
+
+def test_every_message_tells_who_receives_it_and_the_keyholders_have_no_room_for_rows() -> None:
+    messages = [value for value in vars(wire).values() if isinstance(value, Message)]
+    names = {message.name: message.receiver for message in messages}
+    assert names["homomorphic_query"] is Party.PROVIDER
+    assert names["homomorphic_opening"] is Party.DEVICE
+    keyholders = {name for name, receiver in names.items() if receiver is Party.KEYHOLDER}
+    assert keyholders == {
+        "homomorphic_asked", "homomorphic_begin", "homomorphic_opened", "homomorphic_finish",
+        "homomorphic_list",
+    }  # fmt: skip
+    fields = {field.name for m in messages if m.name in keyholders for field in m.fields}
+    assert fields.isdisjoint({"query", "hash", "rows", "entries", "numbers"})

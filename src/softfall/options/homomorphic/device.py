@@ -7,7 +7,8 @@ Refuses: a secret of another epoch (OtherEpochsSecret).
 Limits, printed: two colluding patched clients escape. A recipient can't open the capsule: the
 keyholder can, and tells one that does not fit, so that the message is held as malformed. Provider
 and keyholder together can decrypt every submission. A patched sender that joins with the keyholder
-reads list rows, one picture at a time. Our own lattice code, not audited.
+reads two to three bits of every list row with each query that it sends. Our own lattice code, not
+audited.
 """
 
 from dataclasses import dataclass

@@ -13,8 +13,9 @@ Leaves to others: erasing material before `begin`, which list versions and how m
 gets (`keyholder/`).
 Limits, printed: what the keyholder subtracts carries a coarse trace of the query's errors against
 the rows, which does not depend on the picture. Together with the provider it decrypts every
-submission; together with a patched sender it reads list rows. In the permuted mode, with the list
-in its hands, it can confirm a guessed picture. Our own lattice code, not audited.
+submission; together with a patched sender, who chooses a query's errors, it reads two to three bits
+of every row with each query, hence the list with about a hundred. In the permuted mode, with the
+list in its hands, it can confirm a guessed picture. Our own lattice code, not audited.
 """
 
 from collections.abc import Sequence

@@ -6,13 +6,14 @@ epoch's signed parameters say so, which entries matched. Each run uses material 
 Refuses: answers of the keyholder that are malformed, of another size, serial or count, or that
 contradict themselves, as BadKeyholderAnswer: an outage, never a verdict; material of another mode
 (WrongMaterial) or for fewer rows (TooFewRows).
-Limits, printed: the parties are taken to follow the protocol. A provider that does not may move one
-row's mask and so learn, of one picture, whether that row's distance lies in another range: one bit
-a run, eight runs a query (the keyholder counts). A keyholder that lies can turn the bit around; a
-hold is never more than a reason for a person to look. A patched sender whose query and capsule do
-not belong together matches about one row in sixteen by chance, so it is held like any match; its
-recipient catches it. Together, provider and keyholder decrypt every submission. Our own lattice
-code, not audited.
+Limits, printed: the parties are taken to follow the protocol. A provider that does not may move
+rows' masks and so ask whether a row's distance lies in another range: one bit a run, eight runs a
+query (the keyholder counts). Where entries are named it gets that bit of every row at once, which
+is the picture's hash as soon as the list has a thousand or so entries. A keyholder that lies can
+turn the bit around; a hold is never more than a reason for a person to look. A patched sender whose
+query and capsule do not belong together matches about one row in sixteen by chance, so it is held
+like any match; its recipient catches it. Together, provider and keyholder decrypt every submission.
+Our own lattice code, not audited.
 """
 
 from collections.abc import Callable, Mapping, Sequence
