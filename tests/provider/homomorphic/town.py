@@ -66,6 +66,7 @@ class Town:
             tls_dir=folder / "tls",
             keyholder_key_file=folder / "keyholder" / keys.PUBLIC_FILE,
             homomorphic_names_entry=True,
+            homomorphic_names_entry=True,
         )
         create_identity(self.settings.data_dir)
         keys.create_key(folder / "keyholder")
