@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from softfall.compare.demo import run
+from softfall.compare.demo_place import DemoOptionUnusable
+
 pytest.importorskip("skimage", reason="the demo's photographs are in scikit-image")
 
 # Each run starts five services: a minute when the machine is idle, many when it is not.
@@ -18,9 +21,9 @@ PATIENCE_SECONDS = 600
 COMMAND = [sys.executable, "-m", "softfall", "demo", "--data"]
 
 
-def play(folder: Path) -> str:
+def play(folder: Path, *more: str) -> str:
     ran = subprocess.run(
-        [*COMMAND, str(folder), "--exit"],
+        [*COMMAND, str(folder), *more, "--exit"],
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,
@@ -66,6 +69,34 @@ def test_a_restart_keeps_accounts_messages_and_holds_and_leaves_no_process(folde
     assert "for a person to decide: 2" in second
     assert "in the console's queue: 4" in second  # what came again joined the open cases
     assert services_of(folder) == []
+
+
+def test_a_demo_of_homomorphic_matching_has_a_keyholder_and_holds_the_same(tmp_path: Path) -> None:
+    told = play(tmp_path, "--option", "homomorphic")
+    assert "$ softfall serve keyholder" in told
+    assert "[photograph, 112,525 bytes] (checked)" in told
+    assert "for a person to decide: 1" in told
+    assert "from alice: match (confirmed)" in told
+    assert services_of(tmp_path) == []
+
+
+@pytest.mark.parametrize(("asked", "said"), [
+    ("homomorphic", "was set up for split"),
+    ("enclave", "was set up for split"),
+])  # fmt: skip
+def test_a_folder_keeps_the_option_that_it_was_set_up_for(
+    folder: Path, asked: str, said: str
+) -> None:
+    with pytest.raises(DemoOptionUnusable, match=said):
+        run(folder, lambda line: None, stay=False, option=asked)
+
+
+def test_an_option_that_the_demo_does_not_play_is_refused_before_anything_is_made(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(DemoOptionUnusable, match="does not play 'on_device'"):
+        run(tmp_path / "new", lambda line: None, stay=False, option="on_device")
+    assert not (tmp_path / "new" / "softfall.toml").exists()
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])

@@ -36,8 +36,8 @@ Options = Annotated[
     list[str] | None,
     typer.Option(
         "--option",
-        help="An option to run: in_transit, split, on_device, enclave, backdoor; may be repeated. "
-        "The default: all.",
+        help="An option to run: in_transit, split, on_device, enclave, homomorphic, "
+        "homomorphic_permuted, backdoor; may be repeated. The default: all.",
         show_default=False,
     ),
 ]

@@ -19,6 +19,7 @@ from softfall.compare.casts.limits import limits_of
 from softfall.compare.processes import Stage
 from softfall.compare.recorder import read_exchanges
 from softfall.compare.results import BlastRadius, Setup
+from softfall.config import CustodianSettings
 from softfall.crypto.lattice.parameters import DUMMY_ROWS, ERROR_BOUND, RING_DEGREE, SLOTS, Q
 from softfall.edge.custodian_key import write_custodian_key
 from softfall.keyholder import keys
@@ -67,6 +68,7 @@ class Homomorphic(EndToEndCast):
             "error at most": ERROR_BOUND,
             "random rows a block": f"{DUMMY_ROWS} of {SLOTS}",
             "runs a query": REPLAY_BUDGET,
+            "names entries": "yes" if CustodianSettings().homomorphic_names_entry else "no",
         }
 
     def begin(self, stage: Stage, place: Place) -> None:
