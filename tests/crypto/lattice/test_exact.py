@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from softfall.crypto.lattice import sampling
-from softfall.crypto.lattice.hint import make_hint, secret_slots, unmasking
+from softfall.crypto.lattice.hint import make_hint
 from softfall.crypto.lattice.masking import masked, opened
 from softfall.crypto.lattice.parameters import (
     COLUMNS,
@@ -20,6 +20,7 @@ from softfall.crypto.lattice.parameters import (
 from softfall.crypto.lattice.prepared import prepare, products
 from softfall.crypto.lattice.public import public_elements
 from softfall.crypto.lattice.query import encrypt, encrypt_plain, read_query
+from softfall.crypto.lattice.unmasking import secret_slots, unmasking
 from tests.crypto.lattice import schoolbook
 
 PUBLIC = public_elements(b"\x0b" * 32)

@@ -5,17 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from softfall.crypto.lattice.hint import (
-    make_hint,
-    make_hint_plain,
+from softfall.crypto.lattice.hint import make_hint, make_hint_plain
+from softfall.crypto.lattice.parameters import ELEMENTS, HINT_WORDS, SLOTS
+from softfall.crypto.lattice.public import public_elements
+from softfall.crypto.lattice.sampling import BadSeed, secret_words, ternary
+from softfall.crypto.lattice.unmasking import (
     secret_slots,
     secret_slots_plain,
     unmasking,
     unmasking_plain,
 )
-from softfall.crypto.lattice.parameters import ELEMENTS, HINT_WORDS, SLOTS
-from softfall.crypto.lattice.public import public_elements
-from softfall.crypto.lattice.sampling import BadSeed, secret_words, ternary
 from tests.crypto.lattice import schoolbook
 
 OCTETS = st.binary(min_size=32, max_size=32)

@@ -12,13 +12,14 @@ import pytest
 from softfall.crypto import shuffling
 from softfall.crypto.columns import unpacked
 from softfall.crypto.lattice import query as lattice_query
-from softfall.crypto.lattice.hint import make_hint, public_matrices, secret_slots, unmasking
+from softfall.crypto.lattice.hint import make_hint, public_matrices
 from softfall.crypto.lattice.parameters import HALF_LEVEL, LEVELS, PRIMES, SLOTS, Q
 from softfall.crypto.lattice.prepared import prepare
 from softfall.crypto.lattice.public import public_elements
 from softfall.crypto.lattice.query import read_query
 from softfall.crypto.lattice.sampling import secret_words, ternary
 from softfall.crypto.lattice.transform import joined, to_slots, y_slots
+from softfall.crypto.lattice.unmasking import secret_slots, unmasking
 from softfall.options.contract import Submission
 from softfall.options.homomorphic import keyholder, sealing, wire
 from softfall.options.homomorphic.laying import Entries, lay

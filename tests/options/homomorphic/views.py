@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from softfall.crypto import comparing, equality, shuffling
 from softfall.crypto.columns import bits_of, plane, unpacked
-from softfall.crypto.lattice.hint import secret_slots, unmasking
 from softfall.crypto.lattice.masking import opened
 from softfall.crypto.lattice.parameters import HALF_LEVEL, LIST_ROWS, PRIMES, SENT_LEVELS, Q
 from softfall.crypto.lattice.query import read_query
 from softfall.crypto.lattice.transform import joined
+from softfall.crypto.lattice.unmasking import secret_slots, unmasking
 from softfall.options.contract import Submission
 from softfall.options.homomorphic import keyholder, sealing, wire
 from softfall.options.homomorphic.keyholder import Begin

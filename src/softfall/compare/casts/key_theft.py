@@ -19,13 +19,14 @@ from sqlalchemy import create_engine
 from softfall.compare.blast import Loot
 from softfall.compare.casts import tag_theft
 from softfall.compare.casts.cast import CUSTODIAN, KEYHOLDER
-from softfall.crypto.lattice.hint import make_hint, secret_slots, unmasking
+from softfall.crypto.lattice.hint import make_hint
 from softfall.crypto.lattice.masking import masked, opened
 from softfall.crypto.lattice.parameters import COLUMNS, HASH_BYTES, LIST_ROWS, SLOTS
 from softfall.crypto.lattice.prepared import prepare, products
 from softfall.crypto.lattice.public import public_elements
 from softfall.crypto.lattice.query import read_query
 from softfall.crypto.lattice.transform import U32Array
+from softfall.crypto.lattice.unmasking import secret_slots, unmasking
 from softfall.custodian.epochs import EpochBook
 from softfall.custodian.store import DATABASE_FILE, EPOCHS_FOLDER
 from softfall.keyholder import keys

@@ -25,8 +25,8 @@ from softfall.compare.trials.scene import Finding, Scene, not_applicable
 from softfall.compare.views import Recording
 from softfall.crypto.columns import U16Array, unpacked
 from softfall.crypto.comparing import MODULUS, RADIUS_BITS
-from softfall.crypto.lattice.hint import secret_slots, unmasking
 from softfall.crypto.lattice.masking import BLOCK_BYTES, opened
+from softfall.crypto.lattice.unmasking import secret_slots, unmasking
 from softfall.crypto.shuffling import distances
 from softfall.media.pdq import PdqHash
 from softfall.messaging.envelope import ENVELOPE

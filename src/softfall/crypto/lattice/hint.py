@@ -1,12 +1,10 @@
-"""The keyholder's half of a product: the list times the public elements, and then the secret.
+"""What the keyholder needs of a list: its rows times the public elements.
 
 A hint is made once for a block by who knows its rows (the custodian), and is the same for every
-query of the epoch: per slot 16 numbers. With a query's secret it gives exactly the part of the
-provider's product that hides the distances.
-Guarantees: `unmasking` plus what the query encrypts, plus noise, is what `products` gives.
+query of the epoch: per slot 16 numbers. What the keyholder does with it is in `unmasking`.
 Leaves to others: hints tell of rows. Who holds one must not know the block's 16 dummy rows, and two
 hints of one block, laid out twice, must not share them (`docs/experiments/lattice_security.md`).
-The oracles are `make_hint_plain`, `secret_slots_plain` and `unmasking_plain`.
+The oracle is `make_hint_plain`.
 """
 
 from typing import Final
@@ -21,25 +19,21 @@ from softfall.crypto.lattice.parameters import (
     PRIMES,
     SLOTS,
 )
-from softfall.crypto.lattice.prepared import TABLES, prepare, signs
+from softfall.crypto.lattice.prepared import prepare, signs
 from softfall.crypto.lattice.query import element_products
-from softfall.crypto.lattice.sampling import secret_words, ternary
-from softfall.crypto.lattice.threads import LANES, aligned, share
+from softfall.crypto.lattice.threads import aligned, share
 from softfall.crypto.lattice.transform import (
     I64Array,
     U8Array,
     U32Array,
     centred,
-    from_slots,
     to_slots,
     y_slots,
 )
+from softfall.crypto.lattice.unmasking import paired
 
 _MAKE: Final = Native("softfall.crypto.lattice.hint_kernel", "make")
-_SECRET: Final = Native("softfall.crypto.lattice.hint_kernel", "secret")
-_MULTIPLY: Final = Native("softfall.crypto.lattice.hint_kernel", "multiply")
 _CHUNK_BLOCKS: Final = 32  # prepared at a time: 1.5 MB, which stay in the cache
-_TILE_BLOCKS: Final = 256
 _Y: Final = y_slots()
 
 
@@ -66,50 +60,9 @@ def make_hint(rows: U8Array, public: U32Array, threads: int = 2) -> U32Array:
     return made
 
 
-def secret_slots(secret_seed: bytes) -> U32Array:
-    """A query's secret as `unmasking` takes it: (64, 16) uint32, laid out as a hint's blocks are.
-
-    Raises BadSeed.
-    """
-    made = aligned((SLOTS, 2, COMPONENTS), np.int16)
-    _SECRET(secret_words(secret_seed), TABLES, np.zeros((SLOTS, LANES), np.uint16), made)
-    own: U32Array = made.view(np.uint32).reshape(SLOTS, HINT_WORDS)
-    return own
-
-
-def secret_slots_plain(secret_seed: bytes) -> U32Array:
-    """What `secret_slots` gives, in plain numpy."""
-    return _paired(to_slots(ternary(secret_words(secret_seed))))
-
-
-def unmasking(hint: U32Array, secret: U32Array, threads: int = 2) -> U32Array:
-    """What hides each row's distance: (blocks, 64) uint32 below q.
-
-    hint: (64, blocks, 16), as `make_hint` gives it or mapped from a file; secret: (64, 16), as
-    `secret_slots` gives it.
-    """
-    blocks = hint.shape[1]
-    out: U32Array = np.empty((1, blocks, SLOTS), np.uint32)
-
-    def part(first: int, last: int) -> None:
-        _MULTIPLY(
-            hint.view(np.int16), blocks, first, last, secret.view(np.int16), TABLES, _TILE_BLOCKS,
-            aligned((2, SLOTS, _TILE_BLOCKS), np.int32),
-            aligned((2, SLOTS, LANES), np.uint16),
-            aligned((SLOTS, LANES), np.uint32),
-            out,
-        )  # fmt: skip
-
-    share(blocks, threads, part)
-    own: U32Array = out[0]
-    return own
-
-
 def load() -> None:
-    """Find or compile the machine code now, so that no first picture waits for it."""
+    """Find or compile the machine code now."""
     _MAKE.ready()
-    _SECRET.ready()
-    _MULTIPLY.ready()
 
 
 def make_hint_plain(rows: U8Array, public: U32Array) -> U32Array:
@@ -118,7 +71,7 @@ def make_hint_plain(rows: U8Array, public: U32Array) -> U32Array:
     matrices = public_matrices(public)
     for block, own in enumerate(rows):
         slots = to_slots(signs(own))
-        made[:, block] = _paired(
+        made[:, block] = paired(
             [
                 np.einsum("sj,sjh->sh", columns, matrix) % prime
                 for columns, matrix, prime in zip(slots, matrices, PRIMES, strict=True)
@@ -141,18 +94,3 @@ def public_matrices(public: U32Array) -> list[I64Array]:
             columns.append(element_products(public, unit, prime, y))
         made.append(np.stack(columns, axis=2))
     return made
-
-
-def unmasking_plain(hint: U32Array, secret: U32Array) -> U32Array:
-    """What `unmasking` gives, in plain numpy."""
-    blocks = hint.shape[1]
-    parts = hint.view(np.int16).reshape(SLOTS, blocks, 2, COMPONENTS).astype(np.int64)
-    own = secret.view(np.int16).reshape(SLOTS, 1, 2, COMPONENTS).astype(np.int64)
-    sums = (parts * own).sum(axis=3)
-    return np.ascontiguousarray(from_slots([sums[:, :, 0], sums[:, :, 1]]).T).astype(np.uint32)
-
-
-def _paired(residues: list[I64Array]) -> U32Array:
-    """(64, 16) modulo each prime -> (64, 16) words: residues nearest to 0."""
-    halves = [centred(each, prime) for each, prime in zip(residues, PRIMES, strict=True)]
-    return np.concatenate(halves, axis=1).view(np.uint32)

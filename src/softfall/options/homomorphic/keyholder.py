@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from softfall.crypto.columns import U16Array
-from softfall.crypto.lattice.hint import secret_slots, unmasking
 from softfall.crypto.lattice.masking import BLOCK_BYTES, opened
+from softfall.crypto.lattice.unmasking import secret_slots, unmasking
 from softfall.errors import InputError
 from softfall.options.dealt import Once
 from softfall.options.homomorphic import sealing, wire
