@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from softfall.config import MediaLimits
-from softfall.device.films import VideoTooLong, watch
+from softfall.config import MediaLimits, ProviderSettings
+from softfall.device.films import StreamStopped, VideoTooLong, watch
 from softfall.device.outcomes import (
     CHECKED,
     UNCHECKED_NONE,
@@ -15,12 +15,18 @@ from softfall.device.outcomes import (
     Sent,
     Shown,
 )
-from softfall.media.pdq import PdqHash
+from softfall.device.outgoing import Outgoing, PictureBlocked
+from softfall.media.pdq import PdqHash, pdq
 from softfall.media.video_formats import VideoTooLarge
 from softfall.media.video_reading import BrokenVideo, UnsupportedVideo
+from softfall.messaging.envelope import MAX_OPENING_BYTES, MAX_SUBMISSION_BYTES
 from softfall.options.contract import Clear, Held
+from softfall.options.enclave.wire import OPENING as ENCLAVE_OPENING
+from softfall.options.enclave.wire import SEALED
 from softfall.options.framed import MAX_FRAMES, Frames, read_frames
 from softfall.options.frames.choosing import TooManyFrames
+from softfall.options.homomorphic.wire import OPENING as HOMOMORPHIC_OPENING
+from softfall.options.homomorphic.wire import QUERY
 from softfall.testing.patched import AnotherPicture, FalseOutage, Junk, LooksAway, cheating
 from tests.media.video_files import footage, scenes, shown, video
 
@@ -213,9 +219,11 @@ def test_what_is_no_video_too_long_or_too_full_is_refused_by_name(
     pictures = scenes(MAX_FRAMES + 4, 128, 96)
     with pytest.raises(TooManyFrames):
         ada.send_video("ben", video(pictures, rate=1))
-    monkeypatch.setattr("softfall.device.films.MAX_SECONDS", 2)
-    with pytest.raises(VideoTooLong):
-        ada.send_video("ben", clip)
+    for limit in ("MAX_SECONDS", "MAX_PIXELS"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"softfall.device.films.{limit}", 2)
+            with pytest.raises(VideoTooLong):
+                ada.send_video("ben", clip)
     small = dataclasses.replace(split.parts(), limits=MediaLimits(max_file_bytes=1000))
     with pytest.raises(VideoTooLarge):
         split.join("cy", small).send_video("ben", clip)
@@ -234,3 +242,49 @@ def test_a_strangers_broken_video_is_quarantined_with_its_reason(
     (arrived,) = split["ben"].sync()
     assert isinstance(arrived, Quarantined)
     assert arrived.reason.startswith("the video does not open: ")
+
+
+def test_as_many_frames_as_a_message_may_have_reach_a_group(split: Town) -> None:
+    pictures = [one for one in scenes(60, 128, 96) if pdq(one).quality >= 90]
+    full = video(pictures[:MAX_FRAMES], rate=1)
+    carol = split["carol"]
+    sent = split["ada"].send_video(["ben", "carol"], full)
+    frames = read_frames(passed(split, sent).outgoing.submission.body)
+    assert isinstance(frames, Frames)
+    assert len(frames.bodies) == len(watch(full, MediaLimits()).seen) == MAX_FRAMES
+    assert [(a.video, a.checked) for a in carol.sync()] == [(full, CHECKED)]
+
+
+@pytest.mark.parametrize("message", [ENCLAVE_OPENING, HOMOMORPHIC_OPENING])
+def test_the_openings_of_a_full_video_fit_beside_the_message(message) -> None:
+    assert MAX_FRAMES * (message.max_bytes + 64) + 32 <= MAX_OPENING_BYTES
+
+
+@pytest.mark.parametrize("message", [SEALED, QUERY])
+def test_the_submissions_of_a_full_video_fit_in_an_envelope(message) -> None:
+    whole = MAX_FRAMES * (message.max_bytes + 8) + 32
+    assert whole <= MAX_SUBMISSION_BYTES
+    most = whole + MAX_OPENING_BYTES + 30_000
+    assert most < ProviderSettings().max_envelope_bytes
+
+
+def test_a_live_stream_ends_where_a_part_was_blocked_before_it_was_sent(
+    split: Town, other: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, minutes_ms = split["ada"], 60_000
+    ada.send_video("ben", other, live=True)
+
+    def blocked(*_: object) -> None:
+        raise PictureBlocked("on the list")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Outgoing, "media", blocked)
+        with pytest.raises(PictureBlocked):
+            ada.send_video("ben", other, live=True)
+    with pytest.raises(StreamStopped):
+        ada.send_video("ben", other, live=True)
+    ada.send_video("ben", other)
+    ada.send_video("ben", other, live=True, conversation="another")
+    split.clock.ms += 10 * minutes_ms
+    ada.send_video("ben", other, live=True)
+    assert len(split["ben"].sync()) == 4

@@ -86,9 +86,9 @@ def test_nobody_acknowledges_for_another(house: House) -> None:
 
 def test_a_mailbox_of_the_largest_messages_fits_its_format(house: House) -> None:
     ada, ben = house.join("ada"), house.join("ben")
-    big = [{"recipient": "ben", "kind": 1, "body": bytes(65536)}]
+    big = [{"recipient": "ben", "kind": 1, "body": bytes(230_000)}]
     for _ in range(3):
-        house.send(ada, ada.text(payloads=big, group_body=bytes(65536)))
+        house.send(ada, ada.text(payloads=big, group_body=bytes(230_000)))
     answer = ben.call("GET", "/v1/mailbox")
     largest = len(answer.content) / 3
     assert largest * 100 < MAILBOX.max_bytes

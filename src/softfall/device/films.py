@@ -3,8 +3,8 @@
 Guarantees: sender and recipient look at the same frames (media/sampling.py) and choose the same
 distinct ones (options/frames/choosing.py), up to what decoders disagree on. What a parser throws
 comes out as a named error, so that a stranger's broken video is quarantined with its reason.
-Refuses: what media/video_reading.py refuses; a video of more than `MAX_SECONDS` (VideoTooLong): a
-recipient's app looks at every second of what strangers send.
+Refuses: what media/video_reading.py refuses; a video of more than `MAX_SECONDS` or `MAX_PIXELS`
+(VideoTooLong): a recipient's app looks at every second of what strangers send.
 Limits: FFmpeg parses in this process, from memory, a listed container, with no second file and no
 network; a memory fault in a codec ends the app, and what was received is looked at again at the
 next start. One video track is looked at, the first; sound is not.
@@ -27,12 +27,13 @@ from softfall.options.frames.choosing import PERIOD_MS, SeenFrame, distinct
 from softfall.options.frames.device import join, secret_of
 
 MAX_SECONDS: Final = 600
+MAX_PIXELS: Final = 40_000_000_000  # of all frames: ten minutes of 1080p, thirty a second
 STOPPED_MS: Final = 10 * 60 * 1000.0
 VIDEO: Final = "video/"
 
 
 class VideoTooLong(RefusedError):
-    """A video that lasts longer than one message's may."""
+    """A video that lasts longer, or has more pixels in all its frames, than one message's may."""
 
     remedy = "Cut the clip and send its parts; `softfall.media.cutting.cut` does it."
 
@@ -97,6 +98,8 @@ def watch(data: bytes, limits: MediaLimits) -> Film:
         for number, at_ms, frame in reading.frames():
             if at_ms > 1000 * MAX_SECONDS:
                 raise VideoTooLong(f"the video lasts longer than {MAX_SECONDS} seconds")
+            if reading.frames_seen * reading.track.width * reading.track.height > MAX_PIXELS:
+                raise VideoTooLong(f"the video has over {MAX_PIXELS:,} pixels in all its frames")
             seen.append(SeenFrame(number, at_ms, plane_pdq(plane_of(frame))))
     return Film(tuple(seen), kind)
 
