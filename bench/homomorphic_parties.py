@@ -17,10 +17,10 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from softfall.crypto import hpke
-from softfall.crypto.lattice.hint import secret_slots, unmasking
 from softfall.crypto.lattice.masking import masked, opened
 from softfall.crypto.lattice.prepared import prepare, products
 from softfall.crypto.lattice.query import encrypt, read_query
+from softfall.crypto.lattice.unmasking import secret_slots, unmasking
 from softfall.media.pdq import PdqHash
 from softfall.options.contract import ScanSecret, Submission
 from softfall.options.homomorphic import dealer, keyholder
