@@ -42,9 +42,11 @@ def altered(bits: bytes, distance_bits: int, seed: int = 3) -> bytes:
 
 
 class Town:
-    """Four services that know of each other, and a list of a few entries, LISTED among them."""
+    """Four services that know of each other, and a list of a few entries, `listed` the first."""
 
-    def __init__(self, folder: Path, entries: int = 40, **provider: object) -> None:
+    def __init__(
+        self, folder: Path, listed: bytes = LISTED, entries: int = 40, **provider: object
+    ) -> None:
         self.folder = folder
         self.dealer = Served(folder, "dealer")
         self.custodian = Served(
@@ -66,13 +68,12 @@ class Town:
             tls_dir=folder / "tls",
             keyholder_key_file=folder / "keyholder" / keys.PUBLIC_FILE,
             homomorphic_names_entry=True,
-            homomorphic_names_entry=True,
         )
         create_identity(self.settings.data_dir)
         keys.create_key(folder / "keyholder")
-        public = load_identity(self.settings.data_dir).public_key
-        write_custodian_key(folder / "keyholder" / "custodian.pub", public)
-        self.add(LISTED, *(random_hash(seed=1000 + number) for number in range(entries - 1)))
+        self.custodian_key = load_identity(self.settings.data_dir).public_key
+        write_custodian_key(folder / "keyholder" / "custodian.pub", self.custodian_key)
+        self.add(listed, *(random_hash(seed=1000 + number) for number in range(entries - 1)))
         self.publish()
 
     def make_provider(self, folder: Path, **changes: object) -> Served:
