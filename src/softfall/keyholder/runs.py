@@ -95,6 +95,7 @@ class Runs:
         self._per_query = settings.runs_per_query
         self._at_once = settings.runs_at_once
         self._life_ms = round(settings.run_seconds * 1000)
+        self._threads = settings.threads
         self._engine = engine
         self._book = book
         self._stock = stock
@@ -128,7 +129,7 @@ class Runs:
         dealt = [self._opened(taken) for taken in self._spend(asked)]
         named = hints.parameters.keyholder_key
         secrets = [key.secret for key in self._keys() if key.public == named]
-        reply, kept = keyholder.begin(asked, hints, dealt, secrets)
+        reply, kept = keyholder.begin(asked, hints, dealt, secrets, self._threads)
         if kept.serials:
             with self._lock:
                 self._waiting[kept.serials[0]] = _Waiting(kept, self._steady_ms())

@@ -339,8 +339,8 @@ class KeyholderSettings(Section):
         16,
         gt=0,
         le=4096,
-        description="More dealt serials are fetched when fewer are left; up to twice as many lie "
-        "on its disk, 6.1 bytes each an entry of the list (1.1 where the mode is `permuted`).",
+        description="More dealt serials are fetched when fewer are left; up to three times as many "
+        "lie on its disk, 6.1 bytes each an entry of the list (1.1 where the mode is `permuted`).",
     )
     stock_wait_seconds: float = Field(
         1.5, ge=0, le=60, description="How long a question waits for a serial yet to be fetched."
@@ -355,7 +355,10 @@ class KeyholderSettings(Section):
         30.0, gt=0, le=600, description="A run whose second question is later is forgotten."
     )
     max_question_mib: int = Field(
-        64, gt=0, le=512, description="One question; 1.5 MiB a query and a million entries."
+        256, gt=0, le=512, description="One question; 1.5 MiB a query and a million entries."
+    )
+    threads: int = Field(
+        2, ge=1, le=64, description="Threads that compute one answer; as many as cores."
     )
 
 
