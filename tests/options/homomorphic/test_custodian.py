@@ -135,7 +135,7 @@ def test_hints_are_those_of_the_living_rows_after_any_change() -> None:
 
 def test_single_changes_do_not_pile_up_blocks_or_segments() -> None:
     parties = Parties(numbered(COUNT))
-    for step in range(60):
+    for step in range(30):
         parties.change([(5000 + step, random_hashes(1, seed=step)[0])], [step])
     assert parties.version.blocks <= COUNT // 24 + 1
     assert len(parties.version.segments) <= 6
