@@ -11,6 +11,8 @@ from softfall.device.own_look import LookFirst, OwnLook, Sight, Unseen
 from softfall.device.transport import BadServiceReply, CustodianAway, Service
 from softfall.media.pdq import PdqHash
 from softfall.options.contract import Request, Submission
+from softfall.options.frames.choosing import SeenFrame
+from softfall.options.frames.opening import frame_key
 from softfall.wire import Party
 
 from .conftest import Town
@@ -110,3 +112,19 @@ def test_under_another_option_nothing_is_asked(town: Town) -> None:
     own.look(UNSEEN)
     assert own.found(UNSEEN) is Sight.NOT_SEEN
     assert not half.keys
+
+
+def test_a_videos_frames_are_looked_at_one_by_one_each_by_its_own_key(town: Town) -> None:
+    answers = iter(["cleared", "blocked", "cleared"])
+    half = Half()
+    own = looking(town, half, lambda option, body, received=False: next(answers))
+    frames = tuple(
+        SeenFrame(number, 1000.0 * number, PdqHash(bytes([number] * 32), 100, np.zeros(256)))
+        for number in range(3)
+    )
+    film = Unseen(frames, bytes(range(32)))
+    with pytest.raises(LookFirst):
+        own.found(film)
+    own.look(film)
+    assert own.found(Unseen(frames, bytes(range(32)))) is Sight.LISTED
+    assert half.keys == tuple(frame_key(bytes(range(32)), number) for number in (0, 1))

@@ -8,10 +8,15 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from softfall.compare.casts.limits import limits_of
 from softfall.compare.cells import Cell, Group, Row, Tone, duration, size
 from softfall.compare.film_plan import FilmKind
 from softfall.compare.film_results import FilmComparison, FilmFacts, FilmRun, FilmSent
 from softfall.compare.results import Outcome
+from softfall.device import films
+from softfall.options import framed
+from softfall.options.frames import choosing, device, opening, provider
+from softfall.provider import streams
 
 _STYLES = {Tone.GOOD: "green", Tone.MIXED: "yellow", Tone.BAD: "red", Tone.PLAIN: ""}
 _STOPPED = frozenset({Outcome.HELD, Outcome.QUARANTINED, Outcome.REFUSED})
@@ -36,6 +41,9 @@ def print_films(found: FilmComparison, console: Console) -> None:
         highlight=False,
     )
     console.print(draw(found))
+    console.print("\n[bold]What no option can do about videos[/]", highlight=False)
+    for limit in limits_of(framed, choosing, opening, device, provider, streams, films):
+        console.print(f"  - {limit[:1].upper()}{limit[1:]}", highlight=False)
 
 
 def draw(found: FilmComparison) -> RenderableType:
