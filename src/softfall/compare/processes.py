@@ -150,11 +150,20 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._parties: list[PartyProcess] = []
+        self._lock = threading.Lock()
+        self._left = False
 
     def start(self, role: str, kind: str, task: Mapping[str, Any]) -> PartyProcess:
-        """A new process; its log is `folder/role.log`. `ready` waits for it."""
-        party = PartyProcess(role, kind, task, self.folder / f"{role.replace(' ', '-')}.log")
-        self._parties.append(party)
+        """A new process; its log is `folder/role.log`. `ready` waits for it.
+
+        Threads may share the stage. Raises PartyFailed once it was left.
+        """
+        log = self.folder / f"{role.replace(' ', '-')}.log"
+        with self._lock:
+            if self._left:
+                raise PartyFailed(f"{role} was not started: the run is over")
+            party = PartyProcess(role, kind, task, log)
+            self._parties.append(party)
         return party
 
     def __enter__(self) -> "Stage":
@@ -167,6 +176,8 @@ class Stage:
         trace: TracebackType | None,
     ) -> None:
         """Stop all, even if the terminal's Ctrl-C is pressed again meanwhile."""
+        with self._lock:
+            self._left = True
         previous = None
         if threading.current_thread() is threading.main_thread():
             previous = signal.signal(signal.SIGINT, signal.SIG_IGN)

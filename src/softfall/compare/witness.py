@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from softfall import __version__
+from softfall.compare.abreast import abreast
 from softfall.compare.blast import Loot
 from softfall.compare.casts.cast import SERVICES, Cast, Place, Play, Played
 from softfall.compare.casts.registry import make_cast
@@ -54,8 +55,12 @@ from softfall.config import MediaLimits
 from softfall.lists.entries import MATCH_RADIUS_BITS
 from softfall.media.pdq import PdqHash
 
-DEFAULT_OPTIONS: Final = ("in_transit", "split", "on_device", "enclave", "backdoor")
+DEFAULT_OPTIONS: Final = (
+    "in_transit", "split", "on_device", "enclave", "homomorphic", "homomorphic_permuted",
+    "backdoor",
+)  # fmt: skip
 DEFAULT_LIST_SIZE: Final = 100_000
+TRIED_AT_ONCE: Final = 3  # options whose trials are played side by side: most of it is waiting
 DEFAULT_SEED: Final = 1
 
 Show = Callable[[str, int, int], None]
@@ -95,9 +100,10 @@ def compare(asked: Asked, show: Show) -> Comparison:
         conversation = plan(
             photographs, known, asked.seed, asked.limits, shown(show, "edited copies")
         )
-        setups = {
-            cast.name: cast.finish(stage, shown(show, f"{cast.name}: set-up")) for cast in casts
-        }
+        made = abreast(
+            lambda cast: cast.finish(stage, shown(show, f"{cast.name}: set-up")), casts, len(casts)
+        )
+        setups = {cast.name: setup for cast, setup in zip(casts, made, strict=True)}
         files = _write_pictures(folder / "pictures", conversation)
         played = _play(casts, conversation, files, show)
         runs = []
@@ -234,12 +240,14 @@ def _with_trials(
     show: Show,
 ) -> list[OptionRun]:
     """The same runs, with who can cheat and who can be curious: the parties are still up."""
-    tried = []
-    for cast, run in zip(casts, runs, strict=True):
+
+    def tried(cast: Cast) -> OptionRun:
+        run = next(each for each in runs if each.name == cast.name)
         scene = Scene(cast, run, places[cast.name], conversation, files, played[cast.name])
         cells = play_all(scene, TRIALS, shown(show, f"{cast.name}: cheats and curious parties"))
-        tried.append(run.model_copy(update={"trials": cells}))
-    return tried
+        return run.model_copy(update={"trials": cells})
+
+    return abreast(tried, casts, TRIED_AT_ONCE)
 
 
 def _sent(number: int, played: Played, recordings: dict[str, Recording]) -> Sent:
