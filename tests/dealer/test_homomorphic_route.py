@@ -31,14 +31,20 @@ def asked(dealing: Dealing, client: TestClient, party: str, **changed: Any) -> h
     return reply
 
 
+def halves(reply: httpx.Response) -> list[bytes]:
+    """What the keyholder was handed."""
+    return [half for _, half in dealt_wire.decode_keyholder_stock(reply.content)]
+
+
 @pytest.mark.parametrize("mode", ["one_bit", "permuted"])
 def test_each_party_gets_its_own_halves_of_the_same_serials(dealing: Dealing, mode: str) -> None:
     with dealing.client() as client:
         ours = dealt_wire.decode_stock(asked(dealing, client, "provider", mode=mode).content)
-        theirs = [
-            DealtKeyholder.decode(asked(dealing, client, "keyholder", mode=mode).content)
-            for _ in ours
-        ]
+        theirs = []
+        for count in (1, 3):
+            reply = asked(dealing, client, "keyholder", mode=mode, count=count)
+            theirs += [DealtKeyholder.decode(half) for half in halves(reply)]
+            assert int(reply.headers["Content-Length"]) == len(reply.content)
     assert len(ours) == 4
     assert [half.serial for half in theirs] == [serial for serial, _ in ours]
     for (_, own), other in zip(ours, theirs, strict=True):
@@ -50,9 +56,8 @@ def test_each_party_gets_its_own_halves_of_the_same_serials(dealing: Dealing, mo
 def test_halves_that_were_streamed_fit(dealing: Dealing) -> None:
     with dealing.client() as client:
         [(_, own)] = dealt_wire.decode_stock(asked(dealing, client, "provider", count=1).content)
-        other = asked(dealing, client, "keyholder")
-    ours, theirs = DealtProvider.decode(own).spend(), DealtKeyholder.decode(other.content).spend()
-    assert int(other.headers["Content-Length"]) == len(other.content)
+        [other] = halves(asked(dealing, client, "keyholder", count=1))
+    ours, theirs = DealtProvider.decode(own).spend(), DealtKeyholder.decode(other).spend()
     triples = [half.triple(ROWS) for half in (ours, theirs)]  # type: ignore[union-attr]
     left, right, product = (one ^ two for one, two in zip(*triples, strict=True))
     assert ((left & right) == product).all()
@@ -69,7 +74,7 @@ def test_one_party_never_reads_the_others_form(dealing: Dealing) -> None:
         provider = asked(dealing, client, "provider").content
         keyholder = asked(dealing, client, "keyholder").content
     with pytest.raises(MalformedMessage):
-        DealtKeyholder.decode(provider)
+        dealt_wire.decode_keyholder_stock(provider)
     with pytest.raises(MalformedMessage):
         dealt_wire.decode_stock(keyholder)
 
@@ -111,6 +116,18 @@ def test_the_largest_batch_fits_its_message(tmp_path: Path) -> None:
     assert len(dealt_wire.decode_stock(small.content)) == 1024
 
 
+def test_an_answer_to_the_keyholder_holds_what_fits_and_one_half_at_least(
+    dealing: Dealing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dealt_wire, "ANSWER_BYTES", 1_000_000)
+    with dealing.client() as client:
+        two = asked(dealing, client, "keyholder", count=9)
+        one = asked(dealing, client, "keyholder", rows=10 * ROWS, count=9)
+        all_nine = asked(dealing, client, "keyholder", rows=10, count=9)
+    assert [len(halves(reply)) for reply in (two, one, all_nine)] == [2, 1, 9]
+    assert len(two.content) <= dealt_wire.answer_bytes(Mode.ONE_BIT, ROWS) < 1_000_000 + 500
+
+
 def test_a_full_backlog_is_told_with_a_time_to_come_back(tmp_path: Path) -> None:
     dealing = Dealing(tmp_path, max_homomorphic_backlog_mib=1)
     with dealing.client() as client:
@@ -125,7 +142,7 @@ def test_a_full_backlog_is_told_with_a_time_to_come_back(tmp_path: Path) -> None
 def test_its_figures_are_counts_alone(dealing: Dealing) -> None:
     with dealing.client() as client:
         asked(dealing, client, "provider", count=3)
-        asked(dealing, client, "keyholder")
+        asked(dealing, client, "keyholder", count=1)
         figures = client.get("/metrics").text
     assert 'softfall_dealt_total{party="provider"} 3.0' in figures
     assert 'softfall_dealt_total{party="keyholder"} 1.0' in figures

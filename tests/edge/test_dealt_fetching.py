@@ -42,11 +42,15 @@ def client_of(
 
 def halves(mode: Mode = Mode.ONE_BIT, rows: int = ROWS) -> tuple[bytes, bytes]:
     dealt = dealer.deal(9, mode, rows, random.Random(1).randbytes)
-    return stock_of(dealt.provider), dealt.keyholder
+    return stock_of(dealt.provider), keyholder_stock_of(dealt.keyholder)
 
 
 def stock_of(*dealt: bytes) -> bytes:
     return dealt_wire.STOCK_PROVIDER.encode({"version": 1, "dealt": list(dealt)})
+
+
+def keyholder_stock_of(*dealt: bytes) -> bytes:
+    return dealt_wire.STOCK_KEYHOLDER.encode({"version": 1, "dealt": list(dealt)})
 
 
 def test_each_party_takes_its_own_form_and_tells_kind_and_number_alone(tls_dir: Path) -> None:
@@ -58,6 +62,11 @@ def test_each_party_takes_its_own_form_and_tells_kind_and_number_alone(tls_dir: 
         assert half in body
         assert asked[0].content == b'{"mode":"one_bit","rows":1024,"count":5}'
         client.close()
+
+
+def twice(stock: bytes) -> list[bytes]:
+    """The same half twice: serials must increase."""
+    return [half for _, half in dealt_wire.decode_keyholder_stock(stock)] * 2
 
 
 def test_what_is_of_another_kind_or_form_is_refused(tls_dir: Path) -> None:
@@ -76,6 +85,8 @@ def test_what_is_of_another_kind_or_form_is_refused(tls_dir: Path) -> None:
         ("keyholder", 200, provider),
         ("keyholder", 200, keyholder[:-1]),
         ("keyholder", 200, keyholder + bytes(1000)),
+        ("keyholder", 200, keyholder_stock_of()),
+        ("keyholder", 200, keyholder_stock_of(*twice(keyholder))),
         ("keyholder", 500, keyholder),
     ]
     for party, status, body in bad:
@@ -92,16 +103,17 @@ def test_an_answer_is_read_no_further_than_it_may_be_long(tls_dir: Path) -> None
             def __iter__(self):  # type: ignore[no-untyped-def]
                 while True:
                     read.append(1)
-                    yield bytes(4096)
+                    yield bytes(1 << 20)
 
         return Endless()
 
+    least = dealt_wire.answer_bytes(Mode.ONE_BIT, ROWS)
     client, _ = client_of(tls_dir, "keyholder", 200, b"")
     transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=endless()))
     client._http = httpx.Client(base_url="https://dealer.example", transport=transport)
     with pytest.raises(DealerUnavailable, match="no end"):
         client.fetch(Mode.ONE_BIT, ROWS, 1)
-    assert len(read) < 5
+    assert len(read) <= 2 + least // (1 << 20)
 
 
 def test_a_dealer_that_is_away_is_said_to_be_away(tls_dir: Path) -> None:

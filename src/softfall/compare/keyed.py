@@ -103,9 +103,10 @@ def _dealer_ms(recordings: Mapping[str, Recording]) -> float | None:
 
 def _serials(recording: Recording, exchange: Exchange) -> int:
     """How many pictures' material one answer holds."""
+    body = recording.body(exchange)
     if recording.role == PROVIDER:
-        return len(dealt_wire.decode_stock(recording.body(exchange)))
-    return 1
+        return len(dealt_wire.decode_stock(body))
+    return len(dealt_wire.decode_keyholder_stock(body))
 
 
 def _ms(exchange: Exchange) -> float:

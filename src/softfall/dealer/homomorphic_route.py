@@ -1,10 +1,10 @@
 """The dealer's route for `homomorphic`: a kind and a number in, halves out.
 
 Guarantees: a request says how many serials of which mode and size, and has no room for anything of
-a message. The provider's answer is small; the keyholder's is one half, made in pieces while it is
-sent, so that the dealer's memory does not grow with the list (permuted: 20 bytes a row, one half at
-a time). Kernels are loaded, or compiled, before the first serial of a process is handed out, so
-that none is lost to a party that does not wait for that.
+a message. The provider's answer is small; the keyholder's, of 32 MiB at most unless one half is
+larger, is made in pieces while it is sent, so that the dealer's memory does not grow with the list
+(permuted: 20 bytes a row, one half at a time). Kernels are loaded, or compiled, before the first
+serial of a process is handed out, so that none is lost to a party that does not wait for that.
 """
 
 import threading
@@ -21,8 +21,8 @@ from softfall.dealer.homomorphic_stock import Handed, HomomorphicStock, Kind
 from softfall.edge.dealer_tokens import DealerParty
 from softfall.options.homomorphic import dealt_wire, wire
 from softfall.options.homomorphic.dealer import (
-    keyholder_half,
-    keyholder_half_bytes,
+    keyholder_stock,
+    keyholder_stock_bytes,
     load,
     provider_half,
 )
@@ -42,7 +42,7 @@ class HomomorphicStockRequest(BaseModel):
     count: int = Field(
         ge=1,
         le=dealt_wire.MAX_SERIALS,
-        description="How many serials; fewer may be handed out, and the keyholder gets one.",
+        description="How many serials; fewer may be handed out.",
     )
 
 
@@ -64,7 +64,7 @@ def add_homomorphic_route(
         responses={
             200: {
                 "content": {CBOR: {}},
-                "description": "`stock_homomorphic_provider`, or one `dealt_homomorphic_keyholder`",
+                "description": "`stock_homomorphic_provider` or `stock_homomorphic_keyholder`",
             }
         },
         tags=["stock"],
@@ -79,11 +79,11 @@ def add_homomorphic_route(
             raise NothingForThisParty("the custodian has no part in homomorphic matching")
         loaded()
         kind = Kind(MODES[asked.mode], asked.rows)
-        count = 1 if party == "keyholder" else min(asked.count, max_batch)
-        handed = stock.hand_out(party, kind, count)
+        most = dealt_wire.halves_an_answer(*kind) if party == "keyholder" else max_batch
+        handed = stock.hand_out(party, kind, min(asked.count, most))
         figures.handed_out.labels(party).inc(len(handed))
         if party == "keyholder":
-            return _streamed(handed[0], one_shuffle)
+            return _streamed(handed, kind, one_shuffle)
         halves = [provider_half(each.serial, *kind, each.seeds) for each in handed]
         body = dealt_wire.STOCK_PROVIDER.encode({"version": wire.VERSION, "dealt": [*halves]})
         return Response(body, media_type=CBOR)
@@ -102,12 +102,12 @@ def _once(work: Callable[[], None]) -> Callable[[], None]:
     return call
 
 
-def _streamed(handed: Handed, one_shuffle: threading.Lock) -> StreamingResponse:
-    """The keyholder's half, its size told before."""
-    about = (handed.serial, *handed.kind)
-    size_bytes = keyholder_half_bytes(*about)
-    pieces = keyholder_half(*about, handed.seeds)
-    if handed.kind.mode is Mode.PERMUTED:
+def _streamed(handed: list[Handed], kind: Kind, one_shuffle: threading.Lock) -> StreamingResponse:
+    """The keyholder's halves, their size told before."""
+    serials = [(each.serial, each.seeds) for each in handed]
+    size_bytes = keyholder_stock_bytes(serials, *kind)
+    pieces = keyholder_stock(serials, *kind)
+    if kind.mode is Mode.PERMUTED:
         pieces = _in_turn(pieces, one_shuffle)
     return StreamingResponse(pieces, headers={"content-length": str(size_bytes)}, media_type=CBOR)
 

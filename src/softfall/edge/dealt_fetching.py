@@ -1,9 +1,8 @@
 """A party's way to what the dealer deals for `homomorphic`: a kind and a number, nothing else.
 
 Guarantees: what comes back is of the kind that was asked for, of the party's own form, and whole;
-an answer is read no further than it may be long. The keyholder gets one half an answer, megabytes,
-so `fetch` hands out one, whatever the count: `stock_keeping.StockKeeper` asks until there is
-enough.
+an answer is read no further than it may be long. The keyholder's halves are megabytes, so an answer
+holds a few, whatever the count: `stock_keeping.StockKeeper` asks until there is enough.
 Refuses: everything else that the dealer may say, as DealerUnavailable; nothing is kept of it.
 """
 
@@ -18,8 +17,6 @@ from softfall.options.homomorphic import dealt_wire
 from softfall.options.homomorphic.material import DealtKeyholder, DealtProvider
 from softfall.options.homomorphic.parameters import Mode
 from softfall.wire import MalformedMessage
-
-_HEAD_BYTES = 256
 
 
 class HomomorphicDealerClient:
@@ -40,7 +37,7 @@ class HomomorphicDealerClient:
         """The next serials of this party for lists of up to `rows` rows, (serial, half) each.
 
         rows: a capacity, from `dealt_wire.capacity_of`. At least one; fewer than `count` where the
-        dealer has fewer, one for the keyholder. Raises DealerUnavailable.
+        dealer has fewer, or an answer has no room. Raises DealerUnavailable.
         """
         most = min(count, dealt_wire.MAX_SERIALS)
         body = self._ask({"mode": mode.name.lower(), "rows": rows, "count": most}, mode, rows)
@@ -58,13 +55,14 @@ class HomomorphicDealerClient:
 
     def _read(self, body: bytes) -> list[tuple[DealtProvider | DealtKeyholder, bytes]]:
         if self._party == "keyholder":
-            return [(DealtKeyholder.decode(body), body)]
+            halves = dealt_wire.decode_keyholder_stock(body)
+            return [(DealtKeyholder.decode(each), each) for _, each in halves]
         return [(DealtProvider.decode(each), each) for _, each in dealt_wire.decode_stock(body)]
 
     def _ask(self, asked: dict[str, str | int], mode: Mode, rows: int) -> bytes:
         most_bytes = dealt_wire.STOCK_PROVIDER.max_bytes
         if self._party == "keyholder":
-            most_bytes = dealt_wire.columns_bytes(mode, rows) + _HEAD_BYTES
+            most_bytes = dealt_wire.answer_bytes(mode, rows)
         try:
             with self._http.stream("POST", "/v1/homomorphic/stock", json=asked) as reply:
                 if reply.status_code != httpx.codes.OK:

@@ -133,6 +133,28 @@ def test_sizes_depend_on_mode_and_rows_alone_and_pieces_are_the_message(
         assert len(told) == columns_bytes(mode, rows)
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("count", [1, 23, 24])
+def test_a_batch_in_pieces_is_the_message_and_holds_the_very_halves(mode: Mode, count: int) -> None:
+    source = random.Random(count)
+    serials = [(serial, dealer.draw(source.randbytes)) for serial in range(count)]
+    whole = b"".join(dealer.keyholder_stock(serials, mode, 300))
+    assert len(whole) == dealer.keyholder_stock_bytes(serials, mode, 300)
+    assert whole == dealt_wire.STOCK_KEYHOLDER.encode(dealt_wire.STOCK_KEYHOLDER.decode(whole))
+    halves_held = dealt_wire.decode_keyholder_stock(whole)
+    assert [serial for serial, _ in halves_held] == list(range(count))
+    for (serial, seeds), (_, half) in zip(serials, halves_held, strict=True):
+        assert half == b"".join(dealer.keyholder_half(serial, mode, 300, seeds))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_answer_holds_a_few_halves_of_a_large_list_and_many_of_a_small_one(mode: Mode) -> None:
+    assert dealt_wire.halves_an_answer(mode, 1000) == 1024
+    assert 1 <= dealt_wire.halves_an_answer(mode, 2**24) <= 2
+    for rows in (1, 1000, 1_015_808, 2**24):
+        assert dealt_wire.answer_bytes(mode, rows) <= dealt_wire.STOCK_KEYHOLDER.max_bytes
+
+
 def test_a_million_entries_cost_less_than_twenty_megabytes_and_a_small_seed() -> None:
     rows = capacity_of(48 * -(-1_000_000 // 48))
     assert columns_bytes(Mode.ONE_BIT, rows) <= 6_500_000

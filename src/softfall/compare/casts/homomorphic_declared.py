@@ -115,7 +115,7 @@ def _dealt() -> list[Declaration]:
             "dealer",
             REPLY,
             _STOCK,
-            Cbor(dealt_wire.DEALT_KEYHOLDER),
+            Cbor(dealt_wire.STOCK_KEYHOLDER),
             Nature.DEALT,
             _DEALT,
         ),

@@ -248,7 +248,7 @@ class _Recorded:
     @cached_property
     def _keyholder_halves(self) -> dict[int, bytes]:
         bodies = [self._own.body(each) for each in stock_fetched(self._own)]
-        return {DealtKeyholder.decode(body).serial: body for body in bodies}
+        return dict(half for body in bodies for half in dealt_wire.decode_keyholder_stock(body))
 
     @cached_property
     def _hashes(self) -> dict[bytes, bytes]:

@@ -9,7 +9,7 @@ query (whoever has the list then knows the picture's hash); joined with the keyh
 must be independent of both, and it erases each half once handed out (`dealer/`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from softfall.crypto import comparing, shuffling
@@ -66,6 +66,21 @@ def keyholder_half_bytes(serial: int, mode: Mode, rows: int) -> int:
     """The size of a keyholder's half, encoded."""
     nobodys = Expansion("nobody", mode, rows, serial, bytes(SEED_BYTES))
     return len(_beginning(nobodys, nobodys)) + dealt_wire.columns_bytes(mode, rows)
+
+
+def keyholder_stock(serials: Sequence[tuple[int, Seeds]], mode: Mode, rows: int) -> Iterator[bytes]:
+    """`stock_homomorphic_keyholder` of some serials, in pieces; `keyholder_stock_bytes` in all."""
+    yield dealt_wire.streamed_stock(len(serials))
+    for serial, seeds in serials:
+        yield dealt_wire.streamed_half(keyholder_half_bytes(serial, mode, rows))
+        yield from keyholder_half(serial, mode, rows, seeds)
+
+
+def keyholder_stock_bytes(serials: Sequence[tuple[int, Seeds]], mode: Mode, rows: int) -> int:
+    """The size of `keyholder_stock`."""
+    sizes = [keyholder_half_bytes(serial, mode, rows) for serial, _ in serials]
+    heads = sum(len(dealt_wire.streamed_half(size)) for size in sizes)
+    return len(dealt_wire.streamed_stock(len(sizes))) + heads + sum(sizes)
 
 
 def deal(serial: int, mode: Mode, rows: int, random_bytes: Callable[[int], bytes]) -> Dealt:

@@ -25,9 +25,14 @@ from softfall.wire import Bytes, Field, ListOf, MalformedMessage, Message, Party
 MAX_SERIALS: Final = 1024
 """How many serials one answer of the dealer holds at most."""
 
+ANSWER_BYTES: Final = 1 << 25
+"""How much one answer to the keyholder holds at most; a larger half comes alone."""
+
 TABLE_BYTES: Final = 6
 MAX_COLUMNS_BYTES: Final = TABLE_BYTES * MAX_ROWS + plane_bytes(MAX_ROWS)
 EQUALITY_BYTES: Final = KEY_BYTES + DIGEST_BYTES
+_FIELDS_BYTES: Final = 160  # of a keyholder's half beside its columns, and its own head
+_BYTE_STRING, _ARRAY = 2, 4
 
 _HEAD: Final = (
     Field("version", Uint(VERSION), "1"),
@@ -56,7 +61,7 @@ DEALT_KEYHOLDER = Message(
         ),
         Field("columns", Bytes(0, MAX_COLUMNS_BYTES), "what completes the provider's half, by row"),
     ),
-    max_bytes=MAX_COLUMNS_BYTES + 160,
+    max_bytes=MAX_COLUMNS_BYTES + _FIELDS_BYTES,
 )
 
 STOCK_PROVIDER = Message(
@@ -73,12 +78,38 @@ STOCK_PROVIDER = Message(
     max_bytes=MAX_SERIALS * (DEALT_PROVIDER.max_bytes + 3) + 16,
 )
 
+STOCK_KEYHOLDER = Message(
+    "stock_homomorphic_keyholder",
+    Party.KEYHOLDER,
+    (
+        Field("version", Uint(VERSION), "1"),
+        Field(
+            "dealt",
+            ListOf(Bytes(1, DEALT_KEYHOLDER.max_bytes), 0, MAX_SERIALS),
+            "`dealt_homomorphic_keyholder` each, serials increasing; perhaps fewer than asked for",
+        ),
+    ),
+    max_bytes=DEALT_KEYHOLDER.max_bytes + 16 * MAX_SERIALS,
+)
+
 
 def columns_bytes(mode: Mode, rows: int) -> int:
     """The size of a keyholder's columns: about 6.1 bytes a row, permuted 1.1."""
     if mode is Mode.PERMUTED:
         return nine_bit_bytes(rows)
     return TABLE_BYTES * rows + plane_bytes(rows)
+
+
+def halves_an_answer(mode: Mode, rows: int) -> int:
+    """How many halves one answer to the keyholder holds at most, one or more."""
+    size_bytes = columns_bytes(mode, rows) + _FIELDS_BYTES
+    return max(1, min(MAX_SERIALS, ANSWER_BYTES // size_bytes))
+
+
+def answer_bytes(mode: Mode, rows: int) -> int:
+    """How long one answer to the keyholder is at most."""
+    size_bytes = columns_bytes(mode, rows) + _FIELDS_BYTES
+    return halves_an_answer(mode, rows) * size_bytes + _FIELDS_BYTES
 
 
 def capacity_of(rows: int) -> int:
@@ -103,9 +134,22 @@ def streamed(values: Mapping[str, Value], mode: Mode, rows: int) -> bytes:
 
     values: its fields but for the columns. Raises MalformedMessage.
     """
-    size = columns_bytes(mode, rows)
     before = DEALT_KEYHOLDER.encode({**values, "columns": b""})[:-1]
-    return before + _byte_string_head(size)
+    return before + _cbor_head(_BYTE_STRING, columns_bytes(mode, rows))
+
+
+def streamed_stock(count: int) -> bytes:
+    """`stock_homomorphic_keyholder` up to its first half; `count` of them must follow.
+
+    Each with `streamed_half` before it. Raises MalformedMessage.
+    """
+    before = STOCK_KEYHOLDER.encode({"version": VERSION, "dealt": []})[:-1]
+    return before + _cbor_head(_ARRAY, count)
+
+
+def streamed_half(size_bytes: int) -> bytes:
+    """What goes before a half of so many bytes. Raises MalformedMessage."""
+    return _cbor_head(_BYTE_STRING, size_bytes)
 
 
 def decode_stock(body: bytes) -> list[tuple[int, bytes]]:
@@ -113,24 +157,35 @@ def decode_stock(body: bytes) -> list[tuple[int, bytes]]:
 
     Raises MalformedMessage.
     """
-    dealt = wire.decode(STOCK_PROVIDER, body)["dealt"]
+    return _decoded(STOCK_PROVIDER, DEALT_PROVIDER, body)
+
+
+def decode_keyholder_stock(body: bytes) -> list[tuple[int, bytes]]:
+    """(serial, `dealt_homomorphic_keyholder`) of a batch, serials increasing.
+
+    Raises MalformedMessage.
+    """
+    return _decoded(STOCK_KEYHOLDER, DEALT_KEYHOLDER, body)
+
+
+def _decoded(stock: Message, part: Message, body: bytes) -> list[tuple[int, bytes]]:
+    dealt = wire.decode(stock, body)["dealt"]
     assert isinstance(dealt, list)
-    batch = [(serial_in(each), each) for each in dealt if isinstance(each, bytes)]
+    batch = [
+        (serial_of(wire.octets(wire.decode(part, each), "serial")), each)
+        for each in dealt
+        if isinstance(each, bytes)
+    ]
     if any(later[0] <= earlier[0] for earlier, later in pairwise(batch)):
         raise MalformedMessage("a batch's serials must increase")
     return batch
 
 
-def serial_in(dealt: bytes) -> int:
-    """The serial of one `dealt_homomorphic_provider`. Raises MalformedMessage."""
-    return serial_of(wire.octets(wire.decode(DEALT_PROVIDER, dealt), "serial"))
-
-
-def _byte_string_head(size_bytes: int) -> bytes:
-    """CBOR's head of a byte string. Source: RFC 8949, section 3, major type 2."""
-    if size_bytes < 24:
-        return bytes([0x40 + size_bytes])
+def _cbor_head(major: int, count: int) -> bytes:
+    """An item's head in its shortest form. Source: RFC 8949, section 3."""
+    if count < 24:
+        return bytes([major << 5 | count])
     for kind, width in enumerate((1, 2, 4, 8)):
-        if size_bytes < 1 << (8 * width):
-            return bytes([0x58 + kind]) + size_bytes.to_bytes(width)
-    raise MalformedMessage("a byte string is too long")
+        if count < 1 << (8 * width):
+            return bytes([major << 5 | 24 + kind]) + count.to_bytes(width)
+    raise MalformedMessage("a message is too long")
