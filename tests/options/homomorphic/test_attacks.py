@@ -3,6 +3,7 @@
 The limits are those that docs/homomorphic.md prints; a test here turns red if one grows, or goes.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from softfall.crypto import shuffling
 from softfall.crypto.columns import unpacked
 from softfall.crypto.lattice import query as lattice_query
 from softfall.crypto.lattice.hint import make_hint, public_matrices
-from softfall.crypto.lattice.parameters import HALF_LEVEL, LEVELS, PRIMES, SLOTS, Q
+from softfall.crypto.lattice.parameters import HALF_LEVEL, LEVELS, PRIMES, SLOTS, Q, failure_log2
 from softfall.crypto.lattice.prepared import prepare
 from softfall.crypto.lattice.public import public_elements
 from softfall.crypto.lattice.query import read_query
@@ -329,3 +330,14 @@ def test_a_capsule_of_another_message_does_not_fit(mode: Mode) -> None:
     mine, theirs = (parties.send(LISTED[0], secret_of(label))[0] for label in "ab")
     stolen = wire.octets(wire.decode(wire.QUERY, theirs.body), "capsule")
     assert parties.exchange([changed(mine, capsule=stolen)])[0] == [Mismatched()]
+
+
+def test_a_false_verdict_is_less_likely_than_any_accident() -> None:
+    """At sixteen million rows: a wrong distance, or two unlike shares with one digest."""
+    rows = wire.MAX_ROWS
+    wrong_distance_log2 = failure_log2(rows)
+    digest_blocks = -(-rows // 128) + 1  # GMAC's polynomial has one coefficient a block
+    equal_digests_log2 = math.log2(digest_blocks) - 128
+    assert wrong_distance_log2 < -60
+    assert failure_log2(2**20) < -64
+    assert equal_digests_log2 < -110

@@ -408,6 +408,8 @@ def test_every_message_tells_who_receives_it_and_the_keyholders_have_no_room_for
     names = {message.name: message.receiver for message in messages}
     assert names["homomorphic_query"] is Party.PROVIDER
     assert names["homomorphic_opening"] is Party.DEVICE
+    # Of a picture, neither dealer nor custodian ever receives anything.
+    assert set(names.values()) == {Party.PROVIDER, Party.DEVICE, Party.KEYHOLDER}
     keyholders = {name for name, receiver in names.items() if receiver is Party.KEYHOLDER}
     assert keyholders == {
         "homomorphic_asked", "homomorphic_begin", "homomorphic_opened", "homomorphic_finish",
