@@ -1,11 +1,13 @@
 """`softfall keys` and `softfall list publish`, as a keeper types them."""
 
 import base64
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from softfall.custodian.keys import load_identity
+from softfall.edge.custodian_key import read_custodian_key
 from softfall.lists.manifest import verify
 
 from .typed import Done, as_a_program, typed
@@ -68,7 +70,29 @@ def test_keys_of_the_on_device_list_are_made_shown_and_replaced(shell: Shell) ->
     assert "its newest version is 2" in shown.stdout
 
 
-def test_only_what_devices_keep_has_versions(shell: Shell) -> None:
+def test_a_list_for_homomorphic_matching_is_published_and_then_only_its_changes(
+    shell: Shell,
+) -> None:
+    made = shell.softfall("keys", "init")
+    assert made.returncode == 0, made.stderr
+    hashes = (hashlib.sha256(bytes([number])).hexdigest() for number in range(50))
+    (shell.folder / "list.txt").write_text("\n".join(hashes))
+    shell.softfall("list", "import", "list.txt", "--source", "hotline")
+    publish = ("list", "publish", "--option", "homomorphic")
+    first = shell.softfall(*publish)
+    assert first.returncode == 0, first.stderr
+    assert "epoch 1 of homomorphic is current: 50 entries" in first.stdout
+    assert "nothing has changed" in shell.softfall(*publish, "--changes").stdout
+    shell.softfall("list", "withdraw", "7")
+    second = shell.softfall(*publish, "--changes")
+    assert "version 1 of epoch 1: 0 entries joined, 1 left" in second.stdout
+    (shell.folder / "softfall-data/keyholder/keyholder.pub").unlink()
+    refused = shell.softfall(*publish)
+    assert refused.returncode == 2
+    assert "KeyholderKeyUnusable" in refused.stderr
+
+
+def test_only_some_options_have_versions(shell: Shell) -> None:
     shell.softfall("keys", "init", "--dir", "softfall-data")
     wrong = shell.softfall("list", "publish", "--changes")
     assert wrong.returncode == 2
@@ -97,6 +121,35 @@ def test_one_folder_can_hold_everything(shell: Shell) -> None:
     assert shell.softfall("keys", "init", "--dir", "all").returncode == 0
     made = {str(path.relative_to(shell.folder)) for path in shell.folder.rglob("*.*")}
     assert {"all/tls/ca.crt", "all/tls/provider.key", "all/custodian/identity.key"} <= made
+
+
+def test_the_keyholder_has_a_key_from_the_first_and_another_when_it_is_told_to(
+    shell: Shell,
+) -> None:
+    made = shell.softfall("keys", "init", "--dir", "softfall-data")
+    assert "keyholder's public key" in made.stdout
+    data = shell.folder / "softfall-data/keyholder"
+    first = (data / "keyholder.pub").read_text()
+    pinned = read_custodian_key(data / "custodian.pub")
+    assert pinned == load_identity(shell.folder / "softfall-data/custodian").public_key
+    rotated = shell.softfall("keys", "rotate-keyholder")
+    assert "now number 2" in rotated.stdout, rotated.stderr
+    assert (data / "keyholder.pub").read_text() != first
+    shown = shell.softfall("keys", "show")
+    assert "keyholder's key 2" in shown.stdout
+    assert "keyholder certificate ends" in shown.stdout
+    checked = shell.softfall("doctor")
+    assert "the custodian names the keyholder's key 2" in checked.stdout
+    (data / "keyholder.pub").write_text(first)
+    checked = shell.softfall("doctor")
+    assert "is not the keyholder's newest key" in checked.stdout
+
+
+def test_a_keyholder_makes_its_own_key_on_a_machine_of_its_own(shell: Shell) -> None:
+    made = shell.softfall("keys", "rotate-keyholder")
+    assert "now number 1" in made.stdout, made.stderr
+    assert (shell.folder / "softfall-data/keyholder/keyholder.pub").exists()
+    assert not (shell.folder / "softfall-data/custodian").exists()
 
 
 def test_without_keys_showing_them_says_what_to_do(shell: Shell) -> None:

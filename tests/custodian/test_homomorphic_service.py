@@ -127,6 +127,10 @@ def test_a_publisher_killed_at_any_moment_leaves_a_whole_list(tmp_path: Path, wh
     current = publish(keeper)
     assert see(keeper, current).entries == active(keeper)
     assert files_of(keeper, current.epoch) == see(keeper, current).digests
+    # Of epochs that never came to be nothing is left: they have a folder or none, and no manifest.
+    folders = {path for path in (settings.data_dir / "epochs").iterdir() if path.is_dir()}
+    artefacts = {path.with_suffix("") for path in settings.data_dir.glob("epochs/*.artefact")}
+    assert folders == artefacts
 
 
 def _current(keeper: Keeper) -> Any:
