@@ -13,7 +13,15 @@ from sqlalchemy import func, select
 
 from softfall.keyholder import tables
 from softfall.keyholder.files import KeyholderDiskFull
-from softfall.keyholder.stock import IDLE_MS, SPENT_MS, Kind, MaterialSpent, MaterialUnknown, Stock
+from softfall.keyholder.stock import (
+    IDLE_MS,
+    OPENING_MS,
+    SPENT_MS,
+    Kind,
+    MaterialSpent,
+    MaterialUnknown,
+    Stock,
+)
 from softfall.keyholder.store import open_database
 from softfall.options.homomorphic.parameters import Mode
 from softfall.store.database import empty_the_log
@@ -103,6 +111,23 @@ def test_a_transaction_that_fails_spends_nothing(shop: Shop) -> None:
         shop.stock.take(tx, 1)
         tx.rollback()
     assert shop.take(1) == dealt(1)
+
+
+def test_what_was_taken_is_not_swept_before_it_is_opened(shop: Shop) -> None:
+    shop.put(1)
+    with shop.engine.begin() as tx:
+        taken = shop.stock.take(tx, 1)
+    shop.stock.tidy([SMALL])
+    assert shop.stock.open(taken) == dealt(1)
+
+
+def test_what_is_never_opened_goes_after_a_while(shop: Shop) -> None:
+    shop.put(1)
+    with shop.engine.begin() as tx:
+        shop.stock.take(tx, 1)
+    shop.now_ms += OPENING_MS + 1
+    shop.stock.sweep()
+    assert shop.files() == set()
 
 
 def test_a_damaged_file_is_told_and_never_used(shop: Shop) -> None:

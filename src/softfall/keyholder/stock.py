@@ -42,6 +42,7 @@ _SUFFIX: Final = ".dealt"
 SPENT_MS: Final = 24 * 3_600_000
 IDLE_MS: Final = 3_600_000
 MOST: Final = 4
+OPENING_MS: Final = 60_000
 
 Columns = ReadOnlyColumnCollection[str, Any]
 
@@ -95,6 +96,7 @@ class Stock:
         self._now_ms = now_ms
         self._random_bytes = random_bytes
         self._files = threading.Lock()  # none is swept while it has no row yet
+        self._opening: dict[int, int] = {}  # serials without a row any more, and since when
         self.sweep()
 
     def count(self, kind: Kind) -> int:
@@ -162,6 +164,8 @@ class Stock:
                 raise MaterialSpent(f"serial {serial} was used before")
             raise MaterialUnknown(f"no dealt material of serial {serial} is here")
         tx.execute(insert(spent).values(serial=serial, spent_at_ms=self._now_ms()))
+        with self._files:
+            self._opening[serial] = self._now_ms()
         kind = Kind(Mode(row.mode), row.capacity_rows)
         self._reach(tx, kind, position=row.position)
         overtaken = stock.c.position < row.position - self._stragglers
@@ -177,6 +181,9 @@ class Stock:
             return AESGCM(taken._key).decrypt(_NONCE, sealed, str(taken.serial).encode())
         except (OSError, InvalidTag):
             raise MaterialUnknown(f"the material of serial {taken.serial} is damaged") from None
+        finally:
+            with self._files:
+                self._opening.pop(taken.serial, None)
 
     def tidy(self, needed: Collection[Kind]) -> None:
         """Throw away what no list needs, and forget what was spent long ago.
@@ -200,8 +207,10 @@ class Stock:
         """Remove files without a row: overtaken ones, and what a kill left."""
         with self._files:
             with self._engine.connect() as connection:
-                serials = list(connection.scalars(select(stock.c.serial)))
-            sweep(self._folder, (self._path(serial).name for serial in serials))
+                serials = set(connection.scalars(select(stock.c.serial)))
+            late_ms = self._now_ms() - OPENING_MS
+            self._opening = {s: since for s, since in self._opening.items() if since > late_ms}
+            sweep(self._folder, (self._path(each).name for each in serials | self._opening.keys()))
 
     def _reach(self, tx: Connection, kind: Kind, *, position: int = 0, newest: int = -1) -> None:
         """Note the furthest position asked for, and the last serial that came."""
