@@ -94,7 +94,7 @@ def test_a_live_stream_is_stopped_while_it_runs(found: FilmComparison) -> None:
     assert ends == [Outcome.SHOWN, Outcome.HELD, Outcome.HELD]
     assert [sent.outcome for sent in baseline.live] == [Outcome.SHOWN, Outcome.HELD, Outcome.SHOWN]
     for run in found.options:
-        after_ms = run.live[1].held_after_ms
+        after_ms = run.live[1].stopped_after_ms
         assert after_ms is not None
         assert after_ms > 1000, "it is the second picture of a part of two seconds"
 

@@ -22,8 +22,9 @@ class FilmFacts(Value):
 class FilmSent(Value):
     """One message, as it went through one option; see `results.Sent`.
 
-    held_after_ms: of a live part that plain PDQ matches: from the moment at which its first listed
-    frame was before the camera until the witness saw the provider's hold.
+    stopped_after_ms: of a live part that plain PDQ matches: from the moment at which its first
+    listed frame was before the camera until the witness saw the provider's hold, or the sender's
+    app refused it.
     """
 
     message: int
@@ -34,7 +35,7 @@ class FilmSent(Value):
     recipient_ms: float
     cpu_ms: Mapping[str, float]
     up_bytes: int
-    held_after_ms: float | None = None
+    stopped_after_ms: float | None = None
 
 
 class FilmRun(Value):

@@ -159,7 +159,7 @@ def _live(found: FilmComparison) -> tuple[Row, ...]:
         ),
         _row(
             found,
-            "From the listed picture to the hold",
+            "From the listed picture until it is stopped",
             "the rest of its part included: a part is sent when it is whole",
             lambda run: Cell(duration(_first_hold(run))),
         ),
@@ -182,7 +182,9 @@ def _shown(sent: Sequence[FilmSent], rows: Sequence[int]) -> Cell:
 
 
 def _first_hold(run: FilmRun) -> float | None:
-    return next((each.held_after_ms for each in run.live if each.held_after_ms is not None), None)
+    return next(
+        (each.stopped_after_ms for each in run.live if each.stopped_after_ms is not None), None
+    )
 
 
 def _submits(run: FilmRun) -> bool:

@@ -161,7 +161,8 @@ class Stream:
             self._look(answers, until=start + self._end_ms(number) / 1000)
             path, mime, _ = self._files[number]
             told = {"picture": str(path), "mime": mime, "to": DEVICES[RECIPIENT], "text": ""}
-            answers.append(self._cast.parties[SENDER].ask("send", **told))
+            answer = self._cast.parties[SENDER].ask("send", **told)
+            answers.append({**answer, "at": time.monotonic()})
             self._show(f"{self._cast.name}: live", number + 1, len(self._parts))
         self._look(answers, until=time.monotonic() + SETTLE_SECONDS)
         arrived = self._arrived({answer["id"] for answer in answers})
@@ -208,8 +209,9 @@ class Stream:
         fate = fated[0] if fated else None
         outcome, reason = _outcome(answer, fate, arrived.get(answer["id"]))
         stopped_at = None
-        if part.listed_ms is not None and fated is not None and outcome is Outcome.HELD:
-            stopped_at = 1000 * (fated[1] - start) - part.listed_ms
+        if part.listed_ms is not None and outcome in (Outcome.HELD, Outcome.REFUSED):
+            known_at = fated[1] if fated is not None else answer["at"]
+            stopped_at = 1000 * (known_at - start) - part.listed_ms
         return FilmSent(
             message=number,
             outcome=outcome,
@@ -219,7 +221,7 @@ class Stream:
             recipient_ms=0.0,
             cpu_ms={},
             up_bytes=0,
-            held_after_ms=stopped_at,
+            stopped_after_ms=stopped_at,
         )
 
 
