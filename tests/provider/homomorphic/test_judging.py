@@ -168,11 +168,38 @@ def test_one_that_stays_away_or_refuses_is_an_outage_and_never_a_verdict(town: T
     town.away = True
     town.faults = [fails(KeyholderUnavailable("away"))]
     (away,) = town.match(listed)
+    town.away = False
     town.faults = [fails(RunRefused("ReplayBudgetSpent"))]
     (refused,) = town.match(listed)
     assert isinstance(away, NotMatched)
     assert isinstance(refused, NotMatched)
     assert "ReplayBudgetSpent" in refused.what
+
+
+def test_in_a_long_outage_only_the_first_picture_waits_and_none_costs_material(
+    town: Town,
+) -> None:
+    listed, _ = pictures(town)
+    town.away = True
+    town.faults = [fails(KeyholderUnavailable("away"))]
+    for _ in range(4):
+        (outcome,) = town.match(listed)
+        assert isinstance(outcome, NotMatched)
+    assert town.now < 2.5
+    assert town.stock.count() == 7
+    town.away = False
+    assert list(town.match(listed)) == [Match((5,))]
+
+
+def test_while_no_material_comes_the_next_pictures_are_not_kept_waiting_too(town: Town) -> None:
+    listed, _ = pictures(town)
+    town.stock.take(Mode.ONE_BIT, 1, 8)
+    for _ in range(4):
+        (outcome,) = town.match(listed)
+        assert isinstance(outcome, NotMatched)
+    assert town.now < 2.5
+    town.stock.fetch(1)
+    assert list(town.match(listed)) == [Match((5,))]
 
 
 def test_one_that_forgets_for_ever_is_given_up_after_some_tries(town: Town) -> None:

@@ -3,7 +3,8 @@
 Guarantees: an outcome only where list, keyholder and dealt material made one: a run that is cut off
 or refused for its serials is begun anew with fresh material, a bounded number of times; what lacks
 material, a list or a keyholder waits a bounded time. Nothing is decided by default: afterwards
-NotMatched says why, and the judge tries again or holds the message as an outage.
+NotMatched says why, and the judge tries again or holds the message as an outage. In a long outage
+only the first picture waits: those after it cost one look each until something is back.
 Refuses to believe an answer that contradicts itself (BadKeyholderAnswer): begun anew, then outage.
 Limit: each run of one query counts at the keyholder, which answers a bounded number in its epoch; a
 picture whose runs were cut off that often is held as an outage.
@@ -87,25 +88,31 @@ class Matcher:
         self._patience = patience
         self._threads = threads
         self._shrunk = shrunk
+        self._away_since: float | None = None
 
     def match(self, epoch: int, asked: Sequence[Asked]) -> Sequence[Outcome | UnavailableError]:
         """The outcome of each query of this epoch, in order; or why there is none yet.
 
         Raises StorageFull, StoreBusy.
         """
-        deadline = self._patience.now() + self._patience.seconds
+        began = self._patience.now()
+        deadline = (
+            began if self._away_since is None else self._away_since
+        ) + self._patience.seconds
         done: list[Outcome | UnavailableError] = []
         starts, why = 0, "the keyholder can use none of the serials that are here"
         while len(done) < len(asked) and starts < MAX_STARTS:
             try:
+                self._require_keyholder()
                 listed = self._listed(epoch, deadline)
                 if listed.rows == 0:
                     return [NoMatch() for _ in asked]
                 some = self._material(listed, len(asked) - len(done), deadline)
                 done += self._run(listed, asked[len(done) :][: len(some)], some)
-                starts = 0
+                starts, self._away_since = 0, None
             except NotMatched as error:
                 why = error.what
+                self._begin_outage(began)
                 break
             except RunRefused as error:
                 why = f"the keyholder refused: {error}"
@@ -119,11 +126,21 @@ class Matcher:
             except KeyholderUnavailable as error:
                 starts, why = starts + 1, error.what
                 if not self._keyholder_is_back(deadline):
+                    self._begin_outage(began)
                     break
         missing = len(asked) - len(done)
         self._figures.runs.labels("judged").inc(len(done))
         self._figures.runs.labels("failed").inc(missing)
         return [*done, *(NotMatched(why) for _ in range(missing))]
+
+    def _begin_outage(self, since: float) -> None:
+        if self._away_since is None:
+            self._away_since = since
+
+    def _require_keyholder(self) -> None:
+        """After an outage: spend nothing before it answers again. Raises NotMatched."""
+        if self._away_since is not None and not self._keyholder.is_there():
+            raise NotMatched("the keyholder can't be reached")
 
     def _listed(self, epoch: int, deadline: float) -> PreparedList:
         listed = self._lists.wait_for(epoch, max(0.0, deadline - self._patience.now()))

@@ -21,6 +21,7 @@ from softfall.wire import Value
 
 MAX_STATE_BYTES: Final = 16 * 2**20
 CARRY_SECONDS: Final = 60.0
+STATE_SECONDS: Final = 2.0
 
 Step = Literal["begin", "finish"]
 _REPLIES: Final = {"begin": wire.BEGUN, "finish": wire.FINISHED}
@@ -114,7 +115,8 @@ class KeyholderWay:
 
     async def state(self) -> KeyholderState:
         """Which list versions it has, and what they lack. Raises KeyholderUnavailable."""
-        answer = await self.link.call("GET", "/v1/state", self.timeout_seconds, MAX_STATE_BYTES)
+        seconds = min(STATE_SECONDS, self.timeout_seconds)
+        answer = await self.link.call("GET", "/v1/state", seconds, MAX_STATE_BYTES)
         try:
             return KeyholderState.model_validate_json(_good(answer))
         except ValidationError:
