@@ -268,7 +268,7 @@ def test_a_keyholder_sees_nothing_in_one_mode_and_distances_in_the_other(made: C
         probed = trial(made, option, "provider_probes")
         assert probed.result is TrialResult.SEES
         assert "Then: ReplayBudgetSpent" in probed.told
-        assert "sent again: SerialSpent" in probed.told
+        assert "sent again: MaterialSpent" in probed.told
         assert trial(made, option, "stolen_key").result is TrialResult.CANNOT
         assert run.blast is not None
         assert run.blast.hashes.count == run.blast.hashes.total > 0

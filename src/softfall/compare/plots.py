@@ -60,7 +60,7 @@ def recall_plot(comparison: Comparison) -> str:
     columns = [findings.recall_by_edit(comparison, run) for run in comparison.options]
     edits = columns[0]
     with mpl.rc_context({**_STYLE, "svg.hashsalt": "recall"}):
-        figure, axes = _figure(0.27 * len(edits) + 1.3)
+        figure, axes = _figure(max(0.27, 0.06 * len(columns)) * len(edits) + 1.3)
         rows = range(len(edits))
         plain = [100 * (each.plain.value or 0) for each in edits]
         axes.barh(rows, plain, height=0.72, color=INK, alpha=0.13, label="plain PDQ matches")
@@ -72,7 +72,7 @@ def recall_plot(comparison: Comparison) -> str:
                 linestyle="none",
                 marker=OPTION_MARKERS[at % len(OPTION_MARKERS)],
                 color=OPTION_COLOURS[at % len(OPTION_COLOURS)],
-                markersize=5.5,
+                markersize=5.5 if len(columns) <= 5 else 4.5,
                 label=f"{run.name} stopped",
                 clip_on=False,
             )
