@@ -79,7 +79,7 @@ def test_the_greatest_sum_that_residues_can_have_is_reduced_right() -> None:
             assert np.array_equal(products(prepared, each), products_plain(prepared, each))
 
 
-@pytest.mark.parametrize("blocks", [127, 128, 129, 131, 300])
+@pytest.mark.parametrize("blocks", [127, 128, 129, 131, 300, 600])
 def test_tiles_and_threads_meet_without_a_gap(blocks: int) -> None:
     prepared, queries = prepare(random_rows(blocks, blocks)), random_queries(blocks, 4)
     expected = products(prepared, queries, threads=1)

@@ -31,7 +31,8 @@ TABLES: Final = tables()
 _PREPARE: Final = Native("softfall.crypto.lattice.prepared_kernel", "prepare")
 _MULTIPLY: Final = Native("softfall.crypto.lattice.prepared_kernel", "multiply")
 _TOGETHER: Final = 4  # queries that share a look at the list
-_TILE_BLOCKS: Final = 128  # 96 KiB of the list in a row; sums of eight queries fit a second cache
+# Blocks at a time, by queries that share a look: long runs of the list, sums that stay in a cache.
+_TILE_BLOCKS: Final = {1: 256, _TOGETHER: 128}
 
 
 def prepare(rows: U8Array, threads: int = 2) -> U32Array:
@@ -68,13 +69,13 @@ def products(prepared: U32Array, queries: U32Array, threads: int = 2) -> U32Arra
     parts = queries.view(np.int16).reshape(count, SLOTS, 2, COLUMNS)
     asked[:, :count] = parts.transpose(1, 0, 2, 3)
     out = np.empty((groups * together, blocks, SLOTS), np.uint32)
-    octets = prepared.view(np.uint8)
+    octets, tile = prepared.view(np.uint8), _TILE_BLOCKS[together]
 
     def part(first: int, last: int) -> None:
         _MULTIPLY(
-            octets, blocks, first, last, asked, groups, together, TABLES, _TILE_BLOCKS,
+            octets, blocks, first, last, asked, groups, together, TABLES, tile,
             aligned((2, COLUMNS), np.int16),
-            aligned((groups * together, 2, SLOTS, _TILE_BLOCKS), np.int32),
+            aligned((groups * together, 2, SLOTS, tile), np.int32),
             aligned((2, SLOTS, LANES), np.uint16),
             aligned((SLOTS, LANES), np.uint32),
             out,
