@@ -96,9 +96,8 @@ class Matcher:
         Raises StorageFull, StoreBusy.
         """
         began = self._patience.now()
-        deadline = (
-            began if self._away_since is None else self._away_since
-        ) + self._patience.seconds
+        since = began if self._away_since is None else self._away_since
+        deadline = since + self._patience.seconds
         done: list[Outcome | UnavailableError] = []
         starts, why = 0, "the keyholder can use none of the serials that are here"
         while len(done) < len(asked) and starts < MAX_STARTS:
@@ -128,10 +127,12 @@ class Matcher:
                 if not self._keyholder_is_back(deadline):
                     self._begin_outage(began)
                     break
-        missing = len(asked) - len(done)
-        self._figures.runs.labels("judged").inc(len(done))
-        self._figures.runs.labels("failed").inc(missing)
-        return [*done, *(NotMatched(why) for _ in range(missing))]
+        return [*done, *self._not_matched(len(asked) - len(done), why, len(done))]
+
+    def _not_matched(self, count: int, why: str, done: int) -> list[NotMatched]:
+        self._figures.runs.labels("judged").inc(done)
+        self._figures.runs.labels("failed").inc(count)
+        return [NotMatched(why) for _ in range(count)]
 
     def _begin_outage(self, since: float) -> None:
         if self._away_since is None:
