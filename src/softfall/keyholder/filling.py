@@ -95,4 +95,5 @@ class Filling:
 
 def _kinds(lists: Iterable[tuple[ListVersion, HomomorphicParameters]]) -> Iterable[Kind]:
     for version, parameters in lists:
-        yield Kind(parameters.mode, capacity_of(max(1, version.rows)))
+        if version.rows:  # nothing is asked about an empty list
+            yield Kind(parameters.mode, capacity_of(version.rows))
