@@ -25,8 +25,18 @@ def test_what_is_said_to_be_found_is_there(data: bytes):
     assert needles.found_in(data) == {each for each in (b"abcd", b"\0\0\0\0") if each in data}
 
 
+@given(st.text("ab", max_size=60), st.integers(3, 9), st.data())
+def test_needles_of_any_length_are_found_wherever_they_stand(
+    text: str, length: int, data: st.DataObject
+):
+    needle = st.text("ab", min_size=length, max_size=length)
+    wanted = {each.encode() for each in data.draw(st.lists(needle, min_size=1, max_size=4))}
+    hay = text.encode()
+    assert Needles(wanted).found_in(hay) == {each for each in wanted if each in hay}
+
+
 def test_a_needle_across_two_chunks_is_found(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(traces, "CHUNK_BYTES", 64)
+    monkeypatch.setattr(traces, "CHUNK_WORDS", 16)
     planted = HASHES[1]
     for offset in range(30, 70):
         assert ListedHashes(HASHES).found_in(bytes(offset) + planted + bytes(40)) == {planted}
