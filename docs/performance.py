@@ -26,7 +26,7 @@ PAGE: Final = DOCS / "performance.md"
 RECORD: Final = DOCS / "performance.json"
 _MARKER: Final = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-OPTIONS: Final = ("on_device", "split", "enclave")
+OPTIONS: Final = ("on_device", "split", "enclave", "homomorphic")
 
 SHARED_WORK: Final = ("hashing", "cold_start", "folder", "search", "live", "video", "lookup")
 """Benches of what every option repeats; each has a table of its own."""
@@ -169,6 +169,7 @@ TABLES: Final[dict[str, Callable[[Record], str]]] = {
     "tags": _figures("tags", "tokens"),
     "confirm": _figures("confirm"),
     "enclave": _figures("enclave"),
+    "homomorphic": _figures("homomorphic", "dealing"),
     "prototype": _prototype,
 }
 
