@@ -94,7 +94,7 @@ class Asker(threading.Thread):
                 self.street.call("POST", "/v1/begin", begin)
                 self.answered.append(begin)
             except httpx.HTTPError:  # killed: perhaps it was spent, and the answer lost
-                time.sleep(0.01)
+                time.sleep(0.3)
             except Refused as refused:
                 if str(refused) not in ("MaterialUnknown", "MaterialSpent"):
                     self.failure = refused
