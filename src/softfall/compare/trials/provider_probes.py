@@ -58,6 +58,8 @@ FAR: Final = 200  # added to any distance, 0 to 256, it is beyond the radius sti
 BITS: Final = 256
 MOST_RUNS: Final = 40
 SECONDS: Final = 30.0
+FETCH_SECONDS: Final = 3.0  # for the keyholder to fetch its half of the material
+NOT_THERE: Final = "MaterialUnknown"
 Weights = npt.NDArray[np.float64]
 
 
@@ -195,8 +197,9 @@ class _Provider:
         """Until the doubt is gone, or the keyholder refuses."""
         row = int(np.flatnonzero(self.listed.numbers != NO_ENTRY)[0])
         again = self._refused(BEGIN, self._recorded_begin())
-        doubt, runs, refusal = Doubt(), 0, ""
-        while runs < MOST_RUNS and not refusal:
+        doubt, runs, tries, refusal = Doubt(), 0, 0, ""
+        while tries < MOST_RUNS and refusal in ("", NOT_THERE):
+            tries += 1  # as the real provider does, anew with the next where the other half is gone
             low = doubt.window()
             shift = np.full(self.listed.rows, FAR, np.uint16)
             shift[row] = -low % MODULUS
@@ -210,10 +213,10 @@ class _Provider:
 
     def _begun(self, question: bytes) -> httpx.Response:
         """The answer, once the keyholder has fetched its half of the material."""
-        until = time.monotonic() + SECONDS
+        until = time.monotonic() + FETCH_SECONDS
         while True:
             answer = self._post(BEGIN, question)
-            if _refusal(answer) != "MaterialUnknown" or time.monotonic() > until:
+            if _refusal(answer) != NOT_THERE or time.monotonic() > until:
                 return answer
             time.sleep(0.1)
 
