@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -251,6 +252,20 @@ def test_threads_that_ask_for_one_serial_at_once_get_it_once(shop: Shop) -> None
         thread.join()
     assert sorted(got) == list(range(1, 13))
     assert len(lost) == 36
+
+
+def test_what_comes_and_what_is_taken_at_one_time_do_not_wait_for_each_other(shop: Shop) -> None:
+    shop.put(1)
+    coming = threading.Thread(target=shop.put, args=(2,))
+    with shop.engine.begin() as tx:
+        shop.stock.take(tx, 1)
+        coming.start()
+        while "2.dealt" not in shop.files():  # then it waits for this transaction to end
+            time.sleep(0.01)
+        with pytest.raises(MaterialUnknown):
+            shop.stock.take(tx, 2)
+    coming.join()
+    assert shop.take(2) == dealt(2)
 
 
 def test_a_full_disk_keeps_what_came_before(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

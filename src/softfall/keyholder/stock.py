@@ -12,7 +12,8 @@ Source: AES-256-GCM, NIST SP 800-38D; a fresh key a file, so that one nonce serv
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -95,7 +96,8 @@ class Stock:
         self._stragglers = stragglers
         self._now_ms = now_ms
         self._random_bytes = random_bytes
-        self._files = threading.Lock()  # none is swept while it has no row yet
+        self._files = threading.Lock()
+        self._coming: set[int] = set()  # serials without a row yet
         self._opening: dict[int, int] = {}  # serials without a row any more, and since when
         self.sweep()
 
@@ -125,21 +127,36 @@ class Stock:
                 continue
             key = self._random_bytes(KEY_BYTES)
             sealed = AESGCM(key).encrypt(_NONCE, dealt, str(serial).encode())
-            with self._files:
+            with self._arriving(serial):
                 write_whole(self._path(serial), [sealed])
-                with self._engine.begin() as tx:
-                    # Another dealer's old serials may be the same numbers: what came last is good.
-                    tx.execute(delete(stock).where(stock.c.serial == serial))
-                    tx.execute(
-                        insert(stock).values(
-                            serial=serial,
-                            mode=kind.mode.value,
-                            capacity_rows=kind.capacity_rows,
-                            key=key,
-                        )
-                    )
-                    self._reach(tx, kind, newest=serial)
-                    self._trim(tx, kind)
+                self._enter(kind, serial, key)
+
+    def _enter(self, kind: Kind, serial: int, key: bytes) -> None:
+        with self._engine.begin() as tx:
+            # Another dealer's old serials may be the same numbers: what came last is good.
+            tx.execute(delete(stock).where(stock.c.serial == serial))
+            tx.execute(
+                insert(stock).values(
+                    serial=serial,
+                    mode=kind.mode.value,
+                    capacity_rows=kind.capacity_rows,
+                    key=key,
+                )
+            )
+            self._reach(tx, kind, newest=serial)
+            self._trim(tx, kind)
+
+    @contextmanager
+    def _arriving(self, serial: int) -> Iterator[None]:
+        """Its file is not swept while it has no row yet. The lock is held by nobody who waits for
+        the database, for whoever is in a transaction may wait for the lock (`take`)."""
+        with self._files:
+            self._coming.add(serial)
+        try:
+            yield
+        finally:
+            with self._files:
+                self._coming.discard(serial)
 
     def are_to_come(self, serials: Iterable[int], mode: Mode, rows: int) -> bool:
         """Whether one of them may still come from the dealer: it is none that came before.
@@ -210,7 +227,8 @@ class Stock:
                 serials = set(connection.scalars(select(stock.c.serial)))
             late_ms = self._now_ms() - OPENING_MS
             self._opening = {s: since for s, since in self._opening.items() if since > late_ms}
-            sweep(self._folder, (self._path(each).name for each in serials | self._opening.keys()))
+            kept = serials | self._coming | self._opening.keys()
+            sweep(self._folder, (self._path(each).name for each in kept))
 
     def _reach(self, tx: Connection, kind: Kind, *, position: int = 0, newest: int = -1) -> None:
         """Note the furthest position asked for, and the last serial that came."""
