@@ -267,7 +267,7 @@ def test_a_keyholder_sees_nothing_in_one_mode_and_distances_in_the_other(made: C
         assert trial(made, option, "keyholder_together").result is TrialResult.SEES
         probed = trial(made, option, "provider_probes")
         assert probed.result is TrialResult.SEES
-        assert "Then: ReplayBudgetSpent" in probed.told
+        assert "Then: this query was run too often" in probed.told
         assert "sent again: MaterialSpent" in probed.told
         assert trial(made, option, "stolen_key").result is TrialResult.CANNOT
         assert run.blast is not None

@@ -12,7 +12,7 @@ from softfall.keyholder.app import make
 from softfall.keyholder.keys import rotate_key
 from softfall.options.homomorphic import wire
 from softfall.options.homomorphic.parameters import HomomorphicParameters
-from softfall.options.homomorphic.provider import Match
+from softfall.options.homomorphic.provider import Match, Spent
 from softfall.wire import Value
 from tests.options.homomorphic.parties import random_hashes
 
@@ -152,19 +152,19 @@ def test_a_list_without_its_hints_is_said_to_lack_them(here: Served) -> None:
     assert here.refusal("begin", begin) == (503, "HintsMissing")
 
 
-def test_a_query_beyond_its_runs_and_too_many_runs_are_told_apart(tmp_path: Path) -> None:
-    for changes, told in (
-        ({"runs_per_query": 1}, "ReplayBudgetSpent"),
-        ({"runs_at_once": 1}, "TooManyRuns"),
-    ):
-        for here in served(tmp_path / told, **changes):
-            here.carry()
-            here.house.fill(8)
-            again = here.house.submit(UNLISTED)
-            assert here.post("begin", here.house.run(again).begin()).status_code == 200
-            answer = here.post("begin", here.house.run(again).begin())
-            assert (answer.status_code, answer.json()["error"]) == (429, told)
-            assert ("retry-after" in answer.headers) is (told == "TooManyRuns")
+def test_a_query_beyond_its_runs_is_answered_and_too_many_runs_are_refused(tmp_path: Path) -> None:
+    for here in served(tmp_path, runs_per_query=1, runs_at_once=1):
+        here.carry()
+        here.house.fill(8)
+        again = here.house.submit(UNLISTED)
+        assert here.post("begin", here.house.run(again).begin()).status_code == 200
+        answer = here.post("begin", here.house.run(again).begin())
+        assert (answer.status_code, answer.json()["error"]) == (429, "TooManyRuns")
+        assert "retry-after" in answer.headers
+        here.house.steady_ms += 31_000
+        run = here.house.run(again)
+        assert run.go_on(here.post("begin", run.begin()).content) is None
+        assert run.results(None) == [Spent()]
 
 
 def test_figures_count_and_tell_nothing_of_pictures(here: Served) -> None:

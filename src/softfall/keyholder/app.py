@@ -32,7 +32,6 @@ from softfall.keyholder.lists import (
 )
 from softfall.keyholder.room import Room
 from softfall.keyholder.runs import (
-    ReplayBudgetSpent,
     RunExpired,
     RunUnknown,
     TooManyRuns,
@@ -63,7 +62,6 @@ STATUSES: Statuses = {
     WrongListVersion: 409,
     MaterialSpent: 409,
     MaterialUnknown: 410,
-    ReplayBudgetSpent: 429,
     RunUnknown: 410,
     RunExpired: 410,
     TooManyRuns: 429,
@@ -184,7 +182,8 @@ def _add_run_routes(app: FastAPI, room: Room) -> None:
     @app.post("/v1/begin", **_described("homomorphic_begin", "homomorphic_begun"))
     async def begin(request: Request) -> Response:
         """The first answer about a batch of queries. Each named serial is spent, on disk, before
-        the answer leaves, and counts against its query's runs in the epoch.
+        the answer leaves, and counts against its query's runs in the epoch; a query that has had
+        them all is told so in its place.
         """
         body = await request.body()
         asked, hints = await anyio.to_thread.run_sync(room.runs.asked, body)

@@ -5,9 +5,9 @@ anything of the dealt material is used; so a kill, a repeat or a race answers no
 are kept until the epoch ends. Between the two questions a run is in memory alone, at most
 `runs_at_once` of them, `run_seconds` long: after a restart the provider begins anew.
 Refuses: what is not in its form or of another list (as `lists.py` and `options/homomorphic` say),
-before any serial is spent; serials that were used or are not here (`stock.py`); a query beyond
-`runs_per_query` (ReplayBudgetSpent), runs beyond those at once (TooManyRuns), second questions
-without a first (RunUnknown) or too late (RunExpired).
+before any serial is spent; serials that were used or are not here (`stock.py`); runs beyond those
+at once (TooManyRuns), second questions without a first (RunUnknown) or too late (RunExpired). A
+query beyond `runs_per_query` is told so in its place, and the others of its batch go on.
 Why queries are counted: a provider that does not follow the protocol learns one more bit of a
 picture from each run.
 """
@@ -36,12 +36,6 @@ RETRY_AFTER_SECONDS: Final = 1
 TOLD_LATE: Final = 4
 
 Clock = Callable[[], int]
-
-
-class ReplayBudgetSpent(RefusedError):
-    """A query was answered about as often in this epoch as is allowed."""
-
-    remedy = "Leave the query out; the keeper of the keyholder sets keyholder.runs_per_query."
 
 
 class TooManyRuns(RefusedError):
@@ -122,14 +116,15 @@ class Runs:
     def begin(self, asked: Begin, hints: HintList) -> bytes:
         """`homomorphic_begun`.
 
-        Raises TooManyRuns, MaterialSpent, MaterialUnknown, ReplayBudgetSpent, NotWrittenDown,
-        MalformedMessage, OtherMaterial, TooFewRows.
+        Raises TooManyRuns, MaterialSpent, MaterialUnknown, NotWrittenDown, MalformedMessage,
+        OtherMaterial, TooFewRows.
         """
         self._require_room(len(asked.runs))
-        dealt = [self._opened(taken) for taken in self._spend(asked)]
+        serials, spent = self._spend(asked)
+        dealt = [self._opened(taken) for taken in serials]
         named = hints.parameters.keyholder_key
         secrets = [key.secret for key in self._keys() if key.public == named]
-        reply, kept = keyholder.begin(asked, hints, dealt, secrets, self._threads)
+        reply, kept = keyholder.begin(asked, hints, dealt, secrets, self._threads, spent)
         if kept.serials:
             with self._lock:
                 self._waiting[kept.serials[0]] = _Waiting(kept, self._steady_ms())
@@ -176,30 +171,34 @@ class Runs:
         if self.waiting() + count > self._at_once:
             raise TooManyRuns(f"{self._at_once} runs wait for their second question")
 
-    def _spend(self, asked: Begin) -> list[Taken]:
-        """All of the batch's serials and counts, or none of them."""
+    def _spend(self, asked: Begin) -> tuple[list[Taken], set[int]]:
+        """All of the batch's serials and counts, or none of them; and the serials of the runs whose
+        query was run often enough before.
+        """
         with _written_down(), self._engine.begin() as tx:
             taken = [self._stock.take(tx, run.serial) for run in asked.runs]
-            for place, run in enumerate(asked.runs):
-                if _count(tx, asked.epoch, run.commitment) > self._per_query:
-                    raise ReplayBudgetSpent(
-                        f"query {place + 1} of {len(asked.runs)} was run {self._per_query} times"
-                    )
-        return taken
+            spent = {
+                run.serial
+                for run in asked.runs
+                if not _count(tx, asked.epoch, run.commitment, self._per_query)
+            }
+        return taken, spent
 
     def _opened(self, taken: Taken) -> DealtKeyholder:
         return DealtKeyholder.decode(self._stock.open(taken))
 
 
-def _count(tx: Connection, epoch: int, commitment: bytes) -> int:
-    """Count one run of a query; how many that makes."""
+def _count(tx: Connection, epoch: int, commitment: bytes, most: int) -> bool:
+    """Count one run of a query; False where it was run `most` times before."""
     same = (counted.c.epoch == epoch, counted.c.commitment == commitment)
     known = tx.scalar(select(counted.c.count).where(*same))
     if known is None:
         tx.execute(insert(counted).values(epoch=epoch, commitment=commitment, count=1))
-        return 1
+        return True
+    if known >= most:
+        return False
     tx.execute(update(counted).where(*same).values(count=known + 1))
-    return int(known) + 1
+    return True
 
 
 @contextlib.contextmanager

@@ -20,7 +20,9 @@ from softfall.options.homomorphic.provider import (
     Match,
     Mismatched,
     Run,
+    Spent,
     WrongMaterial,
+    verdict_of,
 )
 from softfall.wire import MalformedMessage, Message, Party
 from tests.options.homomorphic.parties import (
@@ -98,6 +100,22 @@ def test_a_capsule_that_does_not_fit_its_commitment_is_a_mismatch_of_the_same_si
     assert (honest, outcome) == (Match((5,)), Mismatched())
     assert len(told.begin) == len(sent.begin)
     assert len(told.begun) == len(sent.begun)
+
+
+@both_modes
+def test_a_query_that_was_run_often_enough_is_told_so_and_the_others_go_on(mode: Mode) -> None:
+    parties = PARTIES[mode]
+    sent = [parties.send(bits, secret_of(label))[0] for bits, label in ((OTHER, "a"), (BASE, "b"))]
+    run, dealt = parties.run_of(sent)
+    asked = keyholder.read(run.begin())
+    spent = {asked.runs[0].serial}
+    begun, kept = keyholder.begin(asked, parties.hints, dealt, [SECRET], spent=spent)
+    assert kept.serials == (asked.runs[1].serial,)
+    finish = run.go_on(begun)
+    assert finish is not None
+    outcomes = run.results(keyholder.finish(finish, kept))
+    assert outcomes == [Spent(), Match((5,))]
+    assert verdict_of(outcomes[0]) == Malformed("this submission was sent too often")
 
 
 @both_modes

@@ -38,8 +38,10 @@ from softfall.options.homomorphic.provider import (
     Asked,
     BadKeyholderAnswer,
     Match,
+    Outcome,
     PreparedList,
     Run,
+    Spent,
 )
 from softfall.options.homomorphic.provider_modes import Half, PreparedSegment
 from softfall.options.homomorphic.segments import (
@@ -60,6 +62,7 @@ MOST_RUNS: Final = 40
 SECONDS: Final = 30.0
 FETCH_SECONDS: Final = 3.0  # for the keyholder to fetch its half of the material
 NOT_THERE: Final = "MaterialUnknown"
+SPENT: Final = "this query was run too often"
 Weights = npt.NDArray[np.float64]
 
 
@@ -206,9 +209,14 @@ class _Provider:
             run = ShiftedRun(self.listed, asked, self._half(), shift)
             begun = self._begun(run.begin())
             refusal = _refusal(begun)
-            if not refusal:
-                runs += 1
-                doubt.learn(low, within=self._finished(run, begun.content))
+            if refusal:
+                continue
+            outcome = self._finished(run, begun.content)
+            if isinstance(outcome, Spent):
+                refusal = SPENT
+                continue
+            runs += 1
+            doubt.learn(low, within=isinstance(outcome, Match))
         return Probed(doubt.left, self._true_bits(row, hash_bits), runs, refusal, again)
 
     def _begun(self, question: bytes) -> httpx.Response:
@@ -220,14 +228,18 @@ class _Provider:
                 return answer
             time.sleep(0.1)
 
-    def _finished(self, run: Run, begun: bytes) -> bool:
+    def _finished(self, run: Run, begun: bytes) -> Outcome:
         finish = run.go_on(begun)
         if finish is None:
+            (outcome,) = run.results(None)
+            if isinstance(outcome, Spent):
+                return outcome
             raise BadKeyholderAnswer("the keyholder can't open a capsule that it opened before")
         answer = self._post(FINISH, finish)
         if refusal := _refusal(answer):
             raise BadKeyholderAnswer(f"the keyholder did not finish: {refusal}")
-        return isinstance(run.results(answer.content)[0], Match)
+        (outcome,) = run.results(answer.content)
+        return outcome
 
     def _refused(self, path: str, body: bytes) -> str:
         return _refusal(self._post(path, body))

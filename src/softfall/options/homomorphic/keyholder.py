@@ -5,7 +5,7 @@ dealer gave the provider: in the one-bit mode everything that it sees is uniform
 picture, the list and the outcome, and what it answers never depends on whether there was a match.
 In the permuted mode it sees the distances in a fresh order. It never has a query, so its keys open
 nothing; it never has a list row, only hints. A capsule that does not open as committed is the
-outcome `mismatch`, an answer of the same size.
+outcome `mismatch`, and a query that was run often enough is `spent`: answers of the same size.
 Refuses: another epoch or list version than its hints' (OtherListVersion), material of another
 serial, mode, or for fewer rows (OtherMaterial, TooFewRows), other sizes (MalformedMessage), a
 second use (AlreadySpent).
@@ -18,7 +18,7 @@ of every row with each query, hence the list with about a hundred. In the permut
 list in its hands, it can confirm a guessed picture. Our own lattice code, not audited.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -140,12 +140,14 @@ def begin(
     dealt: Sequence[DealtKeyholder],
     secrets: Sequence[bytes],
     threads: int = 2,
+    spent: Collection[int] = (),
 ) -> tuple[bytes, Kept]:
     """The reply `homomorphic_begun`, and what to keep.
 
     dealt: one a run, in order, erased from the stock already. secrets: the keyholder's 96-byte HPKE
-    secrets, newest first. Raises MalformedMessage, OtherListVersion, OtherMaterial, TooFewRows,
-    AlreadySpent.
+    secrets, newest first. spent: serials of the runs whose query was run often enough; they are
+    told so, and their material is used up all the same. Raises MalformedMessage, OtherListVersion,
+    OtherMaterial, TooFewRows, AlreadySpent.
     """
     require_fit(asked, hints)
     mode = hints.parameters.mode
@@ -158,8 +160,11 @@ def begin(
     for run, each in zip(asked.runs, dealt, strict=True):
         half = each.spend()
         half.expansion.require(hints.rows)
-        distances = _masked_distances(run, hints, secrets, threads)
         head: dict[str, Value] = {"serial": wire.serial_bytes(run.serial)}
+        if run.serial in spent:
+            replies.append({**head, "outcome": wire.SPENT, **zeros(half, hints.rows)})
+            continue
+        distances = _masked_distances(run, hints, secrets, threads)
         if distances is None:
             replies.append({**head, "outcome": wire.MISMATCH, **zeros(half, hints.rows)})
             continue

@@ -33,6 +33,7 @@ from softfall.options.homomorphic.segments import LIST_ROWS, NO_ENTRY, U32Array
 from softfall.wire import MalformedMessage, Message, Value
 
 MISMATCHED: Final = Malformed("capsule and commitment do not fit")
+SENT_TOO_OFTEN: Final = Malformed("this submission was sent too often")
 _CLEAR: Final = Clear("no entry within the radius")
 
 
@@ -65,7 +66,13 @@ class Mismatched:
     """The sender sealed something else than it committed to, or nothing that opens."""
 
 
-Outcome = Match | NoMatch | Mismatched
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The keyholder has run this query as often as it runs one in an epoch; others go on."""
+
+
+Outcome = Match | NoMatch | Mismatched | Spent
+_ENDED: Final[Mapping[Value, Outcome]] = {wire.MISMATCH: Mismatched(), wire.SPENT: Spent()}
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,7 @@ class Run:
         # Spent now: whatever happens to this run, its material serves no other.
         self._halves = [half_of(half.spend(), listed.rows) for half in halves]
         self._going_on: list[int] = []
+        self._ended: dict[int, Outcome] = {}
 
     @property
     def serials(self) -> tuple[int, ...]:
@@ -160,7 +168,7 @@ class Run:
         return wire.BEGIN.encode({**head, "runs": runs})
 
     def go_on(self, begun: bytes) -> bytes | None:
-        """`homomorphic_finish` from `homomorphic_begun`; None where every query is a mismatch.
+        """`homomorphic_finish` from `homomorphic_begun`; None where none goes on.
 
         Raises BadKeyholderAnswer.
         """
@@ -168,7 +176,8 @@ class Run:
         for place, values in zip(places, self._read(wire.BEGUN, begun, places), strict=True):
             half = self._halves[place]
             theirs = self._sized(values, half.begun_bytes)
-            if values["outcome"] == wire.MISMATCH:
+            if (ended := _ENDED.get(values["outcome"])) is not None:
+                self._ended[place] = ended
                 continue
             self._going_on.append(place)
             head = {"serial": wire.serial_bytes(self._numbers[place])}
@@ -182,9 +191,9 @@ class Run:
 
         Raises BadKeyholderAnswer.
         """
-        outcomes: list[Outcome] = [Mismatched() for _ in self._asked]
+        outcomes = dict(self._ended)
         if finished is None and not self._going_on:
-            return outcomes
+            return [outcomes[place] for place in range(len(self._asked))]
         read = self._read(wire.FINISHED, finished or b"", self._going_on)
         named = self._listed.parameters.names_entry
         for place, values in zip(self._going_on, read, strict=True):
@@ -194,7 +203,7 @@ class Run:
             if matched is None:
                 raise BadKeyholderAnswer("the keyholder answered in another mode")
             outcomes[place] = self._outcome(half, matched, theirs["bits"])
-        return outcomes
+        return [outcomes[place] for place in range(len(self._asked))]
 
     def _outcome(self, half: Half, matched: bool, bits: bytes) -> Outcome:
         if not matched:
@@ -286,4 +295,6 @@ def verdict_of(outcome: Outcome | UnavailableError) -> Verdict | UnavailableErro
         return _CLEAR
     if isinstance(outcome, Mismatched):
         return MISMATCHED
+    if isinstance(outcome, Spent):
+        return SENT_TOO_OFTEN
     return outcome

@@ -45,6 +45,7 @@ MAX_MANIFEST_BYTES: Final = 10_240
 
 GOING_ON: Final = 0
 MISMATCH: Final = 1
+SPENT: Final = 2
 
 _VERSION_FIELD = Field("version", Uint(VERSION), "1")
 _EPOCH_FIELD = Field("epoch", Uint(2**32), "the list epoch")
@@ -132,7 +133,7 @@ ANSWERED = Message(
     Party.PROVIDER,
     (
         _SERIAL_FIELD,
-        Field("outcome", Uint(MISMATCH), "0: going on; 1: mismatch, and zeros follow"),
+        Field("outcome", Uint(SPENT), "0: going on; 1: mismatch, 2: run too often; zeros follow"),
         Field("values", Bytes(0, _MAX_NINE_BITS), "9 bits a row, each under a dealt mask: uniform"),
         Field("opened", Bytes(0, _MAX_TWO_BITS), "one bit: 2 bits a row, masked: uniform"),
     ),
