@@ -11,13 +11,14 @@ from softfall.compare.photographs import default_paths
 from softfall.compare.plan import Cheat, Kind
 from softfall.compare.results import Comparison, OptionRun, Outcome, TrialCell, TrialResult
 from softfall.compare.trials.registry import TRIALS
-from softfall.compare.witness import Asked, compare
+from softfall.compare.witness import DEFAULT_OPTIONS, Asked, compare
 
 # Seven options' parties are some fifty processes: minutes on a busy machine.
 pytestmark = pytest.mark.timeout(2400)
 
 LIST_SIZE = 2000
-KEYED = ("homomorphic", "homomorphic_permuted")
+PERMUTED = "homomorphic_permuted"
+KEYED = ("homomorphic", PERMUTED)
 ENCRYPTED = ("split", "on_device", "enclave", *KEYED)
 MATCHING = ("in_transit", *ENCRYPTED)
 PHOTOGRAPHS = ("chelsea", "coffee", "coins", "rocket", "clock_motion")
@@ -31,7 +32,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def made(kept: Path) -> Comparison:
     places = [path for path in default_paths() if path.stem in PHOTOGRAPHS]
-    asked = Asked(places=places, random_count=LIST_SIZE, keep=kept)
+    options = (*DEFAULT_OPTIONS, PERMUTED)
+    asked = Asked(options=options, places=places, random_count=LIST_SIZE, keep=kept)
     return compare(asked, lambda step, done, total: None)
 
 

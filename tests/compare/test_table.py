@@ -225,3 +225,17 @@ def test_more_options_than_a_terminal_has_room_for_stand_in_a_second_table():
         assert all(name in heads for name in names)
     assert [line.split().count("no") for line in printed[100]] == [4, 3]
     assert [line.split().count("no") for line in printed[200]] == [7]
+
+
+def test_a_run_without_the_permuted_mode_says_how_to_see_it_beside():
+    for names, said in (
+        (("split", "homomorphic"), True),
+        (("homomorphic", "homomorphic_permuted"), False),
+        (("split",), False),
+    ):
+        made = comparison(*(option_run(name) for name in names))
+        out = io.StringIO()
+        print_comparison(made, make_table(made), Console(file=out, width=100))
+        words = " ".join(out.getvalue().split())
+        told = "softfall compare --option homomorphic --option homomorphic_permuted"
+        assert (told in words) is said

@@ -10,9 +10,10 @@ from sqlalchemy import func, select
 from softfall.edge.limits import RateLimit
 from softfall.messaging.envelope import ENVELOPE
 from softfall.options.contract import Submission
+from softfall.options.framed import Frames
 from softfall.provider.tables import envelopes
 
-from .cast import LISTED, START_MS, App, envelope
+from .cast import LISTED, START_MS, UNLISTED, App, Clock, Custodian, envelope
 from .conftest import House, Open
 
 
@@ -212,6 +213,58 @@ def test_media_have_a_limit_of_their_own_and_text_goes_on(open_house: Open) -> N
         house.send(ada, ada.text("ben"))
         assert ada.post(bodies[0]).status_code == 202  # a repeat is no new picture
         assert len(ben.mailbox()) >= 4
+
+
+def film(frames: int) -> dict[str, Any]:
+    body = Frames((UNLISTED,) * frames, is_live=False).encode()
+    return {"option": "split", "epoch": 1, "body": body}
+
+
+def published() -> Custodian:
+    custodian = Custodian()
+    custodian.publish(1)
+    return custodian
+
+
+def test_a_video_uses_as_much_of_the_limit_as_it_has_frames(open_house: Open) -> None:
+    with open_house(published(), media_per_minute=5) as house:
+        ada, _ = house.join("ada"), house.join("ben")
+        house.service.upload_rate = RateLimit("uploads", 1000)
+        videos = [ada.media("ben", submission=film(2)) for _ in range(3)]
+        answers = [ada.post(body) for body in videos]
+        assert [answer.status_code for answer in answers] == [202, 202, 429]
+        assert ada.post(videos[0]).status_code == 202  # a repeat is no new video
+        assert ada.post(ada.media("ben")).status_code == 202  # one is left
+
+
+def test_a_video_of_more_frames_than_a_minutes_limit_may_be_sent_where_nothing_else_was(
+    open_house: Open,
+) -> None:
+    with open_house(published(), media_per_minute=5) as house:
+        ada, _ = house.join("ada"), house.join("ben")
+        assert ada.post(ada.media("ben", submission=film(9))).status_code == 202
+        assert refused(ada, ada.media("ben")) == (429, "RateLimited")
+
+
+def test_frames_and_pictures_are_limited_a_day_also_after_a_restart(
+    open_house: Open,
+) -> None:
+    custodian, clock = published(), Clock()
+    with open_house(custodian, clock, media_per_day=10) as house:
+        ada, _ = house.join("ada"), house.join("ben")
+        first = ada.media("ben", submission=film(8))
+        assert [ada.post(first).status_code for _ in range(3)] == [202] * 3  # counted once
+        assert refused(ada, ada.media("ben", submission=film(3))) == (403, "MediaUsedUp")
+        assert stored(house) == 1
+        assert ada.post(ada.media("ben")).status_code == 202
+    clock.pass_hours(23)
+    with open_house(custodian, clock, media_per_day=10) as house:
+        ada.http = house.http
+        assert ada.post(ada.media("ben")).status_code == 202
+        assert refused(ada, ada.media("ben")) == (403, "MediaUsedUp")
+        house.send(ada, ada.text("ben"))
+        clock.pass_hours(2)
+        assert ada.post(ada.media("ben", submission=film(8))).status_code == 202
 
 
 def test_where_nothing_is_matched_nothing_may_be_handed_over(open_house: Open) -> None:

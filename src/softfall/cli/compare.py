@@ -37,7 +37,8 @@ Options = Annotated[
     typer.Option(
         "--option",
         help="An option to run: in_transit, split, on_device, enclave, homomorphic, "
-        "homomorphic_permuted, backdoor; may be repeated. The default: all.",
+        "homomorphic_permuted, backdoor; may be repeated. The default: all but "
+        "homomorphic_permuted.",
         show_default=False,
     ),
 ]

@@ -56,9 +56,10 @@ def lookup(file: Config = None) -> None:
 
 @app.command()
 def dealer(file: Config = None) -> None:
-    """Run the dealer of randomness for `confirm`; prints `listening on ...` once it answers.
+    """Run the dealer of `confirm` and `homomorphic`; prints `listening on ...` once it answers.
 
-    It must be run by somebody independent of provider and custodian: see docs/threat-model.md.
+    It deals random numbers in advance, and must be run by somebody independent of provider,
+    custodian and keyholder: see docs/threat-model.md.
     """
     from softfall.dealer.main import main
     from softfall.edge.serve import end_process

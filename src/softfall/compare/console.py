@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from softfall.compare import findings
 from softfall.compare.cells import Cell, Group, Row, Tone
 from softfall.compare.results import Comparison
 
@@ -30,6 +31,8 @@ def print_comparison(comparison: Comparison, groups: list[Group], console: Conso
     )
     for part, rows in _in_parts(comparison, groups, console.width):
         console.print(draw_table(part, rows))
+    if left_out := findings.beside(comparison):
+        console.print(left_out, highlight=False)
     for run in comparison.options:
         console.print(f"\n[bold]What {run.name} can't do[/]", highlight=False)
         for limit in run.limits:

@@ -20,6 +20,20 @@ SENDER: Final = "sender"
 RECIPIENT: Final = "recipient"
 
 
+PERMUTED: Final = "homomorphic_permuted"
+_BESIDE: Final = (
+    "Not in this run: homomorphic_permuted, the cheaper mode of homomorphic, which shows the "
+    "keyholder all distances. Side by side: "
+    "softfall compare --option homomorphic --option homomorphic_permuted"
+)
+
+
+def beside(comparison: Comparison) -> str:
+    """What was left out of a run of `homomorphic`, and how to see it; empty where nothing was."""
+    names = {run.name for run in comparison.options}
+    return _BESIDE if "homomorphic" in names and PERMUTED not in names else ""
+
+
 @dataclass(frozen=True, slots=True)
 class EditRecall:
     """One edit: of how many listed pictures plain PDQ finds it, and the option stopped it.

@@ -63,6 +63,7 @@ def render(comparison: Comparison) -> str:
         plots=_plots(comparison),
         views={run.name: _views(run) for run in comparison.options},
         limits={run.name: sentences_of(run.limits) for run in comparison.options},
+        beside=findings.beside(comparison),
         listed=_names(comparison, listed=True),
         unlisted=_names(comparison, listed=False),
         pictures_sent=sum(turn.picture is not None for turn in comparison.turns),

@@ -55,9 +55,9 @@ from softfall.config import MediaLimits
 from softfall.lists.entries import MATCH_RADIUS_BITS
 from softfall.media.pdq import PdqHash
 
+# Without what `findings.beside` names: a run of these takes minutes as it is.
 DEFAULT_OPTIONS: Final = (
-    "in_transit", "split", "on_device", "enclave", "homomorphic", "homomorphic_permuted",
-    "backdoor",
+    "in_transit", "split", "on_device", "enclave", "homomorphic", "backdoor",
 )  # fmt: skip
 DEFAULT_LIST_SIZE: Final = 100_000
 TRIED_AT_ONCE: Final = 3  # options whose trials are played side by side: most of it is waiting

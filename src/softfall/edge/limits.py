@@ -65,10 +65,14 @@ class RateLimit:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._lock = threading.Lock()
 
-    def take(self, key: str) -> None:
-        """Count one. Raises RateLimited, with the seconds to wait."""
+    def take(self, key: str, amount: int = 1) -> None:
+        """Count one, or more; what is over a whole minute's limit counts as that limit.
+
+        Raises RateLimited, with the seconds to wait.
+        """
+        cost = min(amount, self._item.amount)
         with self._lock:
-            if self._limiter.hit(self._item, key):
+            if self._limiter.hit(self._item, key, cost=cost):
                 return
             reset = self._limiter.get_window_stats(self._item, key).reset_time
         wait_seconds = max(1, min(60, round(reset - time.time() + 0.5)))

@@ -11,7 +11,7 @@ from softfall.edge.limits import RateLimit
 from softfall.errors import InputError
 from softfall.options.contract import Malformed, Submission
 from softfall.options.frames.provider import parts
-from softfall.provider import restrictions, vouchers
+from softfall.provider import media_counts, restrictions, vouchers
 from softfall.provider.accounts import Account
 from softfall.provider.attachments import AttachmentStore
 from softfall.provider.clock import Clock
@@ -26,6 +26,7 @@ from softfall.provider.envelopes import (
 )
 from softfall.provider.epochs import Epochs, WrongEpoch
 from softfall.provider.judge import Judge
+from softfall.provider.media_counts import submitted
 from softfall.provider.options import NONE, OUTAGE
 from softfall.store.transactions import Database
 
@@ -50,6 +51,7 @@ class Rules:
     clock_skew_ms: int
     receipt_key_ms: int
     restricted_may_not_send: restrictions.What
+    media_per_day: int
 
 
 class FrontDesk:
@@ -83,7 +85,7 @@ class FrontDesk:
         Raises MalformedMessage, BadRecipients, PayloadMisplaced, MediaIncomplete, ClockSkew,
         EnvelopeIdReused, UnknownRecipient, AttachmentMissing, RateLimited, OptionNotOffered,
         WrongEpoch, MalformedSubmission, EnclaveRestarted, VoucherRefused,
-        AccountRestricted, StorageFull, StoreBusy.
+        AccountRestricted, MediaUsedUp, StorageFull, StoreBusy.
         """
         outgoing = read_envelope(sender, body)
         with self._db.read() as tx:
@@ -103,14 +105,18 @@ class FrontDesk:
         is_media, what = outgoing.submission is not None, self._rules.restricted_may_not_send
         with self._db.write() as tx:
             restrictions.check(tx, outgoing.sender.row, what, is_media, now_ms)
-            return take_in(tx, outgoing, intake)
+            row = take_in(tx, outgoing, intake)
+            if row is not None and outgoing.submission is not None:
+                amount, per_day = submitted(outgoing.submission), self._rules.media_per_day
+                media_counts.count(tx, outgoing.sender.row, amount, per_day, now_ms)
+            return row
 
     def _check_submission(self, outgoing: Outgoing, now_ms: int) -> bytes | None:
         """The nonce of the outage voucher, where the submission is one."""
         submission = outgoing.submission
         if submission is None:
             return None
-        self._media_rate.take(outgoing.sender.name)
+        self._media_rate.take(outgoing.sender.name, submitted(submission))
         if submission.option == OUTAGE:
             key, sender = self._voucher_key, outgoing.sender.name
             return vouchers.verify(key, sender, submission.body, now_ms)

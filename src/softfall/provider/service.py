@@ -330,6 +330,7 @@ class Service:
             clock_skew_ms=seconds_ms(self.settings.clock_skew_seconds),
             receipt_key_ms=days_ms(self.settings.receipt_key_days),
             restricted_may_not_send=self.settings.restricted_may_not_send,
+            media_per_day=self.settings.media_per_day,
         )
         return FrontDesk(
             self.db,

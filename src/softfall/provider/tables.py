@@ -169,6 +169,15 @@ tokens_issued = Table(
     Column("issued", BigInteger, nullable=False),
 )
 
+# How many pictures and frames of videos an account submitted in the half-hour that began then.
+media_submitted = Table(
+    "media_submitted",
+    metadata,
+    Column("account", ForeignKey("accounts.row"), primary_key=True),
+    Column("window_start_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("submitted", BigInteger, nullable=False),
+)
+
 reports = Table(
     "reports",
     metadata,

@@ -103,7 +103,16 @@ class ProviderSettings(Section):
         128, gt=0, description="One device's limit on the on-device list, in MiB that it asks for."
     )
     media_per_minute: int = Field(
-        120, gt=0, description="One device's limit on media (the delivery-delay oracle)."
+        120,
+        gt=0,
+        description="One account's limit on pictures, a video counting as many as it has distinct "
+        "frames (the delivery-delay oracle).",
+    )
+    media_per_day: int = Field(
+        5000,
+        gt=0,
+        description="One account's limit on pictures and frames of videos in 24 hours; kept on "
+        "disk, for all processes together.",
     )
     tokens_per_account_per_day: int = Field(
         100, gt=0, description="Tokens that one account may be issued in 24 hours; one a question."
@@ -341,6 +350,13 @@ class KeyholderSettings(Section):
         le=4096,
         description="More dealt serials are fetched when fewer are left; up to three times as many "
         "lie on its disk, 6.1 bytes each an entry of the list (1.1 where the mode is `permuted`).",
+    )
+    stragglers: int = Field(
+        128,
+        gt=0,
+        le=65536,
+        description="Dealt serials that lie this many before the furthest that was asked for are "
+        "thrown away. At least 16 for each process of the provider, and 16 more.",
     )
     stock_wait_seconds: float = Field(
         1.5, ge=0, le=60, description="How long a question waits for a serial yet to be fetched."

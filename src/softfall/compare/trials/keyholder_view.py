@@ -4,8 +4,9 @@ Guarantees: works on what the run recorded at the keyholder, with the keys and h
 it takes off what a keyholder can take off, and compares what is left with what each picture's hash
 would give. The very search is then shown the same distances without the provider's masks, where it
 must name the pictures: so a search that finds nothing has looked.
-Limits: a cleverer keyholder may find what this does not; what this finds, is found. How a picture
-is told by the distances alone: tests/options/homomorphic tries more ways, on a small list.
+Limits: a cleverer keyholder may find what this does not; what this finds, is found. It counts whole
+distances and does not look at what rounding leaves below them: tests/crypto/lattice does, on a list
+whose rows the keyholder knows in order.
 """
 
 from collections.abc import Sequence
@@ -95,9 +96,10 @@ def view(scene: Scene) -> Finding:
     return Finding(
         TrialResult.SEES if told.anything else TrialResult.CANNOT,
         f"of {len(matched)} pictures it sees {told.matches} match, it links {told.linked} pairs "
-        f"of one picture, and with the list in its hands and {len(guesses)} guesses it names "
-        f"{told.named} rightly, {told.wrongly} wrongly (the same search without the provider's "
-        f"masks: {control.matches}, {control.linked}, {control.named})",
+        f"of one picture, and by how often each distance occurs, with the list's hashes and "
+        f"{len(guesses)} guesses, it names {told.named} rightly, {told.wrongly} wrongly (the same "
+        f"search without the provider's masks: {control.matches}, {control.linked}, "
+        f"{control.named})",
         by_whom=KEYHOLDER if told.anything else "",
         evidence=("homomorphic_begin, homomorphic_finish", "the keyholder's own keys and hints"),
         figure=f"names {told.named} of {len(matched)}",

@@ -28,6 +28,7 @@ from softfall.provider.envelopes import (
 )
 from softfall.provider.epochs import WrongEpoch
 from softfall.provider.intake import MalformedSubmission, OptionNotOffered
+from softfall.provider.media_counts import MediaUsedUp
 from softfall.provider.relay import CustodianUnavailable, QuestionRefused
 from softfall.provider.restrictions import AccountRestricted
 from softfall.provider.routes.access import (
@@ -65,6 +66,7 @@ _REFUSALS: tuple[type[SoftfallError], ...] = (
     EnclaveRestarted,
     VoucherRefused,
     AccountRestricted,
+    MediaUsedUp,
 )
 
 
