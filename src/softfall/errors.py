@@ -61,6 +61,10 @@ class UnavailableError(SoftfallError):
 
     blame = Blame.NETWORK
     remedy = "Try again later; the same request may be repeated safely."
+    # Whether a party that must judge a picture is away, whatever the picture: what an operator's
+    # rule for outages is about. Not so for what one picture may bring about, nor for one's own
+    # disk.
+    party_is_away: bool = False
 
 
 class RefusedError(SoftfallError):

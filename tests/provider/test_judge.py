@@ -18,6 +18,7 @@ from softfall.options.contract import (
     Submission,
     Verdict,
 )
+from softfall.options.enclave.provider import SealedToAnotherKey
 from softfall.options.frames.provider import FramesProvider
 from softfall.provider import judge as judge_module
 from softfall.provider.judge import MAX_ATTEMPTS, MAX_RECOVERIES, Bench, decide, decision_of
@@ -26,6 +27,7 @@ from softfall.provider.life import Actor, HoldKind, State
 from softfall.provider.relay import CustodianUnavailable
 from softfall.provider.service import Ports
 from softfall.provider.tables import envelopes
+from softfall.store.transactions import StoreBusy
 from softfall.wire import Party
 
 from .cast import LISTED, UNLISTED, WORD, Custodian, WordHalf
@@ -304,3 +306,61 @@ def test_an_outage_of_the_half_is_told_in_the_hold(house: House) -> None:
     house.send(ada, ada.media("ben"))
     (hold,) = house.holds()
     assert (hold["kind"], hold["reason"]) == ("outage", "nobody is there, 4 times")
+
+
+def outage_with(
+    open_house: Open, rule: str, error: Exception
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """A picture that nobody could judge: (end, why) of its last move; and the holds."""
+    custodian = Custodian()
+    custodian.publish(1)
+    with open_house(custodian, custodian_outage_rule=rule) as house:
+        ada, ben = house.join("ada"), house.join("ben")
+
+        def fail() -> None:
+            raise error
+
+        half_of(house).fail = fail
+        house.send(ada, ada.media("ben"))
+        ends = [house.life(each["receipt"]["envelope_id"])[-1]["why"] for each in ben.mailbox()]
+        return ends, [(hold["kind"], hold["reason"]) for hold in house.holds()]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_where_the_rule_is_to_deliver_what_an_outage_left_unjudged_is_delivered_and_says_why(
+    open_house: Open,
+) -> None:
+    delivered, holds = outage_with(open_house, "deliver", CustodianUnavailable("nobody is there"))
+    assert delivered == ["unchecked: nobody is there, 4 times"]
+    assert holds == []
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("a fault"), StoreBusy("another writer"), SealedToAnotherKey("another key")],
+    ids=repr,
+)
+def test_no_rule_delivers_what_a_fault_or_the_picture_itself_left_unjudged(
+    open_house: Open, error: Exception
+) -> None:
+    delivered, holds = outage_with(open_house, "deliver", error)
+    assert delivered == []
+    assert [kind for kind, _ in holds] == ["outage"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_no_rule_delivers_a_submission_whose_epoch_is_gone(
+    open_house: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    custodian = Custodian()
+    custodian.publish(1)
+    with open_house(custodian, custodian_outage_rule="deliver") as house:
+        ada, ben = house.join("ada"), house.join("ben")
+        house.service.judge.stop()
+        assert ada.post(ada.media("ben")).status_code == 202
+        assert house.service.epochs is not None
+        monkeypatch.setattr(house.service.epochs, "half", lambda epoch: None)
+        restarted(house)
+        assert [hold["kind"] for hold in house.holds()] == ["outage"]
+        assert ben.mailbox() == []

@@ -5,7 +5,18 @@ have one run at most. A database of its own (database.py says why). `confirm_mig
 these tables.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 metadata = MetaData()
 
@@ -47,4 +58,18 @@ homomorphic_stock = Table(
     Column("capacity_rows", BigInteger, nullable=False),
     Column("dealt", LargeBinary, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# What became of each query, and which one a commitment first came with. outcome: as outcomes.py
+# names it; NULL until there is one. entries: of a match, as JSON, where entries are named.
+# list_version: what it was compared with.
+homomorphic_outcomes = Table(
+    "homomorphic_outcomes",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("commitment", LargeBinary(32), primary_key=True),
+    Column("query_sha256", LargeBinary(32), nullable=False),
+    Column("outcome", String(16), nullable=True),
+    Column("entries", Text, nullable=True),
+    Column("list_version", BigInteger, nullable=True),
 )

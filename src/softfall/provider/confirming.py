@@ -38,6 +38,7 @@ PAUSE_SECONDS: Final = 0.25
 # The custodian has no material, or other material, under this serial: nothing was released.
 _BEGIN_ANEW: Final = frozenset({"SerialUnknown", "SerialSpent"})
 _NOT_LISTED: Final = "EntryNotListed"
+_SERVER_ERRORS: Final = 500
 
 Step = Literal["begin", "finish"]
 _REPLIES: Final = {"begin": wire.CONFIRM_BEGUN, "finish": wire.CONFIRM_FINISHED}
@@ -47,6 +48,7 @@ class ConfirmUnavailable(UnavailableError):
     """A candidate can't be confirmed just now: no dealt material, or no custodian that answers."""
 
     remedy = "Check the custodian, the dealer and softfall_confirm_stock; nothing was lost."
+    party_is_away = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ class ConfirmLink:
             raise StaleSerial
         if answer.error == _NOT_LISTED:
             raise UnlistedEntry
-        raise ConfirmUnavailable(f"the custodian refused to confirm: {answer.error}")
+        refused = f"the custodian refused to confirm: {answer.error}"
+        raise _not_away(refused) if answer.status < _SERVER_ERRORS else ConfirmUnavailable(refused)
 
 
 class StaleSerial(Exception):
@@ -122,7 +125,7 @@ class Confirmer:
                 if bit:
                     hits.append(entry)
         except BadConfirmReply as error:
-            raise ConfirmUnavailable(error.what) from None
+            raise _not_away(error.what) from None
         except MalformedMessage:
             return Malformed("malformed confirm shares")
         if hits:
@@ -160,7 +163,14 @@ class Confirmer:
         if isinstance(finish, Mismatch):
             return finish
         if run.begun is None and self._stock.keep_begun(run, begun) != begun:
-            raise ConfirmUnavailable("another thread is confirming the same candidate")
+            raise _not_away("another thread is confirming the same candidate")
         within = step.bit(self._ask("finish", finish))
         self._stock.keep_bit(run, within)
         return within
+
+
+def _not_away(what: str) -> ConfirmUnavailable:
+    """Nobody can say just now, though the custodian answers: a picture may bring that about."""
+    error = ConfirmUnavailable(what)
+    error.party_is_away = False
+    return error

@@ -35,6 +35,7 @@ class EnclaveUnavailable(UnavailableError):
     """The enclave can't be reached, is too slow, or has no list yet."""
 
     remedy = "Keep asking for a while; then send the picture with the voucher that came with this."
+    party_is_away = True
 
 
 class EnclaveRestarted(RefusedError):

@@ -1,8 +1,10 @@
 """Judging what was received, after its sender was answered, and moving it on.
 
 Guarantees: nothing leaves `received` but by a decision; a judge that fails is tried again a few
-times, then the envelope is held as an outage, never delivered and never lost. While the disk is
-full, envelopes stay where they are. What is `received` and whose process ended is judged again.
+times, then the envelope is held as an outage and never lost. It is delivered, unchecked, only where
+the operator's rule says so and a party that must judge it is away: never for what its own bytes may
+bring about, nor for a fault of this service. While the disk is full, envelopes stay where they are.
+What is `received` and whose process ended is judged again.
 A candidate is held only once `confirm` has said so; unconfirmed, it is delivered like any other.
 A part of a live stream is judged in its turn, and held after one that is (streams.py).
 All media wait a random time before they are judged, so that when a message arrives tells little of
@@ -69,7 +71,19 @@ class Bench:
 
 
 class CannotJudge(Exception):
-    """Internal: no verdict now; the reason goes into the hold if it stays that way."""
+    """Internal: no verdict now; the reason is told if it stays that way.
+
+    party_is_away: as UnavailableError says it.
+    """
+
+    def __init__(self, why: str, *, party_is_away: bool = False) -> None:
+        super().__init__(why)
+        self.party_is_away = party_is_away
+
+    @classmethod
+    def of(cls, error: UnavailableError) -> "CannotJudge":
+        """Because somebody could not."""
+        return cls(error.what, party_is_away=error.party_is_away)
 
 
 def decide(bench: Bench, submission: Submission | None, who: Actor) -> Decision:
@@ -88,7 +102,7 @@ def decide(bench: Bench, submission: Submission | None, who: Actor) -> Decision:
     try:
         verdict = half.judge(submission, bench.ports)
     except UnavailableError as error:
-        raise CannotJudge(error.what) from None
+        raise CannotJudge.of(error) from None
     return _decided(bench, submission, verdict, who)
 
 
@@ -107,7 +121,7 @@ def decide_together(
     for submission, verdict, actor in zip(submissions, verdicts, who, strict=True):
         try:
             if isinstance(verdict, UnavailableError):
-                raise CannotJudge(verdict.what)
+                raise CannotJudge.of(verdict)
             decisions.append(_decided(bench, submission, verdict, actor))
         except Exception as error:  # one picture's trouble keeps back no other
             decisions.append(error)
@@ -127,7 +141,7 @@ def _confirmed(bench: Bench, submission: Submission, candidate: Candidate) -> Ve
     try:
         return bench.confirm(submission.option, submission.epoch, candidate)
     except UnavailableError as error:
-        raise CannotJudge(error.what) from None
+        raise CannotJudge.of(error) from None
 
 
 def decision_of(verdict: Verdict, who: Actor) -> Decision:
@@ -241,7 +255,7 @@ class Judge:
         for due, decision in zip(lot, decisions, strict=True):
             self._figures.judge_seconds.observe(seconds)
             if isinstance(decision, Exception):
-                again.append(self._failed(due, decision))
+                again.append(self._failed(due, decision, rows[due.envelope]))
             else:
                 again.append(self._move(due, decision, rows[due.envelope]))
         return again
@@ -250,7 +264,7 @@ class Judge:
         try:
             decision = self._decide(row, due.who)
         except Exception as error:  # a judge may fail in any way; the envelope must not be lost
-            return self._failed(due, error)
+            return self._failed(due, error, row)
         return self._move(due, decision, row)
 
     def _is_early(self, row: Row[Any]) -> bool:
@@ -260,14 +274,18 @@ class Judge:
         with self._db.read() as tx:
             return streams.must_wait(tx, row)
 
-    def _failed(self, due: Due, error: Exception) -> Due | None:
+    def _failed(self, due: Due, error: Exception, row: Row[Any]) -> Due | None:
         self._figures.judge_failures.inc()
         self._log.error("judging failed", attempt=due.attempt, **failure(error))
         if due.attempt < MAX_ATTEMPTS:
             at = time.monotonic() + RETRY_SECONDS[due.attempt - 1]
             return Due(at, due.envelope, due.attempt + 1, due.who)
         why = str(error) if isinstance(error, CannotJudge) else "judging failed"
-        return self._move(due, _unjudged(due.who, f"{why}, {MAX_ATTEMPTS} times"))
+        why = f"{why}, {MAX_ATTEMPTS} times"
+        is_away = isinstance(error, CannotJudge) and error.party_is_away
+        if is_away and self._bench.outage_rule == "deliver":
+            return self._move(due, Decision(State.DELIVERED, due.who, f"unchecked: {why}"), row)
+        return self._move(due, _unjudged(due.who, why), row)
 
     def _decide(self, row: Row[Any], who: Actor) -> Decision:
         if row.submission_option is None:

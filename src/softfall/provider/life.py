@@ -5,8 +5,8 @@ hold becomes when nobody decides is `TIMEOUTS`, one rule a kind of hold.
 Refuses: any other move, as `UnknownTransition`. An envelope in a mailbox (`IN_MAILBOX`) never
 leaves it again by a decision, and a confirmed or malformed hold is never released by the clock.
 Source: Softfall's own rules: unconfirmed is innocent; a person decides about a confirmed match.
-What is malformed is not an unconfirmed picture: no app as published makes it, and if the clock
-released it, an altered app would need patience only.
+What is malformed is not an unconfirmed picture: no app as published makes it (or submits it so
+often), and if the clock released it, an altered app would need patience only.
 """
 
 from collections.abc import Iterable
@@ -73,7 +73,7 @@ LIFE = (
         State.RECEIVED,
         State.DELIVERED,
         _by(Actor.JUDGE, Actor.RECOVERY),
-        "text, or media that the option cleared",
+        "text, media that the option cleared, or an outage where the rule is to deliver",
     ),
     Move(
         State.RECEIVED,
@@ -148,7 +148,7 @@ TIMEOUTS = (
     Timeout(
         HoldKind.MALFORMED,
         Overdue.ESCALATE,
-        "only an altered app submits it, to pass unmatched: goes to a lead",
+        "only an altered app submits it, or so often, to pass unmatched: goes to a lead",
     ),
     Timeout(HoldKind.CONFIRMED, Overdue.ESCALATE, "confirmed: goes to a lead, never out by itself"),
 )

@@ -24,6 +24,7 @@ class CustodianUnavailable(UnavailableError):
     """The custodian can't be reached, is too slow, or will answer no more for now."""
 
     remedy = "Keep asking for a while; then send the picture with the voucher that came with this."
+    party_is_away = True
 
 
 class QuestionRefused(InputError):

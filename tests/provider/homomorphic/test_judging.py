@@ -13,10 +13,25 @@ from softfall.options.homomorphic import dealer, keyholder
 from softfall.options.homomorphic.keyholder import Kept
 from softfall.options.homomorphic.material import DealtKeyholder
 from softfall.options.homomorphic.parameters import Mode
-from softfall.options.homomorphic.provider import Asked, Match, NoMatch, Outcome
+from softfall.options.homomorphic.provider import (
+    Asked,
+    KeyReused,
+    Match,
+    NoMatch,
+    Outcome,
+    PreparedList,
+)
 from softfall.provider.database import CONFIRM_MIGRATIONS
+from softfall.provider.homomorphic import judging
 from softfall.provider.homomorphic.figures import HomomorphicFigures
-from softfall.provider.homomorphic.judging import MAX_STARTS, Matcher, NotMatched, Patience
+from softfall.provider.homomorphic.judging import (
+    MAX_QUESTION_BYTES,
+    MAX_STARTS,
+    Matcher,
+    NotMatched,
+    Patience,
+    at_once,
+)
 from softfall.provider.homomorphic.keyholder_way import (
     KeyholderUnavailable,
     OtherList,
@@ -25,6 +40,7 @@ from softfall.provider.homomorphic.keyholder_way import (
     Step,
 )
 from softfall.provider.homomorphic.lists import Lists
+from softfall.provider.homomorphic.outcomes import KnownOutcomes
 from softfall.provider.homomorphic.shelf import Shelf
 from softfall.provider.homomorphic.stock import HomomorphicStock, Kind
 from softfall.store.database import sqlite_url
@@ -60,6 +76,7 @@ class Town:
             HomomorphicFigures(CollectorRegistry()),
             Patience(2.0, lambda: self.now, self.wait),
             threads=1,
+            known=KnownOutcomes(self.db),
         )
         self.stock.want([Kind(Mode.ONE_BIT, 1024)])
 
@@ -169,11 +186,12 @@ def test_one_that_stays_away_or_refuses_is_an_outage_and_never_a_verdict(town: T
     town.faults = [fails(KeyholderUnavailable("away"))]
     (away,) = town.match(listed)
     town.away = False
-    town.faults = [fails(RunRefused("ReplayBudgetSpent"))]
+    town.faults = [fails(RunRefused("MalformedMessage"))]
     (refused,) = town.match(listed)
     assert isinstance(away, NotMatched)
     assert isinstance(refused, NotMatched)
-    assert "ReplayBudgetSpent" in refused.what
+    assert "MalformedMessage" in refused.what
+    assert (away.party_is_away, refused.party_is_away) == (True, False)
 
 
 def test_in_a_long_outage_only_the_first_picture_waits_and_none_costs_material(
@@ -226,6 +244,7 @@ def test_an_answer_that_is_none_is_no_verdict(
     town.stock.fetch(8)
     (outcome,) = town.match(listed)
     assert isinstance(outcome, NotMatched)
+    assert not outcome.party_is_away  # or an operator's rule would let a picture by that causes it
 
 
 def test_with_less_material_than_pictures_the_rest_waits_for_more(town: Town) -> None:
@@ -264,3 +283,98 @@ def test_an_empty_list_matches_nothing_and_asks_nobody(tmp_path: Path) -> None:
     town.use_list()
     assert list(town.match(bytes(32))) == [NoMatch()]
     assert town.used == []
+
+
+def test_a_listed_picture_submitted_twelve_times_is_a_match_each_time_by_one_run(
+    town: Town,
+) -> None:
+    (same,) = town.asked(pictures(town)[0])
+    fates = [outcome for _ in range(12) for outcome in town.matcher.match(EPOCH, [same])]
+    assert fates == [Match((5,))] * 12
+    assert town.used == [1]
+
+
+def test_the_same_submission_twice_in_one_lot_is_run_once(town: Town) -> None:
+    same, other = town.asked(*pictures(town))
+    told = town.matcher.match(EPOCH, [same, other, same])
+    assert list(told) == [Match((5,)), NoMatch(), Match((5,))]
+    assert town.used == [1, 2]
+
+
+def test_a_match_is_known_while_list_and_keyholder_are_away(town: Town) -> None:
+    (same,) = town.asked(pictures(town)[0])
+    town.matcher.match(EPOCH, [same])
+    town.lists.forget_others([])
+    town.away = True
+    assert list(town.matcher.match(EPOCH, [same])) == [Match((5,))]
+
+
+def test_that_there_was_no_match_counts_for_its_list_version_alone(town: Town) -> None:
+    _, unlisted = pictures(town)
+    (same,) = town.asked(unlisted)
+    for _ in range(3):
+        assert list(town.matcher.match(EPOCH, [same])) == [NoMatch()]
+    assert town.used == [1]
+    town.desk.add(unlisted)
+    for segment in town.desk.version.segments:
+        town.lists.shelf.rows.put(town.desk.files[segment.rows_sha256])
+    town.use_list()
+    town.faults = [fails(RunRefused("asked anew"))]
+    (outcome,) = town.matcher.match(EPOCH, [same])
+    assert isinstance(outcome, NotMatched)
+    assert "asked anew" in outcome.what
+
+
+@pytest.mark.parametrize("judged", [True, False], ids=["judged", "cut off"])
+def test_a_commitment_that_came_with_another_query_is_refused_and_not_run(
+    town: Town, judged: bool
+) -> None:
+    first, second = town.asked(*pictures(town))
+    if not judged:
+        town.faults = [fails(RunRefused("MalformedMessage"))]
+    town.matcher.match(EPOCH, [second])
+    spent = list(town.used)
+    forged = Asked(second.capsule, second.commitment, first.query)
+    assert list(town.matcher.match(EPOCH, [forged])) == [KeyReused()]
+    assert town.used == spent
+
+
+def test_when_the_list_becomes_empty_in_mid_lot_what_was_found_before_stays(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed, unlisted = pictures(town)
+    town.stock.take(Mode.ONE_BIT, 1, 7)  # one serial is left: the lot of two is split
+    here = town.lists.current(EPOCH)
+    assert here is not None
+    empty = PreparedList(EPOCH, here.list_version + 1, here.parameters, ())
+    answers = [here, empty]
+    monkeypatch.setattr(town.lists, "wait_for", lambda epoch, seconds: answers.pop(0))
+    assert list(town.match(listed, unlisted)) == [Match((5,)), NoMatch()]
+
+
+def test_a_question_stays_below_what_a_keyholder_takes_or_holds_one_query() -> None:
+    assert at_once(1_000_000) == 16
+    assert at_once(10_000_000) == 6
+    assert at_once(2**24) == 3
+    assert at_once(2**40) == 1
+    for rows in (1, 48, 4_000_000, 10_000_000, 2**24):
+        assert at_once(rows) * rows * 1.5 < MAX_QUESTION_BYTES
+
+
+def test_a_lot_against_a_large_list_is_asked_in_several_questions(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed, unlisted = pictures(town)
+    monkeypatch.setattr(judging, "MAX_QUESTION_BYTES", 2 * (96 * 3 // 2 + 1400))
+    asked, honest = list[int](), town.ask
+
+    def counted(step: Step, body: bytes) -> bytes:
+        if step == "begin":
+            asked.append(len(keyholder.read(body).runs))
+        return honest(step, body)
+
+    monkeypatch.setattr(town, "ask", counted)
+    told = town.match(listed, unlisted, listed)
+    assert list(told) == [Match((5,)), NoMatch(), Match((5,))]
+    assert max(asked) < 3
+    assert sum(asked) == 3

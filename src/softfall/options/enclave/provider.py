@@ -44,6 +44,7 @@ class EnclaveHasNoList(UnavailableError):
     """The enclave runs, and has no list of the submission's epoch yet."""
 
     remedy = "Wait until it has fetched its list; look at the custodian if it takes long."
+    party_is_away = True
 
 
 class EnclaveProvider:

@@ -114,11 +114,13 @@ def parts(submission: Submission) -> tuple[Submission, ...]:
 def worst(judged: Sequence[Judged]) -> Verdict:
     """What counts of some verdicts, at least one; of equals the first, with every candidate.
 
-    Raises the first UnavailableError where nothing that was judged is held: nobody knows yet.
+    Raises an UnavailableError where nothing that was judged is held: nobody knows yet. The first of
+    those that are no party's absence, else the first: what a frame brings about itself stays that.
     """
     told = [each for each in judged if not isinstance(each, UnavailableError)]
     found = max(told, key=lambda each: _ORDER[type(each)], default=None)
-    missing = next((each for each in judged if isinstance(each, UnavailableError)), None)
+    away = [each for each in judged if isinstance(each, UnavailableError)]
+    missing = min(away, key=lambda each: each.party_is_away, default=None)
     if missing is not None and not isinstance(found, Held):
         raise missing
     assert found is not None, "somebody asks about one frame at least"

@@ -34,6 +34,7 @@ from softfall.wire import MalformedMessage, Message, Value
 
 MISMATCHED: Final = Malformed("capsule and commitment do not fit")
 SENT_TOO_OFTEN: Final = Malformed("this submission was sent too often")
+KEY_SERVED_BEFORE: Final = Malformed("a key that served before")
 _CLEAR: Final = Clear("no entry within the radius")
 
 
@@ -71,7 +72,12 @@ class Spent:
     """The keyholder has run this query as often as it runs one in an epoch; others go on."""
 
 
-Outcome = Match | NoMatch | Mismatched | Spent
+@dataclass(frozen=True, slots=True)
+class KeyReused:
+    """Its commitment came with another query before: no app as published uses a key twice."""
+
+
+Outcome = Match | NoMatch | Mismatched | Spent | KeyReused
 _ENDED: Final[Mapping[Value, Outcome]] = {wire.MISMATCH: Mismatched(), wire.SPENT: Spent()}
 
 
@@ -297,4 +303,6 @@ def verdict_of(outcome: Outcome | UnavailableError) -> Verdict | UnavailableErro
         return MISMATCHED
     if isinstance(outcome, Spent):
         return SENT_TOO_OFTEN
+    if isinstance(outcome, KeyReused):
+        return KEY_SERVED_BEFORE
     return outcome

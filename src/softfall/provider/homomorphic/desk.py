@@ -27,6 +27,7 @@ from softfall.provider.homomorphic.figures import HomomorphicFigures
 from softfall.provider.homomorphic.judging import Matcher, Patience
 from softfall.provider.homomorphic.keyholder_way import KeyholderWay, WaitingWay
 from softfall.provider.homomorphic.lists import EpochInUse, ListKeeper, Lists
+from softfall.provider.homomorphic.outcomes import KnownOutcomes
 from softfall.provider.homomorphic.shelf import Shelf
 from softfall.provider.homomorphic.source import ListSource
 from softfall.provider.homomorphic.stock import Deal, HomomorphicStock, Kind
@@ -69,6 +70,7 @@ class HomomorphicDesk:
 
         self._db = open_confirm(settings)
         self._stock = HomomorphicStock(self._db, deal)
+        self._known = KnownOutcomes(self._db)
         self._lists = Lists(folder, Shelf(folder, settings.homomorphic_threads))
         self._filler = StockKeeper(
             self._stock,
@@ -92,6 +94,7 @@ class HomomorphicDesk:
             figures,
             Patience(settings.homomorphic_wait_seconds),
             settings.homomorphic_threads,
+            self._known,
             shrunk=self._filler.look,
         )
         self._stopping = threading.Event()
@@ -144,6 +147,8 @@ class HomomorphicDesk:
     def _tidy(self) -> None:
         while not self._stopping.wait(TIDY_SECONDS):
             try:
+                if living := [number for number, _ in self._epochs()]:
+                    self._known.forget_before(min(living))
                 self._stock.tidy()
             except Exception as error:  # a full disk, say: the next round tries again
                 self._log.error("homomorphic upkeep failed", **failure(error))

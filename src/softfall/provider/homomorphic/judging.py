@@ -3,11 +3,13 @@
 Guarantees: an outcome only where list, keyholder and dealt material made one: a run that is cut off
 or refused for its serials is begun anew with fresh material, a bounded number of times; what lacks
 material, a list or a keyholder waits a bounded time. Nothing is decided by default: afterwards
-NotMatched says why, and the judge tries again or holds the message as an outage. In a long outage
-only the first picture waits: those after it cost one look each until something is back.
-Refuses to believe an answer that contradicts itself (BadKeyholderAnswer): begun anew, then outage.
+NotMatched says why, and the judge tries again, then follows the rule for outages. In a long outage
+only the first picture waits: those after it cost one look each until something is back. The same
+submission again is answered from the disk (outcomes.py). A question to the keyholder is at most
+MAX_QUESTION_BYTES long, or one query: pictures are asked about in as many as that takes.
+Refuses to believe an answer that contradicts itself (BadKeyholderAnswer): begun anew, then a hold.
 Limit: each run of one query counts at the keyholder, which answers a bounded number in its epoch; a
-picture whose runs were cut off that often is held as an outage.
+picture whose runs were cut off that often is held as malformed.
 """
 
 import time
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from softfall.errors import UnavailableError
+from softfall.options.homomorphic import wire
 from softfall.options.homomorphic.material import DealtProvider
 from softfall.options.homomorphic.provider import (
     Asked,
@@ -34,16 +37,28 @@ from softfall.provider.homomorphic.keyholder_way import (
     Step,
 )
 from softfall.provider.homomorphic.lists import Lists
+from softfall.provider.homomorphic.outcomes import KnownOutcomes
 from softfall.provider.homomorphic.stock import HomomorphicStock
 
 MAX_STARTS: Final = 5
 PAUSE_SECONDS: Final = 0.1
+
+# Below half of what a keyholder takes unless told otherwise (`keyholder.max_question_mib`).
+MAX_QUESTION_BYTES: Final = 96 * 2**20
 
 
 class NotMatched(UnavailableError):
     """An encrypted picture can't be compared just now: no list, no keyholder, or no material."""
 
     remedy = "Check the keyholder, the dealer and softfall_homomorphic_stock; nothing was lost."
+    party_is_away = True
+
+    @classmethod
+    def refused(cls, what: str) -> "NotMatched":
+        """Nobody is away: the keyholder answers, and what it says is none, or a refusal."""
+        error = cls(what)
+        error.party_is_away = False
+        return error
 
 
 class Keyholder(Protocol):
@@ -68,7 +83,8 @@ class Patience:
 class Matcher:
     """Compares pictures with lists. One for the whole service; one thread at a time asks.
 
-    threads: how many share a list. shrunk: called when material was taken or is missing.
+    threads: how many share a list. known: what became of earlier queries. shrunk: called when
+    material was taken or is missing.
     """
 
     def __init__(
@@ -79,6 +95,7 @@ class Matcher:
         figures: HomomorphicFigures,
         patience: Patience,
         threads: int,
+        known: KnownOutcomes,
         shrunk: Callable[[], None] = lambda: None,
     ) -> None:
         self._lists = lists
@@ -87,6 +104,7 @@ class Matcher:
         self._figures = figures
         self._patience = patience
         self._threads = threads
+        self._known = known
         self._shrunk = shrunk
         self._away_since: float | None = None
 
@@ -95,44 +113,66 @@ class Matcher:
 
         Raises StorageFull, StoreBusy.
         """
+        listed = self._lists.current(epoch)
+        version = None if listed is None else listed.list_version
+        known = self._known.claim(epoch, asked, version)
+        places = [place for place, outcome in enumerate(known) if outcome is None]
+        # One commitment has one query, so what came twice is run once.
+        fresh = {asked[place].commitment: asked[place] for place in places}
+        found = dict(zip(fresh, self._match(epoch, list(fresh.values())), strict=True))
+        return [
+            found[each.commitment] if outcome is None else outcome
+            for each, outcome in zip(asked, known, strict=True)
+        ]
+
+    def _match(self, epoch: int, asked: Sequence[Asked]) -> list[Outcome | UnavailableError]:
+        """As `match`, each with a run of its own."""
         began = self._patience.now()
         since = began if self._away_since is None else self._away_since
         deadline = since + self._patience.seconds
         done: list[Outcome | UnavailableError] = []
-        starts, why = 0, "the keyholder can use none of the serials that are here"
+        starts, why = 0, NotMatched("the keyholder can use none of the serials that are here")
         while len(done) < len(asked) and starts < MAX_STARTS:
             try:
                 self._require_keyholder()
                 listed = self._listed(epoch, deadline)
                 if listed.rows == 0:
-                    return [NoMatch() for _ in asked]
-                some = self._material(listed, len(asked) - len(done), deadline)
-                done += self._run(listed, asked[len(done) :][: len(some)], some)
+                    return [*done, *(NoMatch() for _ in asked[len(done) :])]
+                wanted = min(len(asked) - len(done), at_once(listed.rows))
+                some = self._material(listed, wanted, deadline)
+                ran = asked[len(done) :][: len(some)]
+                found = self._run(listed, ran, some)
+                self._known.keep(epoch, listed.list_version, ran, found)
+                done += found
                 starts, self._away_since = 0, None
             except NotMatched as error:
-                why = error.what
+                why = error
                 self._begin_outage(began)
                 break
             except RunRefused as error:
-                why = f"the keyholder refused: {error}"
+                why = NotMatched.refused(f"the keyholder refused: {error}")
                 break
             except StaleRun as error:
-                starts, why = starts + 1, f"the keyholder refused: {error.error}"
+                starts, why = starts + 1, NotMatched(f"the keyholder refused: {error.error}")
                 self._begin_anew(epoch, starts)
-            except (OtherList, BadKeyholderAnswer) as error:
-                starts, why = starts + 1, f"the keyholder answered otherwise: {error}"
+            except OtherList as error:
+                starts, why = starts + 1, NotMatched(f"the keyholder has another list: {error}")
+                self._begin_anew(epoch, 0)
+            except BadKeyholderAnswer as error:
+                starts += 1
+                why = NotMatched.refused(f"the keyholder answered otherwise: {error}")
                 self._begin_anew(epoch, 0)
             except KeyholderUnavailable as error:
-                starts, why = starts + 1, error.what
+                starts, why = starts + 1, NotMatched(error.what)
                 if not self._keyholder_is_back(deadline):
                     self._begin_outage(began)
                     break
         return [*done, *self._not_matched(len(asked) - len(done), why, len(done))]
 
-    def _not_matched(self, count: int, why: str, done: int) -> list[NotMatched]:
+    def _not_matched(self, count: int, why: NotMatched, done: int) -> list[NotMatched]:
         self._figures.runs.labels("judged").inc(done)
         self._figures.runs.labels("failed").inc(count)
-        return [NotMatched(why) for _ in range(count)]
+        return [why] * count
 
     def _begin_outage(self, since: float) -> None:
         if self._away_since is None:
@@ -193,3 +233,9 @@ class Matcher:
             if self._keyholder.is_there():
                 return True
         return False
+
+
+def at_once(rows: int) -> int:
+    """How many queries against so many rows one question may hold: one at least."""
+    one_bytes = rows * 12 // 8 + wire.CAPSULE_BYTES + 64
+    return max(1, min(wire.MAX_BATCH, MAX_QUESTION_BYTES // one_bytes))

@@ -23,13 +23,17 @@ MAX_STATE_BYTES: Final = 16 * 2**20
 CARRY_SECONDS: Final = 60.0
 STATE_SECONDS: Final = 2.0
 
+# How long a question may be to be answered in `keyholder_timeout_seconds`: about ten million rows,
+# of all its queries together. A longer one gets as many times that, up to a limit.
+_IN_TIME_BYTES: Final = {"begin": 16 * 2**20, "finish": 2 * 2**20}
+_MAX_TIMES: Final = 8.0
+
 Step = Literal["begin", "finish"]
 _REPLIES: Final = {"begin": wire.BEGUN, "finish": wire.FINISHED}
 
 # The keyholder can't go on with these serials, or has begun anew since: nothing was told.
 _BEGIN_ANEW: Final = frozenset({"RunExpired", "RunUnknown", "MaterialSpent", "MaterialUnknown"})
 _REFUSED: Final = frozenset({400, 403, 413, 422})
-_SPENT: Final = "ReplayBudgetSpent"
 _OTHER_LIST: Final = frozenset({"EpochNotHere", "HintsMissing", "WrongListVersion"})
 
 
@@ -80,20 +84,20 @@ class KeyholderState(BaseModel):
 
 def keyholder_client(settings: ProviderSettings) -> httpx.AsyncClient:
     """A client that shows the provider's certificate and trusts the installation's authority."""
-    seconds = settings.keyholder_timeout_seconds
+    seconds = settings.keyholder_timeout_seconds * _MAX_TIMES  # each call has a limit of its own
     return make_client(settings.keyholder_url, settings.tls_dir, seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyholderWay:
-    """One running provider's way to its keyholder."""
+    """One running provider's way to its keyholder. timeout_seconds: for a short question."""
 
     link: Link
     timeout_seconds: float
 
     @classmethod
     def to(cls, client: httpx.AsyncClient, timeout_seconds: float) -> "KeyholderWay":
-        """Over this client, each question within `timeout_seconds`."""
+        """Over this client."""
         return cls(Link(client, "keyholder", KeyholderUnavailable), timeout_seconds)
 
     async def ask(self, step: Step, body: bytes) -> bytes:
@@ -101,7 +105,8 @@ class KeyholderWay:
 
         Raises KeyholderUnavailable, StaleRun, OtherList, RunRefused.
         """
-        seconds, limit = self.timeout_seconds, _REPLIES[step].max_bytes
+        times = min(_MAX_TIMES, max(1.0, len(body) / _IN_TIME_BYTES[step]))
+        seconds, limit = self.timeout_seconds * times, _REPLIES[step].max_bytes
         answer = await self.link.call("POST", f"/v1/{step}", seconds, limit, body)
         if answer.status == httpx.codes.OK:
             return answer.body
@@ -109,7 +114,7 @@ class KeyholderWay:
             raise StaleRun(answer.error)
         if answer.error in _OTHER_LIST:
             raise OtherList(answer.error)
-        if answer.status in _REFUSED or answer.error == _SPENT:
+        if answer.status in _REFUSED:
             raise RunRefused(answer.error)
         raise KeyholderUnavailable(f"the keyholder answers no more: {answer.error}")
 
