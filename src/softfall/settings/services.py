@@ -59,7 +59,7 @@ class ProviderSettings(Section):
         "https://127.0.0.1:8450", description="Where the keyholder listens; for `homomorphic`."
     )
     keyholder_timeout_seconds: float = Field(
-        5.0, gt=0, description="How long one question to the keyholder may take."
+        5.0, gt=0, description="How long a question to the keyholder may take, per 10 million rows."
     )
     homomorphic_stock: int = Field(
         16,
@@ -78,7 +78,7 @@ class ProviderSettings(Section):
         2, ge=1, le=64, description="Threads that compare one encrypted picture with the list."
     )
     custodian_outage_rule: Literal["hold", "deliver"] = Field(
-        "hold", description="Media sent while the custodian is down: hold it, or deliver unchecked."
+        "hold", description="Media unjudged since a party is away: hold it, or deliver unchecked."
     )
     hold_timeout_hours: float = Field(
         72.0, gt=0, description="An unconfirmed or outage hold is released after this."

@@ -238,6 +238,14 @@ def test_what_nobody_could_judge_is_raised_by_name() -> None:
         with_frames(BatchHalf()).judge(video_of(b"1", b"a"), NO_PORTS)
 
 
+def test_what_a_frame_brings_about_itself_is_told_before_a_partys_absence() -> None:
+    absent, own = UnavailableError("nobody is there"), UnavailableError("a refusal")
+    absent.party_is_away = True
+    for judged in ([absent, own], [own, absent]):
+        with pytest.raises(UnavailableError, match="a refusal"):
+            worst(judged)
+
+
 def opened(*numbers: int) -> OpenedFrames:
     return OpenedFrames(
         tuple(OpenedFrame(number, bytes([number] * 32), b"opening") for number in numbers), False
