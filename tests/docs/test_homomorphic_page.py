@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from softfall.config import ProviderSettings
 from softfall.media.pdq import Unhashable
 from softfall.options.contract import Mismatch
 from softfall.options.homomorphic import opening, provider
@@ -29,6 +30,13 @@ def test_every_reason_why_a_submission_is_malformed_is_named() -> None:
     assert len(reasons) == 4
     for reason in reasons:
         assert f"| `{reason}` |" in PAGE, reason
+
+
+def test_the_limit_on_sending_is_the_settings_own() -> None:
+    per_day = ProviderSettings(data_dir=Path("data")).media_per_day
+    model = (ROOT / "docs" / "threat-model.md").read_text("utf-8")
+    for page in (PLAIN, model):
+        assert f"{per_day:,} pictures and frames a day" in page
 
 
 def test_the_fixed_sizes_are_those_of_real_messages() -> None:
