@@ -23,10 +23,12 @@ from softfall.crypto.lattice.parameters import (
     ERROR_BOUND,
     FIRST_PRIME,
     HALF_LEVEL,
+    LEVELS,
     LIST_ROWS,
     NOISE_LIMIT,
     NOISE_TERMS,
     RING_DEGREE,
+    SECOND_PRIME,
     SENT_LEVELS,
     SLOTS,
     Q,
@@ -244,6 +246,45 @@ def leak(queries: int = 1500, seed: int = 6) -> dict[str, Any]:
     return found
 
 
+def encoding() -> dict[str, Any]:
+    """How often a keyholder with the list tells two pictures that differ in 128 bits, by rows.
+
+    All that it sees of a hash is HALF_LEVEL - q / 1024 added to the error of each bit. It estimates
+    errors from what rounding leaves of every row; the dummies' share and the cut stay as noise. The
+    best test's power is by the Fisher information of such a shift, errors being whole numbers.
+    """
+    shift = abs(HALF_LEVEL - Q / (2 * LEVELS))
+    dummies = math.sqrt(NOISE_TERMS * ERROR_DEVIATION**2 * DUMMY_ROWS / SLOTS)
+    cut = Q / SENT_LEVELS
+    row = _information(np.array([0.0]), dummies, cut)
+    errors = np.arange(-ERROR_BOUND, ERROR_BOUND + 1.0)
+    found: dict[str, Any] = {"shift": shift, "rows": {}}
+    for rows in (10**5, 10**6, 10**7, 2**24):
+        seen = _information(errors, 1 / math.sqrt(rows * row), 0.0)
+        power = shift * math.sqrt(COLUMNS / 2 * seen)
+        found["rows"][str(rows)] = {
+            "right": (1 + math.erf(power / math.sqrt(2))) / 2,
+            "queries_to_three_deviations": round((3 / power) ** 2),
+        }
+    return found
+
+
+def _information(centres: npt.NDArray[np.float64], deviation: float, width: float) -> float:
+    """Fisher's, of a shift of: one of `centres`, plus normal and uniform noise."""
+    reach = float(np.abs(centres).max()) + width / 2 + 8 * deviation
+    at = np.linspace(-reach, reach, 200_001)
+    parts = 1 if width == 0 else 801
+    spread = np.array([0.0]) if width == 0 else np.linspace(-width / 2, width / 2, parts)
+    density, slope = np.zeros_like(at), np.zeros_like(at)
+    for centre in (centres[:, None] + spread).reshape(-1):
+        away = (at - centre) / deviation
+        one = np.exp(-(away**2) / 2)
+        density += one
+        slope -= one * away / deviation
+    kept = density > 1e-200
+    return float((slope[kept] ** 2 / density[kept]).sum() / density.sum())
+
+
 def _residuals(
     rows: npt.NDArray[np.uint8], prepared: npt.NDArray[np.uint32], hint: npt.NDArray[np.uint32],
     public: npt.NDArray[np.uint32], rng: np.random.Generator,
@@ -286,6 +327,7 @@ def measured() -> dict[str, Any]:
             "dummies kept": recovered_from_difference(fresh=False),
             "fresh dummies": recovered_from_difference(fresh=True),
         },
+        "encoding": encoding(),
         "leak": leak(),
     }
 
@@ -307,7 +349,7 @@ def _tables(record: dict[str, Any]) -> dict[str, str]:
             ["what", "value"],
             [
                 ["ring", f"X^{RING_DEGREE} + 1"],
-                ["q", f"{own['q']:,} = 3329 * 3457"],
+                ["q", f"{own['q']:,} = {FIRST_PRIME} * {SECOND_PRIME}"],
                 ["secret", "-1, 0, 1, uniform"],
                 ["errors", f"-{own['error_bound']} to {own['error_bound']}, uniform"],
                 ["their deviation", f"{own['error_deviation']:.2f}"],
@@ -346,6 +388,16 @@ def _tables(record: dict[str, Any]) -> dict[str, str]:
                     "the row came out" if record["carried_out"][name] else "nothing came out",
                 ]
                 for name, each in record["difference"].items()
+            ],
+        ),
+        "encoding": table(
+            ["rows of the list", "right, of two guesses", "queries until it is sure"],
+            [
+                [
+                    f"{int(rows):,}", f"{100 * each['right']:.1f} %",
+                    f"{each['queries_to_three_deviations']:,}",
+                ]
+                for rows, each in record["encoding"]["rows"].items()
             ],
         ),
         "leak": table(

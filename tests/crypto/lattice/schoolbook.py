@@ -59,8 +59,8 @@ def product(bits: np.ndarray, elements: list[Polynomial]) -> list[int]:
 
 def sent(value: int, mask: int) -> int:
     """A product's 12 bits, moved to the middle and masked."""
-    moved = value + nearest(Fraction(Q, 4)) + nearest(Fraction(mask * Q, LEVELS))
-    return nearest(Fraction(moved * SENT_LEVELS, Q)) % SENT_LEVELS
+    moved = Fraction(1, 4) + Fraction(mask, LEVELS)  # of the whole range
+    return (nearest(Fraction(value * SENT_LEVELS, Q)) + int(moved * SENT_LEVELS)) % SENT_LEVELS
 
 
 def level(received: int, hidden: int) -> int:

@@ -1,5 +1,7 @@
 """What provider and keyholder exchange: exact to the bit, and right to the edge of the noise."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,6 +24,7 @@ from softfall.crypto.lattice.parameters import (
     Q,
 )
 from tests.crypto.lattice import schoolbook
+from tests.crypto.lattice.test_what_is_left import numbers_sent
 
 CORNERS = (0, 1, Q - 1, Q // 2, Q // 2 + 1, Q // 4)
 
@@ -67,6 +70,17 @@ def test_plain_numpy_and_fractions_agree(seed: int) -> None:
     assert opened_plain(packed, hidden).tolist() == expected
 
 
+@pytest.mark.parametrize("use", [masked, masked_plain])
+def test_a_mask_adds_eight_steps_each_and_leaves_what_is_below_them_alone(
+    use: Callable[..., bytes],
+) -> None:
+    """So whether distance and mask together pass 512 shows nowhere: no mask is rounded."""
+    values, _, _ = drawn(9, 22)
+    masks = (np.arange(22 * LIST_ROWS) % LEVELS).astype(np.uint16)
+    bare, hidden = (numbers_sent(use(values, each)) for each in (np.zeros_like(masks), masks))
+    assert np.array_equal((hidden - bare) % 4096, 8 * masks.astype(np.int64))
+
+
 def test_every_twelve_bits_open_alike_where_nothing_is_hidden() -> None:
     """Where rounding ties: hidden numbers of 0."""
     numbers = np.arange(4128) % 4096
@@ -100,7 +114,7 @@ def test_noise_beyond_the_limit_is_not_survived(sign: int) -> None:
     """The limit is the true one: a little more than half a level is always wrong."""
     distances = np.repeat(np.arange(288) % 257, 512)
     masks = np.tile(np.arange(512), 288).astype(np.uint16)
-    beyond = Q // 1024 + Q // 8192 + 110  # half a level, all of the rounding and of the encoding
+    beyond = Q // 1024 + Q // 8192 + 2  # half a level, all of the rounding and of the encoding
     noise = np.full(len(distances), sign * beyond)
     assert not (opened_distance(distances, masks, noise) == distances).any()
     between = np.full(len(distances), sign * (NOISE_LIMIT + 1500))

@@ -1,6 +1,7 @@
 """The lattice's numbers, and the bound on a wrong distance: computed, and tried at its edge."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from softfall.crypto.lattice import parameters
 from softfall.crypto.lattice.parameters import (
     ERROR_BOUND,
     HALF_LEVEL,
+    LEVELS,
     NOISE_LIMIT,
     NOISE_TERMS,
     PRIMES,
@@ -16,6 +18,7 @@ from softfall.crypto.lattice.parameters import (
     Q,
     failure_log2,
 )
+from softfall.options.homomorphic.wire import MAX_ROWS
 
 
 def test_the_modulus_is_two_primes_that_have_a_128th_root_of_one() -> None:
@@ -29,7 +32,7 @@ def test_the_modulus_is_two_primes_that_have_a_128th_root_of_one() -> None:
 
 def test_a_picture_against_a_million_entries_goes_wrong_with_less_than_2_to_the_minus_64() -> None:
     assert failure_log2(2**20) < -64
-    assert failure_log2(2**29) < -64, "with room for a list that grows"
+    assert failure_log2(MAX_ROWS) < -64, "and so does the longest list"
 
 
 def test_more_rows_fail_more_often_and_none_never() -> None:
@@ -60,5 +63,7 @@ def test_errors_that_cannot_add_up_never_fail(monkeypatch: pytest.MonkeyPatch) -
     assert failure_log2(2**20) == -math.inf
 
 
-def test_half_a_level_is_the_nearest_number() -> None:
-    assert abs(HALF_LEVEL - Q / 1024) <= 0.5
+def test_no_bit_is_encoded_more_than_a_thousandth_from_where_it_belongs() -> None:
+    """What is amiss is added to an error, and a keyholder that has the list sees errors' sums."""
+    assert Q % (2 * LEVELS) == 1
+    assert abs(HALF_LEVEL - Fraction(Q, 2 * LEVELS)) < Fraction(1, 1000)

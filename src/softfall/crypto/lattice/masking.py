@@ -1,10 +1,13 @@
-"""Distances between provider and keyholder: masked, cut to 12 bits, and opened to a masked number.
+"""Distances between provider and keyholder: cut to 12 bits, masked, and opened to a masked number.
 
 Guarantees: what `opened` gives is (distance + mask) modulo 512 for every list row, with the chance
-of error in `parameters.failure_log2`; dummy rows are never sent.
+of error in `parameters.failure_log2`; dummy rows are never sent. A mask is added after the cut, as
+eight of its steps each, so it is exact: modulo q a level is no whole number, and a mask rounded to
+one leaves a trace of whether distance and mask together passed 512.
 Leaves to others: masks are uniform in 0 to 511 and used once, else the keyholder learns distances.
-Limits: what is sent carries a coarse trace of the query's errors against the rows, which does not
-depend on the picture (`docs/experiments/lattice_security.md` measures it).
+Limits: what is sent carries a coarse trace of the query's errors against the rows. The hash is in
+it as 1/1024 added to an error, a bit, by its encoding's own rounding, and as nothing else
+(`docs/experiments/lattice_security.md` estimates when that would show).
 The oracles are `masked_plain` and `opened_plain`.
 """
 
@@ -19,7 +22,7 @@ from softfall.crypto.lattice.parameters import (
     SENT_LEVELS,
     Q,
 )
-from softfall.crypto.lattice.transform import I64Array, U8Array, U16Array, U32Array
+from softfall.crypto.lattice.transform import U8Array, U16Array, U32Array
 from softfall.errors import InputError
 
 _MASK: Final = Native("softfall.crypto.lattice.masking_kernel", "mask")
@@ -28,7 +31,7 @@ _UNMASK: Final = Native("softfall.crypto.lattice.masking_kernel", "unmask")
 BLOCK_BYTES: Final = LIST_ROWS * 3 // 2  # two rows in three bytes
 
 # A product is -256 to 256 half levels around 0; a distance counts levels from 0.
-_MIDDLE: Final = round(Q / 4)
+_MIDDLE: Final = SENT_LEVELS // 4
 
 
 class MalformedMasked(InputError):
@@ -68,8 +71,8 @@ def load() -> None:
 def masked_plain(values: U32Array, masks: U16Array) -> bytes:
     """What `masked` gives, in plain numpy."""
     kept = values[:, :LIST_ROWS].astype(np.int64).reshape(-1)
-    moved = (kept + _MIDDLE + levels(masks)) % Q
-    sent = (moved * SENT_LEVELS + Q // 2) // Q % SENT_LEVELS
+    cut = (kept * SENT_LEVELS + Q // 2) // Q
+    sent = (cut + _MIDDLE + SENT_LEVELS // LEVELS * masks.astype(np.int64)) % SENT_LEVELS
     pairs = (sent[0::2] | sent[1::2] << 12).astype("<u4")
     return pairs.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
 
@@ -86,11 +89,6 @@ def opened_plain(packed: bytes, unmasking: U32Array) -> U16Array:
     left = sent * Q + SENT_LEVELS * (Q - hidden)
     level = SENT_LEVELS // LEVELS * Q
     return ((left + level // 2) // level % LEVELS).astype(np.uint16)
-
-
-def levels(masks: U16Array) -> I64Array:
-    """Each mask, 0 to 511, as a number modulo q."""
-    return (masks.astype(np.int64) * Q + LEVELS // 2) // LEVELS
 
 
 def checked(packed: bytes, unmasking: U32Array) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 from softfall.compiled.exported import array, exported
 from softfall.crypto.lattice.parameters import LEVELS, LIST_ROWS, SENT_LEVELS, SLOTS, Q
 
-_MIDDLE: Final = round(Q / 4)
+_MIDDLE: Final = SENT_LEVELS // 4
+_STEPS: Final = SENT_LEVELS // LEVELS
 _SENT: Final = SENT_LEVELS / Q
 _LEVEL: Final = LEVELS / (SENT_LEVELS * Q)
 _NEAREST: Final = 0.5 + 2.0**-28
@@ -26,9 +27,9 @@ def mask(values_: Any, masks_: Any, blocks: Any, sent_: Any, packed_: Any) -> No
     sent, packed = array(sent_, (LIST_ROWS,)), array(packed_, (blocks, _PAIRS, 3))
     for block in range(blocks):
         for row in range(LIST_ROWS):
-            level = (np.int64(masks[block, row]) * Q + LEVELS // 2) // LEVELS
-            moved = np.float64(np.int64(values[block, row]) + level + _MIDDLE)
-            sent[row] = np.uint16(np.int64(moved * _SENT + 0.5) & (SENT_LEVELS - 1))
+            cut = np.int64(np.float64(np.int64(values[block, row])) * _SENT + 0.5)
+            moved = cut + _STEPS * np.int64(masks[block, row]) + _MIDDLE
+            sent[row] = np.uint16(moved & (SENT_LEVELS - 1))
         for pair in range(_PAIRS):
             both = np.int64(sent[2 * pair]) | np.int64(sent[2 * pair + 1]) << 12
             packed[block, pair, 0] = np.uint8(both & 255)

@@ -16,7 +16,7 @@ from softfall.crypto.lattice.sampling import stream
 from softfall.crypto.lattice.transform import U8Array, U32Array
 
 _LABEL: Final = b"softfall lattice: public elements 1"
-_DRAWN: Final = 2 * SLOTS * COLUMNS  # two in three will do; so many fail with less than 2^-500
+_DRAWN: Final = 2 * SLOTS * COLUMNS  # five in nine will do; too few: less than 2^-250
 
 
 def public_elements(seed: bytes) -> U32Array:

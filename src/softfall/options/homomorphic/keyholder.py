@@ -1,8 +1,9 @@
 """The keyholder's half of `homomorphic`: it takes the query's key off values that stay masked.
 
 Guarantees: of a picture it receives the sealed seed of a key, and values under masks that the
-dealer gave the provider: in the one-bit mode everything that it sees is uniform whatever the
-picture, the list and the outcome, and what it answers never depends on whether there was a match.
+dealer gave the provider: in the one-bit mode all that it sees is uniform whatever the picture, the
+list and the outcome, but for what rounding leaves of the noise (below), and what it answers never
+depends on whether there was a match.
 In the permuted mode it sees the distances in a fresh order. It never has a query, so its keys open
 nothing; it never has a list row, only hints. A capsule that does not open as committed is the
 outcome `mismatch`, and a query that was run often enough is `spent`: answers of the same size.
@@ -11,11 +12,13 @@ serial, mode, or for fewer rows (OtherMaterial, TooFewRows), other sizes (Malfor
 second use (AlreadySpent).
 Leaves to others: erasing material before `begin`, which list versions and how many runs a query
 gets (`keyholder/`).
-Limits, printed: what the keyholder subtracts carries a coarse trace of the query's errors against
-the rows, which does not depend on the picture. Together with the provider it decrypts every
-submission; together with a patched sender, who chooses a query's errors, it reads two to three bits
-of every row with each query, hence the list with about a hundred. In the permuted mode, with the
-list in its hands, it can confirm a guessed picture. Our own lattice code, not audited.
+Limits, printed: below the masked distances there is a coarse trace of the query's errors against
+the rows; the picture is in it as 1/1024 added to an error, a bit. To who has the list that is next
+to nothing in one query; over thousands of an epoch it may confirm a guessed picture
+(`docs/experiments/lattice_security.md`). Together with the provider it decrypts every submission;
+together with a patched sender, who chooses a query's errors, it reads two to three bits of every
+row with each query, hence the list with about a hundred. In the permuted mode, with the list in its
+hands, it can confirm a guessed picture. Our own lattice code, not audited.
 """
 
 from collections.abc import Collection, Sequence
