@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from softfall.keyholder.filling import PLENTY, Filling
-from softfall.keyholder.stock import MOST, Kind
+from softfall.keyholder.filling import CHASED, PLENTY, Filling
+from softfall.keyholder.stock import BATCHES, Kind
 from softfall.options.homomorphic.dealt_wire import capacity_of
 from softfall.options.homomorphic.parameters import Mode
 from tests.options.homomorphic.parties import random_hashes
@@ -16,13 +16,15 @@ from .house import House
 from .street import until
 
 LOW = 4
+STRAGGLERS = 6
+MOST = STRAGGLERS + BATCHES * LOW
 
 
 class Pump:
     """A filling whose dealer counts: one serial a call, as the real one hands them out."""
 
     def __init__(self, folder: Path) -> None:
-        self.house = House(folder, stock=LOW)
+        self.house = House(folder, stock=LOW, stragglers=STRAGGLERS)
         self.numbers = itertools.count(1)
         self.fetched: list[Kind] = []
         room = self.house.room
@@ -84,10 +86,10 @@ def test_where_the_provider_is_ahead_it_catches_up_and_keeps_no_heap(pump: Pump)
     pump.filling.expect(60, kind.mode, pump.house.parties.version.rows)
     assert until(lambda: pump.stock.newest(kind) >= 60)
     assert not pump.stock.are_to_come([60], kind.mode, pump.house.parties.version.rows)
-    assert pump.count() <= MOST * LOW
+    assert pump.count() <= MOST
     pump.stock.sweep()
     files = list((pump.house.settings.data_dir / "stock").iterdir())
-    assert len(files) <= MOST * LOW + 1
+    assert len(files) <= MOST + 1
 
 
 def test_a_serial_that_nobody_deals_is_given_up(
@@ -95,7 +97,21 @@ def test_a_serial_that_nobody_deals_is_given_up(
 ) -> None:
     monkeypatch.setattr("softfall.keyholder.filling.EXPECTED_SECONDS", 0.2)
     pump.house.carry()
-    pump.filling.expect(10**9, Mode.ONE_BIT, pump.house.parties.version.rows)
+    pump.filling.expect(CHASED - 1, Mode.ONE_BIT, pump.house.parties.version.rows)
     kind = pump.house.kind
     assert until(lambda: pump.filling.count() >= LOW)  # it counts again, and so stops to fetch
-    assert pump.stock.newest(kind) < 10**9
+    assert pump.stock.newest(kind) < CHASED - 1
+
+
+def test_a_serial_far_ahead_is_fetched_for_once_and_throws_nothing_away(pump: Pump) -> None:
+    pump.house.carry()
+    pump.filling.look()
+    kind, rows = pump.house.kind, pump.house.parties.version.rows
+    assert until(lambda: pump.stock.count(kind) >= LOW)
+    before = pump.stock.newest(kind)
+    assert pump.filling.expect(2**62, kind.mode, rows)
+    assert until(lambda: pump.stock.newest(kind) > before)
+    for ahead in (2**62, 2**40, before + 2 * CHASED):
+        assert not pump.filling.expect(ahead, kind.mode, rows)
+    assert pump.stock.count(kind) == pump.stock.newest(kind)  # all that ever came is here
+    assert pump.stock.newest(kind) <= before + 3  # an answer of the dealer's, or some meanwhile

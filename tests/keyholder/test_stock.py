@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, select
 
+from softfall.config import KeyholderSettings
 from softfall.keyholder import tables
 from softfall.keyholder.files import KeyholderDiskFull
 from softfall.keyholder.stock import (
@@ -25,6 +26,7 @@ from softfall.keyholder.stock import (
 )
 from softfall.keyholder.store import open_database
 from softfall.options.homomorphic.parameters import Mode
+from softfall.options.homomorphic.wire import MAX_BATCH
 from softfall.store.database import empty_the_log
 
 SMALL, LARGE = Kind(Mode.ONE_BIT, 1024), Kind(Mode.ONE_BIT, 2048)
@@ -42,9 +44,8 @@ class Shop:
         self.stock = self.open()
 
     def open(self) -> Stock:
-        return Stock(
-            self.engine, self.folder / "stock", STRAGGLERS, lambda: self.now_ms, self.random
-        )
+        folder = self.folder / "stock"
+        return Stock(self.engine, folder, STRAGGLERS, 3, lambda: self.now_ms, self.random)
 
     def random(self, count: int) -> bytes:
         self.drawn += 1
@@ -69,6 +70,10 @@ class Shop:
 def key(number: int) -> bytes:
     """The so-many-th that is drawn."""
     return hashlib.sha256(f"key {number}".encode()).digest()
+
+
+def key_of_zeros(count: int) -> bytes:
+    return bytes(count)
 
 
 def dealt(serial: int) -> bytes:
@@ -170,6 +175,19 @@ def test_what_was_overtaken_by_far_is_thrown_away(shop: Shop) -> None:
         shop.take(4)
     shop.stock.sweep()
     assert shop.files() == {"5.dealt", "6.dealt", "7.dealt", "9.dealt", "100.dealt"}
+
+
+def test_two_processes_lots_of_the_provider_may_come_in_any_order(tmp_path: Path) -> None:
+    settings = KeyholderSettings()
+    engine = open_database(tmp_path)
+    stock = Stock(
+        engine, tmp_path / "stock", settings.stragglers, settings.stock, lambda: 1, key_of_zeros
+    )
+    stock.put(SMALL, [(serial, dealt(serial)) for serial in range(3 * MAX_BATCH)])
+    for serial in (*range(MAX_BATCH, 2 * MAX_BATCH), *range(MAX_BATCH)):
+        with engine.begin() as tx:
+            taken = stock.take(tx, serial)
+        assert stock.open(taken) == dealt(serial)
 
 
 def test_what_a_later_dealer_deals_under_the_same_number_is_good(shop: Shop) -> None:
@@ -295,7 +313,7 @@ def die(*_):
 
 folder, instant = Path(sys.argv[1]), sys.argv[2]
 engine = open_database(folder)
-stock = room.Stock(engine, folder / "stock", 3, lambda: 1, os.urandom)
+stock = room.Stock(engine, folder / "stock", 3, 3, lambda: 1, os.urandom)
 kind = room.Kind(Mode.ONE_BIT, 1024)
 if instant == "a file without its row":
     event.listen(engine, "commit", die)

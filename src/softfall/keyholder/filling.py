@@ -2,8 +2,10 @@
 
 Guarantees: material is fetched for the newest version of each epoch that goes on, the scarcest kind
 first; what comes is on the disk before more is asked for. Where the provider is ahead, as after an
-outage, fetching goes on until the serial that it named has come. The dealer is told how much of
-which kind, and nothing else.
+outage, fetching goes on until the serial that it named has come, `CHASED` serials at most; for one
+that lies further ahead, as after a change of the dealer's store, one answer of the dealer's is
+fetched, and then none for `EXPECTED_SECONDS`. So no question throws the stock away. The dealer is
+told how much of which kind, and nothing else.
 """
 
 import time
@@ -21,6 +23,7 @@ from softfall.options.homomorphic.parameters import HomomorphicParameters, Mode
 
 PLENTY: Final = 2**31
 EXPECTED_SECONDS: Final = 30.0
+CHASED: Final = 512
 
 Fetch = Callable[[Kind, int], Batch]
 """The dealer's next serials of a kind, one at least, at most so many. Raises DealerUnavailable."""
@@ -42,6 +45,7 @@ class Filling:
         self._fetch = fetch
         self._fetched: Kind | None = None
         self._expected: dict[Kind, tuple[int, float]] = {}  # serial, and until when
+        self._far: dict[Kind, float] = {}  # when the last one was fetched for that lies too far
         self._keeper = StockKeeper(self, self._next, settings.stock, log)
 
     def start(self) -> None:
@@ -56,11 +60,24 @@ class Filling:
         """The stock has shrunk, or other material is needed: look at it now."""
         self._keeper.look()
 
-    def expect(self, serial: int, mode: Mode, rows: int) -> None:
-        """A question names this serial, which is yet to come: fetch until it has."""
-        until = time.monotonic() + EXPECTED_SECONDS  # a serial that nobody deals is given up
-        self._expected[Kind(mode, capacity_of(max(1, rows)))] = (serial, until)
+    def expect(self, serial: int, mode: Mode, rows: int) -> bool:
+        """A question names this serial, which is yet to come: fetch until it has, within reason.
+
+        False where nothing is fetched for it.
+        """
+        kind, now = Kind(mode, capacity_of(max(1, rows))), time.monotonic()
+        newest = self._stock.newest(kind)
+        if serial > newest + CHASED:
+            if self._is_awaited(kind, newest):
+                return True
+            if now < self._far.get(kind, -EXPECTED_SECONDS) + EXPECTED_SECONDS:
+                return False
+            self._far[kind] = now
+            serial = newest + 1
+        # A serial that nobody deals is given up.
+        self._expected[kind] = (serial, now + EXPECTED_SECONDS)
         self._keeper.look()
+        return True
 
     def needed(self) -> set[Kind]:
         """What every list at hand needs."""
@@ -84,10 +101,13 @@ class Filling:
 
     def _count(self, kind: Kind) -> int:
         """How many there are; none, while what was named has not come."""
-        serial, until = self._expected.get(kind, (-1, 0.0))
-        if serial > self._stock.newest(kind) and time.monotonic() < until:
+        if self._is_awaited(kind, self._stock.newest(kind)):
             return 0
         return self._stock.count(kind)
+
+    def _is_awaited(self, kind: Kind, newest: int) -> bool:
+        serial, until = self._expected.get(kind, (-1, 0.0))
+        return serial > newest and time.monotonic() < until
 
     def _wanted(self) -> list[Kind]:
         return list(dict.fromkeys(_kinds(self._book.newest())))

@@ -61,7 +61,14 @@ class Room:
         hints = HintFiles(settings.data_dir / HINTS_FOLDER)
         self.book = ListBook(self._engine, hints, custodian_key, self._keys.all, now_ms)
         stock_folder = settings.data_dir / STOCK_FOLDER
-        self._stock = Stock(self._engine, stock_folder, settings.stock, now_ms, random_bytes)
+        self._stock = Stock(
+            self._engine,
+            stock_folder,
+            settings.stragglers,
+            settings.stock,
+            now_ms,
+            random_bytes,
+        )
         self._dealer: HomomorphicDealerClient | None = None
         if fetch is None:
             self._dealer = HomomorphicDealerClient(
@@ -109,7 +116,9 @@ class Room:
             if loop.time() >= deadline:
                 return
             newest = max(run.serial for run in asked.runs)
-            self._filling.expect(newest, hints.parameters.mode, hints.rows)
+            kind = hints.parameters.mode, hints.rows
+            if not await anyio.to_thread.run_sync(self._filling.expect, newest, *kind):
+                return
             await asyncio.sleep(LOOK_SECONDS)
 
     def tidy(self) -> list[int]:

@@ -6,7 +6,9 @@ file of its own, encrypted under a key that lies in the serial's row: with the r
 overwrites it) the file is noise, wherever copies of it are left. A damaged file is told by its tag
 and never used. Both parties get their halves in the same order, so what lies more than `stragglers`
 places before the furthest serial asked for is thrown away: the provider has thrown its halves away
-too. No more than `MOST` times that lie here of one kind. What no list needs any more goes.
+too. It is their number that counts, not how few are kept in stock: several processes of the
+provider ask in any order, up to 16 serials each. Of one kind there lie no more than these and
+`BATCHES` times the stock. What no list needs any more goes.
 Refuses: serials that were used (MaterialSpent), or are not here (MaterialUnknown).
 Source: AES-256-GCM, NIST SP 800-38D; a fresh key a file, so that one nonce serves.
 """
@@ -42,7 +44,7 @@ _NONCE: Final = bytes(12)
 _SUFFIX: Final = ".dealt"
 SPENT_MS: Final = 24 * 3_600_000
 IDLE_MS: Final = 3_600_000
-MOST: Final = 4
+BATCHES: Final = 3  # of the stock that may wait at once, beside what was overtaken
 OPENING_MS: Final = 60_000
 
 Columns = ReadOnlyColumnCollection[str, Any]
@@ -79,7 +81,8 @@ class Taken:
 class Stock:
     """What waits to be used; one object per running keyholder.
 
-    stragglers: how many serials may be overtaken. now_ms: milliseconds since 1970.
+    stragglers: how many serials may be overtaken. stock: how few there are when more is fetched.
+    now_ms: milliseconds since 1970.
     random_bytes(n): n bytes of the system's source.
     """
 
@@ -88,12 +91,14 @@ class Stock:
         engine: Engine,
         folder: Path,
         stragglers: int,
+        stock: int,
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._engine = engine
         self._folder = folder
         self._stragglers = stragglers
+        self._most = stragglers + BATCHES * stock
         self._now_ms = now_ms
         self._random_bytes = random_bytes
         self._files = threading.Lock()
@@ -244,8 +249,7 @@ class Stock:
     def _trim(self, tx: Connection, kind: Kind) -> None:
         """Away with the oldest, where this party was far behind the other and is catching up."""
         newest = select(stock.c.position).where(*_is(stock.c, kind))
-        most = MOST * self._stragglers
-        beyond = newest.order_by(stock.c.position.desc()).offset(most)
+        beyond = newest.order_by(stock.c.position.desc()).offset(self._most)
         tx.execute(delete(stock).where(stock.c.position.in_(beyond)))
 
     def newest(self, kind: Kind) -> int:
