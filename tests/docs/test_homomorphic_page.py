@@ -27,7 +27,7 @@ def test_every_reason_of_the_recipients_check_is_explained() -> None:
 def test_every_reason_why_a_submission_is_malformed_is_named() -> None:
     source = Path(provider.__file__).read_text("utf-8")
     reasons = set(re.findall(r'Malformed\("([^"]+)"\)', source))
-    assert len(reasons) == 4
+    assert len(reasons) == 6
     for reason in reasons:
         assert f"| `{reason}` |" in PAGE, reason
 
