@@ -32,7 +32,7 @@ def test_every_key_is_pkcs8_and_only_its_owner_can_read_the_folder(tmp_path: Pat
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     made = {f"{role}.{end}" for role in ROLES for end in ("crt", "key")}
     tokens = {token_file(folder, party).name for party in PARTIES}
-    tokens |= {"console-provider.token", "custodian-provider.token"}
+    tokens |= {f"{party}-provider.token" for party in ("console", "custodian", "keyholder")}
     assert {path.name for path in folder.iterdir()} == {"ca.crt", "ca.key", *made, *tokens}
     assert {"provider", "custodian", "enclave", "console"} <= set(ROLES)
     for path in folder.iterdir():
@@ -106,6 +106,7 @@ def test_renewing_gives_an_older_installation_what_it_lacks(tmp_path: Path) -> N
         "console.key",
         "console-provider.token",
         "custodian-provider.token",
+        "keyholder-provider.token",
     ):
         (tmp_path / name).unlink()
     renew_tls(tmp_path, NOW)

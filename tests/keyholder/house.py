@@ -9,6 +9,7 @@ from typing import Any
 
 from softfall.config import KeyholderSettings
 from softfall.edge.custodian_key import write_custodian_key
+from softfall.edge.keyholder_tokens import keyholder_token_file, make_keyholder_token
 from softfall.edge.logs import make_logger
 from softfall.keyholder.keys import create_key, has_key
 from softfall.keyholder.room import Room
@@ -72,10 +73,13 @@ class House:
         self.steady_ms = 0
         self.settings = KeyholderSettings(
             data_dir=folder / "keyholder",
+            tls_dir=folder,
             custodian_key_file=folder / "custodian.pub",
             stock_wait_seconds=0.2,
         ).model_copy(update=changes)
         write_custodian_key(self.settings.custodian_key_file, SIGNER)
+        if not keyholder_token_file(folder).exists():
+            make_keyholder_token(folder)
         if not has_key(self.settings.data_dir):
             create_key(self.settings.data_dir, lambda count: SECRET[:count])
         self.room = self.open()

@@ -11,6 +11,7 @@ import httpx
 
 from softfall.edge.custodian_key import write_custodian_key
 from softfall.edge.dealt_fetching import HomomorphicDealerClient
+from softfall.edge.keyholder_tokens import read_keyholder_token
 from softfall.edge.tls import client_context
 from softfall.keyholder.keys import create_key
 from softfall.lists import manifest as manifests
@@ -95,7 +96,8 @@ class Street:
 
     def client(self) -> httpx.Client:
         context = client_context(self.folder / "tls", "provider")
-        return httpx.Client(base_url=self.keyholder.url, verify=context, timeout=30)
+        shown = {"authorization": f"Bearer {read_keyholder_token(self.folder / 'tls')}"}
+        return httpx.Client(base_url=self.keyholder.url, verify=context, headers=shown, timeout=30)
 
     def call(self, method: str, path: str, body: bytes | None = None) -> httpx.Response:
         answer = self.http.request(method, path, content=body)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from softfall.edge.keyholder_tokens import read_keyholder_token
 from softfall.edge.logs import make_logger
 from softfall.keyholder.app import make
 from softfall.keyholder.keys import rotate_key
@@ -27,6 +28,7 @@ class Served:
 
     def __init__(self, house: House, client: TestClient) -> None:
         self.house, self.client = house, client
+        client.headers["authorization"] = f"Bearer {read_keyholder_token(house.folder)}"
 
     def post(self, path: str, body: bytes) -> Any:
         return self.client.post(f"/v1/{path}", content=body)
@@ -72,6 +74,23 @@ def test_the_state_tells_what_to_carry(here: Served) -> None:
         "lists": [told],
     }
     assert told["missing"]
+
+
+def test_nobody_but_the_provider_is_answered_and_costs_any_stock(here: Served) -> None:
+    house = here.house
+    here.carry()
+    assert until(lambda: house.room._stock.count(house.kind) >= 4)
+    begin = house.run(house.submit(UNLISTED)).begin()
+    before = set(house.dealer.theirs)
+    for shown in ("", "Bearer another", here.client.headers["authorization"][:-1]):
+        here.client.headers["authorization"] = shown
+        for path in ("lists", "begin", "finish"):
+            assert here.refusal(path, begin) == (401, "NotItsProvider")
+        assert here.client.get("/v1/state").status_code == 401
+        assert here.client.put(f"/v1/hints/{'ab' * 32}", content=b"x").status_code == 401
+        assert here.client.get("/v1/health").status_code == 200
+    there = {int(path.stem) for path in (house.settings.data_dir / "stock").glob("*.dealt")}
+    assert before <= there
 
 
 def test_lists_are_refused_by_name(here: Served) -> None:
@@ -129,6 +148,24 @@ def test_questions_are_refused_by_name(here: Served) -> None:
     never = wire.BEGIN.encode({**values, "runs": list[Value](runs)})
     assert here.refusal("begin", never) == (410, "MaterialUnknown")
     assert here.refusal("finish", b"junk") == (400, "MalformedMessage")
+
+
+def test_a_question_about_a_serial_far_ahead_costs_no_stock(here: Served) -> None:
+    house = here.house
+    here.carry()
+    assert until(lambda: house.room._stock.count(house.kind) >= 4)
+    theirs = dict(house.dealer.theirs)
+    values = wire.decode(wire.BEGIN, house.run(house.submit(UNLISTED)).begin())
+    runs = wire.nested(values, "runs")
+    asked = []
+    for ahead in (2**62, 2**62 - 1, 2**40):
+        runs[0]["serial"] = wire.serial_bytes(ahead)
+        asked.append(wire.BEGIN.encode({**values, "runs": list[Value](runs)}))
+    for body in asked:
+        assert here.refusal("begin", body) == (410, "MaterialUnknown")
+    assert len(house.dealer.theirs) <= 6 * len(theirs)
+    there = {int(path.stem) for path in (house.settings.data_dir / "stock").glob("*.dealt")}
+    assert set(theirs) <= there
 
 
 def test_late_and_repeated_second_questions_are_refused_by_name(here: Served) -> None:

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from softfall.edge.dealer_tokens import read_token, token_file
+from softfall.edge.keyholder_tokens import keyholder_token_file
 from softfall.edge.tls import client_context
 from softfall.options.homomorphic import wire
 from softfall.options.homomorphic.parameters import Mode
@@ -99,7 +100,12 @@ def test_a_second_keyholder_on_the_same_folder_is_refused(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("missing", "error"),
-    [("key", "SealingKeyUnusable"), ("pin", "CustodianKeyUnusable"), ("token", "DealerToken")],
+    [
+        ("key", "SealingKeyUnusable"),
+        ("pin", "CustodianKeyUnusable"),
+        ("token", "DealerToken"),
+        ("provider", "KeyholderToken"),
+    ],
 )
 def test_without_what_it_needs_it_does_not_start_and_says_what_to_do(
     tmp_path: Path, missing: str, error: str
@@ -109,6 +115,7 @@ def test_without_what_it_needs_it_does_not_start_and_says_what_to_do(
         "key": street.data_dir / "sealing-1.key",
         "pin": tmp_path / "custodian.pub",
         "token": token_file(tmp_path / "tls", "keyholder"),
+        "provider": keyholder_token_file(tmp_path / "tls"),
     }[missing].unlink()
     street.keyholder.start()
     process = street.keyholder.process

@@ -103,13 +103,18 @@ def check_keys(settings: config.Settings) -> list[Finding]:
 def _missing_tokens(settings: config.Settings) -> list[Finding]:
     """Tokens that a dealer of an older installation lacks."""
     from softfall.edge.dealer_tokens import LATER_PARTIES, token_file
+    from softfall.edge.keyholder_tokens import keyholder_token_file
 
     tls_dir = settings.dealer.tls_dir
     if not (tls_dir / "dealer.crt").exists():
         return []
-    missing = [party for party in LATER_PARTIES if not token_file(tls_dir, party).exists()]
-    remedy = "Run `softfall keys renew`, and restart the dealer; only `homomorphic` needs it."
-    return [Finding(f"no {token_file(tls_dir, each)}", remedy, fatal=False) for each in missing]
+    files = [*(token_file(tls_dir, party) for party in LATER_PARTIES)]
+    files.append(keyholder_token_file(tls_dir))
+    missing = [path for path in files if not path.exists()]
+    remedy = (
+        "Run `softfall keys renew`, and restart dealer and keyholder; only `homomorphic` needs it."
+    )
+    return [Finding(f"no {each}", remedy, fatal=False) for each in missing]
 
 
 def check_keyholder(settings: config.Settings) -> list[Finding]:

@@ -82,10 +82,11 @@ def init(file: Config = None, folder: Folder = None, host: Hosts = None) -> None
 def _tell_what_to_copy(settings: config.Settings, tls_dir: Path) -> None:
     """To each service whose TLS files are read from another folder than they were made in."""
     wanted = {
-        "provider": "dealer-provider.token, console-provider.token, custodian-provider.token",
+        "provider": "dealer-provider.token, console-provider.token, "
+        "custodian-provider.token, keyholder-provider.token",
         "dealer": "every dealer-....token",
         "console": "console-provider.token",
-        "keyholder": "dealer-keyholder.token",
+        "keyholder": "dealer-keyholder.token, keyholder-provider.token",
     }
     for role, tokens in wanted.items():
         there = getattr(settings, role).tls_dir

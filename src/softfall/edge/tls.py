@@ -4,8 +4,8 @@ Guarantees: TLS 1.3 only; private keys are PKCS#8 files that their owner alone c
 nothing that exists is overwritten. The provider's certificate serves devices and introduces the
 provider to the others, the custodian's and the keyholder's introduce them to the dealer (server
 and client authentication); the others' serve only, so they can't be used to call a custodian. The
-tokens that tell the dealer its parties apart, and console and custodian their provider, are made
-along with them.
+tokens that tell the dealer its parties apart, and console, custodian and keyholder their provider,
+are made along with them.
 Leaves to the operator: keeping ca.key offline once the certificates are made, and giving each
 service only its own two files, its own token and ca.crt.
 Source: X.509 profile, RFC 5280.
@@ -33,6 +33,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from softfall.edge.console_tokens import console_token_file, make_console_token
 from softfall.edge.custodian_tokens import custodian_token_file, make_custodian_token
 from softfall.edge.dealer_tokens import PARTIES, make_missing_tokens, make_tokens, token_file
+from softfall.edge.keyholder_tokens import keyholder_token_file, make_keyholder_token
 from softfall.errors import OperatorError
 
 AUTHORITY_DAYS = 3650
@@ -90,6 +91,7 @@ def init_tls(
     names = ["ca.crt", "ca.key", *(f"{role}.{end}" for role in ROLES for end in ("crt", "key"))]
     names += [token_file(tls_dir, party).name for party in PARTIES]
     names += [console_token_file(tls_dir).name, custodian_token_file(tls_dir).name]
+    names.append(keyholder_token_file(tls_dir).name)
     present = [name for name in names if (tls_dir / name).exists()]
     if present:
         raise TlsFilesExist(f"{tls_dir} holds {present[0]} already")
@@ -104,6 +106,7 @@ def init_tls(
     make_tokens(tls_dir)
     make_console_token(tls_dir)
     make_custodian_token(tls_dir)
+    make_keyholder_token(tls_dir)
 
 
 def renew_tls(tls_dir: Path, now: datetime) -> None:
@@ -130,6 +133,8 @@ def renew_tls(tls_dir: Path, now: datetime) -> None:
         make_console_token(tls_dir)
     if not custodian_token_file(tls_dir).exists():
         make_custodian_token(tls_dir)
+    if not keyholder_token_file(tls_dir).exists():
+        make_keyholder_token(tls_dir)
 
 
 def client_context(tls_dir: Path, role: str | None = None) -> ssl.SSLContext:

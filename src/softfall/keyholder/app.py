@@ -2,8 +2,9 @@
 
 Guarantees: it never holds a list entry, an encrypted picture, or a result; no route tells how often
 anything matched, and it does not know. Bodies are never logged. Only the installation's own parties
-get through the handshake (mutual TLS); it is the provider who calls. One question is computed at a
-time, so that the time of each is bounded.
+get through the handshake (mutual TLS), and of them the provider alone is answered about lists and
+runs, by its token (`provider_only`); health and figures are told to all. One question is computed
+at a time, so that the time of each is bounded.
 Limits: it must be run by somebody independent of provider and custodian (docs/homomorphic.md).
 """
 
@@ -13,7 +14,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
 import anyio.to_thread
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi import Path as InPath
 from pydantic import BaseModel, Field
 
@@ -30,6 +31,7 @@ from softfall.keyholder.lists import (
     KeyNotHeld,
     WrongListVersion,
 )
+from softfall.keyholder.provider_only import NotItsProvider, provider_only
 from softfall.keyholder.room import Room
 from softfall.keyholder.runs import (
     RunExpired,
@@ -52,6 +54,7 @@ DESCRIPTION: Final = (
 )
 
 STATUSES: Statuses = {
+    NotItsProvider: 401,
     EpochNotHere: 404,
     HintNotWanted: 404,
     HintsMissing: 503,
@@ -118,8 +121,10 @@ def make(room: Room, settings: KeyholderSettings, log: Logger) -> FastAPI:
         log=log,
         lifespan=lifespan,
     )
-    _add_list_routes(app, room)
-    _add_run_routes(app, room)
+    router = APIRouter(dependencies=[provider_only(settings.tls_dir)])
+    _add_list_routes(router, room)
+    _add_run_routes(router, room)
+    app.include_router(router)
     return app
 
 
@@ -133,7 +138,7 @@ def _body_limits(settings: KeyholderSettings) -> dict[str, int]:
     }
 
 
-def _add_list_routes(app: FastAPI, room: Room) -> None:
+def _add_list_routes(app: APIRouter, room: Room) -> None:
     taking = anyio.CapacityLimiter(1)
 
     @app.get("/v1/state", summary="Which keys and lists it has", tags=["lists"])
@@ -175,7 +180,7 @@ def _add_list_routes(app: FastAPI, room: Room) -> None:
         await anyio.to_thread.run_sync(room.book.put_hint, digest, body, limiter=taking)
 
 
-def _add_run_routes(app: FastAPI, room: Room) -> None:
+def _add_run_routes(app: APIRouter, room: Room) -> None:
     # One at a time: a question keeps every core busy, and another would only slow both.
     computing = anyio.CapacityLimiter(1)
 

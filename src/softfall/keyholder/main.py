@@ -8,6 +8,7 @@ import os
 from datetime import UTC, datetime
 
 from softfall.config import KeyholderSettings
+from softfall.edge.keyholder_tokens import read_keyholder_token
 from softfall.edge.logs import make_logger, quiet_libraries
 from softfall.edge.serve import serve
 from softfall.edge.tls import TlsFiles, check_tls
@@ -21,12 +22,13 @@ def main(settings: KeyholderSettings) -> None:
     """Serve until SIGTERM or SIGINT; prints "listening on ..." when ready.
 
     Raises FolderHeld, SealingKeyUnusable, CustodianKeyUnusable, StoreUnusable, TlsFilesUnusable,
-    DealerTokenUnusable, AddressUnusable.
+    DealerTokenUnusable, KeyholderTokenUnusable, AddressUnusable.
     """
     log = make_logger("keyholder")
     quiet_libraries(log)
     files = TlsFiles.of(settings.tls_dir, "keyholder")
     check_tls(files, datetime.now(UTC))  # said now, not after the kernels are compiled
+    read_keyholder_token(settings.tls_dir)
     with only_one(settings.data_dir):
         room = Room(settings, wall_ms, steady_ms, os.urandom, log)
         serve(

@@ -160,9 +160,13 @@ def _keyholder_of(
     """The way to the keyholder, for an option that asks it."""
     if option is None or not option.needs_keyholder:
         return None
+    from softfall.edge.keyholder_tokens import read_keyholder_token
     from softfall.provider.homomorphic.keyholder_way import keyholder_client
 
-    return keyholder_client(settings)
+    token = read_keyholder_token(settings.tls_dir)
+    client = keyholder_client(settings)
+    client.headers["authorization"] = f"Bearer {token}"
+    return client
 
 
 def _body_limits(settings: ProviderSettings) -> Mapping[str, int]:

@@ -27,6 +27,7 @@ from softfall.compare.trials.scene import Finding, Scene, not_applicable
 from softfall.crypto.columns import U16Array
 from softfall.crypto.comparing import MODULUS, RADIUS_BITS
 from softfall.edge.dealt_fetching import HomomorphicDealerClient
+from softfall.edge.keyholder_tokens import read_keyholder_token
 from softfall.edge.tls import client_context
 from softfall.lists import manifest as manifests
 from softfall.media.pdq import PdqHash
@@ -185,7 +186,10 @@ class _Provider:
         tls = folder / "tls"
         self._dealer = HomomorphicDealerClient(cast.dealer_url, tls, PROVIDER)
         context = client_context(tls, PROVIDER)
-        self._http = httpx.Client(base_url=cast.keyholder_url, verify=context, timeout=SECONDS)
+        shown = {"authorization": f"Bearer {read_keyholder_token(tls)}"}
+        self._http = httpx.Client(
+            base_url=cast.keyholder_url, verify=context, headers=shown, timeout=SECONDS
+        )
         self._rows: list[Rows] = []
         self.listed = self._prepared(folder / PROVIDER)
 
