@@ -80,7 +80,8 @@ class Rows:
         self.number += 1
         values = {column.name: self._value(column, newest) for column in table.columns}
         tx.execute(insert(table).values(values))
-        key = {column.name: values[column.name] for column in table.primary_key.columns}
+        named = table.primary_key.columns or table.columns  # a table of one row has no key
+        key = {column.name: values[column.name] for column in named}
         self.kept.append(Kept(table.name, key, values))
         return values
 
