@@ -44,7 +44,7 @@ class Peer:
         assert python is not None
         self._child = subprocess.Popen(
             [python, str(SCRIPTS / f"{name}_distances.py"), str(folder)],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "2"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -3,7 +3,7 @@
 The layout that suits it best: each bit of the hash is one ciphertext that says so in every slot,
 and 4,096 entries' bits in the same column are one plaintext, encoded beforehand. A group of entries
 then takes 256 products with plaintexts, 255 sums, and one decryption. BFV with the library's own
-parameters for 128 bits (classical), depth 0, one thread.
+parameters for 128 bits (classical), depth 0, two threads.
 See `distances_peer` for what is read and printed.
 """
 

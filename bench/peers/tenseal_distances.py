@@ -2,7 +2,7 @@
 
 The layout that suits it best: each bit of the hash is one ciphertext that says so in every slot,
 and 4,096 entries' bits in the same column are one plaintext, which TenSEAL encodes at each use. BFV
-with 4,096 slots and SEAL's own modulus for 128 bits (classical), one thread.
+with 4,096 slots and SEAL's own modulus for 128 bits (classical), two threads.
 See `distances_peer` for what is read and printed.
 """
 
@@ -23,7 +23,7 @@ class TenSeal:
             poly_modulus_degree=self.slots,
             plain_modulus=65537,
             encryption_type=tenseal.ENCRYPTION_TYPE.SYMMETRIC,
-            n_threads=1,
+            n_threads=2,
         )
         self._query = [
             tenseal.bfv_vector(self._context, [2 * bit - 1] * self.slots) for bit in bits
