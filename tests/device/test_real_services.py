@@ -86,7 +86,7 @@ def street(tmp_path_factory):
     provider = Served(
         folder,
         custodian_url=custodian.url,
-        custodian_outage_rule="deliver",
+        custodian_outage_rule="hold",
         staff_token=STAFF,
         requests_per_minute=1_000_000,
     )
@@ -127,6 +127,7 @@ def test_a_group_talks_and_sends_photographs(street: Street):
 
 
 def test_a_listed_photograph_is_held_until_a_person_decides(street: Street):
+    """By the rule for outages: there is no dealer here, so nothing confirms."""
     cy, dan = street.join("cy"), street.join("dan")
     china = jpeg(CHINA)
     sent = cy.send_photo("dan", china)
@@ -205,7 +206,13 @@ def test_refusals_carry_the_services_own_names(street: Street):
 
 
 def test_when_the_custodian_is_gone_words_flow_and_a_photograph_says_so(street: Street):
-    """Last in this file: the custodian does not come back."""
+    """Last in this file: the custodian does not come back, and the provider has another rule."""
+    street.provider.stop()
+    rule = "custodian_outage_rule = "
+    config = street.provider.config.read_text().replace(f'{rule}"hold"', f'{rule}"deliver"')
+    street.provider.config.write_text(config)
+    street.provider.start()
+    street.provider.wait_until_ready()
     ned, oda = street.join("ned"), street.join("oda")
     ned.send_photo("oda", jpeg(FLOWER))
     assert shown_next(oda)[0].checked == CHECKED
