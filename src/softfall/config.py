@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from softfall.errors import OperatorError
+from softfall.settings.beside import DealerSettings, EnclaveSettings, KeyholderSettings
 from softfall.settings.people import (
     AuditSettings,
     CaseworkSettings,
@@ -25,10 +26,7 @@ from softfall.settings.people import (
 from softfall.settings.section import Section
 from softfall.settings.services import (
     CustodianSettings,
-    DealerSettings,
     DeviceSettings,
-    EnclaveSettings,
-    KeyholderSettings,
     LookupSettings,
     MediaLimits,
     ProviderSettings,

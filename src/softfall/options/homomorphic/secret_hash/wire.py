@@ -10,9 +10,11 @@ from typing import Final
 
 from softfall.crypto import hpke
 from softfall.options.homomorphic.secret_hash.lattice import QUERY_BYTES
-from softfall.wire import Bytes, Field, MalformedMessage, Message, Party, Uint, Value
+from softfall.options.homomorphic.wire import VERSION, decode, octets
+from softfall.wire import Bytes, Field, Message, Party, Uint
 
-VERSION: Final = 1
+__all__ = ["BEGIN", "BEGUN", "FINISH", "FINISHED", "QUERY", "VERSION", "decode", "octets"]
+
 MAX_ROWS: Final = 2**20
 _CAPSULE_BYTES = 32 + hpke.OVERHEAD_BYTES
 _HEAD_BYTES = 64
@@ -87,19 +89,3 @@ FINISHED = Message(
     ),
     max_bytes=_HEAD_BYTES,
 )
-
-
-def decode(message: Message, body: bytes) -> dict[str, Value]:
-    """The values of a message of this version. Raises MalformedMessage."""
-    values = message.decode(body)
-    if values["version"] != VERSION:
-        raise MalformedMessage(f"{message.name} must be of version {VERSION}")
-    return values
-
-
-def octets(values: dict[str, Value], name: str) -> bytes:
-    """A decoded message's byte field. Raises MalformedMessage."""
-    value = values[name]
-    if not isinstance(value, bytes):
-        raise MalformedMessage(f"{name} must be bytes")
-    return value
